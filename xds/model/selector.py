@@ -82,7 +82,9 @@ class Selector:
     def parse(cls, text: str, *, pointer: str = "") -> Selector:
         """Read the grammar above; InvalidInput draws a caret under the character where reading stopped."""
         if len(text) > MAX_SELECTOR:
-            raise InvalidInput(f"selector has {len(text)} characters, at most {MAX_SELECTOR} are allowed", pointer=pointer)
+            raise InvalidInput(
+                f"selector has {len(text)} characters, at most {MAX_SELECTOR} are allowed", pointer=pointer
+            )
         return cls(tuple(_Parser(text, pointer).requirements()))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
@@ -137,7 +139,7 @@ class _Parser:
         return Requirement(key, Operator.EXISTS)
 
     def _values(self) -> tuple[str, ...]:
-        """"(" value { "," value } ")"."""
+        """ "(" value { "," value } ")"."""
         if self._peek() != "(":
             self._fail(self._start(), "expected '('")
         self._take()

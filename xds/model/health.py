@@ -1,0 +1,23 @@
+"""What is known of an instance's ability to serve, and what that makes of its traffic."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Health(StrEnum):
+    """The effective health of one instance.
+
+    UNHEALTHY instances stay in EDS so that Envoy's panic threshold can work; DRAINING ones leave it (under panic
+    a host that is marked in place still takes new requests, a removed one only finishes what it has).
+    """
+
+    HEALTHY = "healthy"
+    UNSTABLE = "unstable"
+    UNHEALTHY = "unhealthy"
+    DRAINING = "draining"
+
+    @property
+    def serves(self) -> bool:
+        """Say whether new requests may go there on purpose."""
+        return self in {Health.HEALTHY, Health.UNSTABLE}

@@ -1,0 +1,143 @@
+"""An instance: one process that serves, and everything it says about itself.
+
+The value is what a registration declares; what is observed about it (its health, its lease) lives beside it in
+the intent, so that an observation never rewrites a declaration.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xds.model.labels import check_labels, escape
+from xds.model.names import ServiceKey, check_id
+from xds.model.problems import InvalidInput
+
+DEFAULT_PORT = "default"
+DEFAULT_VERSION = "unversioned"
+DEFAULT_WEIGHT = 100
+MAX_WEIGHT = 10_000
+MAX_PORTS = 32
+MIN_TTL = 1.0
+MAX_TTL = 3600.0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """An IP address (v4 or v6, never a name) and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Return `host:port`, with the brackets that IPv6 needs."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str, *, pointer: str) -> Address:
+        """Read `1.2.3.4:80` or `[::1]:80`; InvalidInput at `pointer` otherwise."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit():
+            raise InvalidInput(
+                f"{text!r} is not an address with a port, as in 10.0.0.7:8080", pointer=pointer
+            )
+        return cls(check_host(host.strip("[]"), pointer=pointer), check_port(int(port), pointer=pointer))
+
+
+def check_host(text: str, *, pointer: str) -> str:
+    """Return the canonical spelling of an IP address that traffic can be sent to."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise InvalidInput(f"{text!r} is not an IPv4 or IPv6 address", pointer=pointer) from None
+    if address.is_unspecified or address.is_multicast:
+        raise InvalidInput(f"{text} is not an address that one host has", pointer=pointer)
+    return str(address)
+
+
+def check_port(number: int, *, pointer: str) -> int:
+    """Return a port from 1 to 65535; InvalidInput at `pointer` otherwise."""
+    if isinstance(number, bool) or not 1 <= number <= 65_535:
+        raise InvalidInput(f"port {number} is not between 1 and 65535", pointer=pointer)
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One process that serves `service` at `address`.
+
+    `ports` maps port names to numbers and has at least one entry; the first is the service's own, every other
+    one is reached as the service `<service>.<port name>`. `weight` is relative inside the instance's version; 0
+    takes it out of traffic. `ingress` is where its sidecar listens; Envoys are then sent there. `ttl` is the
+    lease in seconds, None for an instance that is removed by word only. `epoch` counts incarnations, `seq`
+    the messages of one: whatever is older than what is known is refused.
+    """
+
+    id: str
+    service: ServiceKey
+    address: str
+    ports: Mapping[str, int]
+    version: str = DEFAULT_VERSION
+    weight: int = DEFAULT_WEIGHT
+    region: str = ""
+    zone: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    ingress: Address | None = None
+    ttl: float | None = None
+    epoch: int = 0
+    seq: int = 0
+    owner: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what could never be routed to, with a pointer to the field."""
+        check_id(self.id, pointer="/id")
+        check_id(self.version, pointer="/version", what="version")
+        check_host(self.address, pointer="/address")
+        self._check_ports()
+        if isinstance(self.weight, bool) or not 0 <= self.weight <= MAX_WEIGHT:
+            raise InvalidInput(f"weight {self.weight} is not between 0 and {MAX_WEIGHT}", pointer="/weight")
+        if self.ttl is not None and not MIN_TTL <= self.ttl <= MAX_TTL:  # NaN fails both comparisons
+            raise InvalidInput(
+                f"ttl {self.ttl} is not between {MIN_TTL:g} and {MAX_TTL:g} seconds", pointer="/ttl"
+            )
+        for name in ("region", "zone"):
+            if value := getattr(self, name):
+                check_id(value, pointer=f"/{name}", what=name)
+        check_labels(self.labels)
+        check_labels(self.metadata, pointer="/metadata")
+
+    def _check_ports(self) -> None:
+        if not 1 <= len(self.ports) <= MAX_PORTS:
+            raise InvalidInput(
+                f"{len(self.ports)} ports, from 1 to {MAX_PORTS} are allowed", pointer="/ports"
+            )
+        for name, number in self.ports.items():
+            at = f"/ports/{escape(name[:64])}"
+            check_id(name, pointer=at, what="port name")
+            check_port(number, pointer=at)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Return what selectors see: the labels, and over them the fields that have a name of their own."""
+        own = {"service": self.service.name, "env": self.service.env, "version": self.version, "id": self.id}
+        if self.region:
+            own["region"] = self.region
+        if self.zone:
+            own["zone"] = self.zone
+        return {**self.labels, **own}
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Return what an id must keep: the service and the owner. An update may change everything else."""
+        return (self.service.env, self.service.name, self.owner)
+
+    def endpoint(self, port: str) -> Address | None:
+        """Return where Envoy sends traffic for `port`, or None when this instance has no such port."""
+        number = self.ports.get(port)
+        if number is None:
+            return None
+        if self.ingress is not None and port == next(iter(self.ports)):
+            return self.ingress
+        return Address(self.address, number)

@@ -1,0 +1,97 @@
+"""A service: a name, the policy of its traffic, and the split between its subsets.
+
+A service comes to be when it is declared or when its first instance registers; from then on it owns its split.
+The first version to register becomes `stable`; another version gets no traffic until a rollout or a declared split
+says otherwise, and all of it only when stable has no instances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from xds.model.instance import check_port
+from xds.model.labels import check_labels
+from xds.model.names import ServiceKey, check_id
+from xds.model.problems import InvalidInput
+from xds.model.route import Retry, check_timeout
+from xds.model.selector import Selector
+from xds.model.split import Split
+
+EVERY = "-"  # the subset of all instances, whatever their version
+
+
+class Protocol(StrEnum):
+    """What the instances speak; TCP services are split per connection, at random."""
+
+    HTTP = "http"
+    H2C = "h2c"
+    GRPC = "grpc"
+    TCP = "tcp"
+
+    @property
+    def is_http(self) -> bool:
+        """Say whether requests can be told apart, so that routes and sticky splits work."""
+        return self is not Protocol.TCP
+
+
+class Balancing(StrEnum):
+    """How instances of one subset share its requests."""
+
+    ROUND_ROBIN = "round-robin"
+    LEAST_REQUEST = "least-request"
+    RANDOM = "random"
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """A named selection of the service's instances. Every version is one by itself, without being declared."""
+
+    name: str
+    selector: Selector
+
+    def __post_init__(self) -> None:
+        """Refuse a name that is no id."""
+        check_id(self.name, pointer="/name", what="subset name")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The declared policy and the persisted split of one service; times are seconds.
+
+    `protocol` is that of the service's own port, `protocols` those of the named ports that differ from HTTP.
+    `upstream_port` opens a local port of its own in every sidecar (a TCP service always gets one).
+    """
+
+    key: ServiceKey
+    protocol: Protocol = Protocol.HTTP
+    protocols: Mapping[str, Protocol] = field(default_factory=dict)
+    subsets: tuple[Subset, ...] = ()
+    stable: str = ""
+    split: Split = Split()
+    balancing: Balancing = Balancing.ROUND_ROBIN
+    connect_timeout: float = 2.0
+    timeout: float = 15.0
+    retry: Retry = Retry()
+    upstream_port: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    owner: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse policy that Envoy could not run, with a pointer to the field."""
+        check_timeout(self.timeout, pointer="/timeout")
+        if not 0 < self.connect_timeout <= 60:
+            raise InvalidInput(
+                f"{self.connect_timeout} is not between 0 and 60 seconds", pointer="/connect_timeout"
+            )
+        if self.upstream_port is not None:
+            check_port(self.upstream_port, pointer="/upstream_port")
+        check_labels(self.labels)
+        names = [subset.name for subset in self.subsets]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise InvalidInput(f"subset {min(twice)!r} is declared twice", pointer="/subsets")
+
+    def protocol_of(self, port: str) -> Protocol:
+        """Return what is spoken on `port` ("" is the service's own)."""
+        return self.protocols.get(port, Protocol.HTTP) if port else self.protocol
