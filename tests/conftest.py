@@ -1,0 +1,36 @@
+"""Fixtures every test may ask for. What they do lives in tests/harness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import ports
+from tests.harness.envoy import envoy_path
+from tests.harness.processes import Programs
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """A function that gives a port nobody listens on, another one at each call."""
+    return ports.free_port
+
+
+@pytest.fixture(scope="session")
+def envoy_binary() -> Path:
+    """The real Envoy. Fails where it is missing."""
+    return envoy_path()
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    """Starts programs; exactly those are ended when the test ends, however it ends."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    started = Programs(logs)
+    try:
+        yield started
+    finally:
+        started.stop_all()
