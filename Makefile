@@ -53,7 +53,7 @@ endif
 
 filter: $(DEV) ## build the Wasm filter from source, test it natively, compare it with the committed one
 	@scripts/system-parts.sh filter
-	@$(BIN)/python filters/build.py --build
+	@$(BIN)/python filters/build.py
 	@$(BIN)/python filters/build.py --test
 	@$(BIN)/python filters/build.py --check
 

@@ -20,31 +20,13 @@ need() {  # need PACKAGE WORDS TEST...: unless the command TEST succeeds, PACKAG
     fi
 }
 
-has_wasm_rust() {
-    # A rustup toolchain with the target, or Debian's toolchain with the sources its standard library is built from.
-    for rustc in rustc "${HOME:-}/.cargo/bin/rustc"; do
-        root=$("$rustc" --print sysroot 2>/dev/null) || continue
-        [ -d "$root/lib/rustlib/wasm32-unknown-unknown/lib" ] && return 0
-    done
-    debian_wasm_rust
-}
-
-debian_wasm_rust() {
-    [ -x /usr/bin/cargo ] && [ -x /usr/bin/rustc ] && command -v wasm-ld-22 && ls -d /usr/src/rustc-*/library
-}
-
 case "${1:-}" in
 test)
     need git "git, to list the files that are checked" command -v git
     ;;
 filter)
+    # The Rust toolchain is found, or installed, by filters/build.py itself.
     need gcc "a C compiler driver, to link the native tests" command -v cc
-    if ! has_wasm_rust >/dev/null 2>&1; then
-        missing="$missing rustc-web cargo-web rust-web-src rust-web-llvm lld-22"
-        wanted="$wanted
-  Rust with the target wasm32-unknown-unknown (rustup target add wasm32-unknown-unknown;
-  Debian: rustc-web cargo-web rust-web-src rust-web-llvm lld-22)"
-    fi
     ;;
 *)
     echo "usage: $0 test|filter" >&2

@@ -9,7 +9,7 @@ from typing import Final
 from tests.harness.repo import ROOT, name_of, text_of, tracked_files
 
 THIS_FILE: Final = Path(__file__).resolve()
-MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|work|home/\w+|Users/\w+)/")
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|work|home/\w+|Users/\w+)/[\w.]")
 PACKAGE_INDEX = re.compile(
     r"pypi\.org|pythonhosted\.org|crates\.io\b|registry\.npmjs|proxy\.golang|(?:--|_)?(?:extra-)?index-url|--find-links"
     r"|https?://\S+/simple\b",

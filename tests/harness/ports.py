@@ -16,8 +16,8 @@ _handed_out: set[int] = set()
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
     """Whether `port` can be bound exclusively.
 
-    Without SO_REUSEADDR and SO_REUSEPORT on our side, so that a port that another program shares (two Envoys do, without
-    a word) counts as taken.
+    Without SO_REUSEADDR and SO_REUSEPORT on our side, so that a port that another program
+    shares (two Envoys do, without a word) counts as taken.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
