@@ -53,9 +53,7 @@ class LabelIndex:
         excluding: list[Set[str]] = []
         for requirement in selector.requirements:
             named = self._members(requirement)
-            (excluding if requirement.operator in {Operator.NOT_IN, Operator.ABSENT} else including).append(
-                named
-            )
+            (excluding if requirement.operator in {Operator.NOT_IN, Operator.ABSENT} else including).append(named)
         including.sort(key=len)
         if within is not None:
             found = set(within)

@@ -39,9 +39,7 @@ class Address:
         """Read `1.2.3.4:80` or `[::1]:80`; InvalidInput at `pointer` otherwise."""
         host, colon, port = text.rpartition(":")
         if not colon or not port.isascii() or not port.isdigit():
-            raise InvalidInput(
-                f"{text!r} is not an address with a port, as in 10.0.0.7:8080", pointer=pointer
-            )
+            raise InvalidInput(f"{text!r} is not an address with a port, as in 10.0.0.7:8080", pointer=pointer)
         return cls(check_host(host.strip("[]"), pointer=pointer), check_port(int(port), pointer=pointer))
 
 
@@ -99,9 +97,7 @@ class Instance:
         if isinstance(self.weight, bool) or not 0 <= self.weight <= MAX_WEIGHT:
             raise InvalidInput(f"weight {self.weight} is not between 0 and {MAX_WEIGHT}", pointer="/weight")
         if self.ttl is not None and not MIN_TTL <= self.ttl <= MAX_TTL:  # NaN fails both comparisons
-            raise InvalidInput(
-                f"ttl {self.ttl} is not between {MIN_TTL:g} and {MAX_TTL:g} seconds", pointer="/ttl"
-            )
+            raise InvalidInput(f"ttl {self.ttl} is not between {MIN_TTL:g} and {MAX_TTL:g} seconds", pointer="/ttl")
         for name in ("region", "zone"):
             if value := getattr(self, name):
                 check_id(value, pointer=f"/{name}", what=name)
@@ -110,9 +106,7 @@ class Instance:
 
     def _check_ports(self) -> None:
         if not 1 <= len(self.ports) <= MAX_PORTS:
-            raise InvalidInput(
-                f"{len(self.ports)} ports, from 1 to {MAX_PORTS} are allowed", pointer="/ports"
-            )
+            raise InvalidInput(f"{len(self.ports)} ports, from 1 to {MAX_PORTS} are allowed", pointer="/ports")
         for name, number in self.ports.items():
             at = f"/ports/{escape(name[:64])}"
             check_id(name, pointer=at, what="port name")

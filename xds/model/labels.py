@@ -36,9 +36,7 @@ def check_labels(labels: Labels, *, pointer: str = "/labels") -> dict[str, str]:
         at = f"{pointer}/{escape(key[:64])}"
         total += len(key) + len(value)
         if len(key) > MAX_KEY:
-            raise InvalidInput(
-                f"label key of {len(key)} characters, at most {MAX_KEY} are allowed", pointer=at
-            )
+            raise InvalidInput(f"label key of {len(key)} characters, at most {MAX_KEY} are allowed", pointer=at)
         if not _KEY.match(key):
             raise InvalidInput(
                 f"label key {key!r} must begin and end with a letter or digit and hold only letters, digits, "
@@ -46,15 +44,9 @@ def check_labels(labels: Labels, *, pointer: str = "/labels") -> dict[str, str]:
                 pointer=at,
             )
         if len(value) > MAX_VALUE:
-            raise InvalidInput(
-                f"label value of {len(value)} characters, at most {MAX_VALUE} are allowed", pointer=at
-            )
+            raise InvalidInput(f"label value of {len(value)} characters, at most {MAX_VALUE} are allowed", pointer=at)
         if control := _CONTROL.search(value):
-            raise InvalidInput(
-                f"label value has a control character at position {control.start() + 1}", pointer=at
-            )
+            raise InvalidInput(f"label value has a control character at position {control.start() + 1}", pointer=at)
     if total > MAX_TOTAL:
-        raise InvalidInput(
-            f"labels hold {total} characters in all, at most {MAX_TOTAL} are allowed", pointer=pointer
-        )
+        raise InvalidInput(f"labels hold {total} characters in all, at most {MAX_TOTAL} are allowed", pointer=pointer)
     return dict(labels)

@@ -25,11 +25,7 @@ def check_id(text: str, *, pointer: str, what: str = "id") -> str:
     if len(text) > 128:
         raise InvalidInput(f"{what} has {len(text)} characters, at most 128 are allowed", pointer=pointer)
     bad = next(
-        (
-            at
-            for at, char in enumerate(text)
-            if not re.match(r"[a-z0-9]" if at == 0 else r"[a-z0-9._-]", char)
-        ),
+        (at for at, char in enumerate(text) if not re.match(r"[a-z0-9]" if at == 0 else r"[a-z0-9._-]", char)),
         0,
     )
     raise InvalidInput(
@@ -64,6 +60,4 @@ class ServiceKey(Key):
     @classmethod
     def of(cls, name: str, env: str = DEFAULT_ENV) -> ServiceKey:
         """Return the key after checking both parts (InvalidInput with pointers `/service` and `/env`)."""
-        return cls(
-            check_id(env, pointer="/env", what="env"), check_id(name, pointer="/service", what="service")
-        )
+        return cls(check_id(env, pointer="/env", what="env"), check_id(name, pointer="/service", what="service"))

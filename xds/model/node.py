@@ -50,9 +50,7 @@ class NodeProfile:
         """Return the text by which listeners of equal profiles are one resource."""
         parts = [self.role.value, self.env, self.service or self.gateway]
         parts += [
-            f"{name}={getattr(self, name)}"
-            for name in ("egress", "ingress", "app", "bind")
-            if getattr(self, name)
+            f"{name}={getattr(self, name)}" for name in ("egress", "ingress", "app", "bind") if getattr(self, name)
         ]
         return "|".join(parts)
 
@@ -73,9 +71,7 @@ class NodeProfile:
                 service=str(ours.get("service", "")),
                 gateway=str(ours.get("gateway", "")) if role is Role.GATEWAY else "",
                 egress=_bind(listeners, "egress", EGRESS) if role is Role.SIDECAR else None,
-                ingress=_bind(listeners, "ingress", INGRESS)
-                if role is Role.SIDECAR and ours.get("app")
-                else None,
+                ingress=_bind(listeners, "ingress", INGRESS) if role is Role.SIDECAR and ours.get("app") else None,
                 app=_bind(ours, "app", None) if role is Role.SIDECAR else None,
                 bind=_bind(listeners, "gateway", None) if role is Role.GATEWAY else None,
             )

@@ -74,9 +74,7 @@ class Retry:
     def __post_init__(self) -> None:
         """Refuse attempts outside 0 to 10 and conditions that are not a single token."""
         if not 0 <= self.attempts <= 10:
-            raise InvalidInput(
-                f"{self.attempts} retry attempts, from 0 to 10 are allowed", pointer="/retry/attempts"
-            )
+            raise InvalidInput(f"{self.attempts} retry attempts, from 0 to 10 are allowed", pointer="/retry/attempts")
         for at, condition in enumerate(self.on):
             if not _TOKEN.match(condition):
                 raise InvalidInput(f"{condition!r} is not a retry condition", pointer=f"/retry/on/{at}")
@@ -127,12 +125,8 @@ class Route:
                 pointer="/name",
             )
         self._check_match()
-        if self.rewrite is not None and (
-            not self.rewrite.startswith("/") or self.path.kind is PathKind.REGEX
-        ):
-            raise InvalidInput(
-                "a rewrite begins with '/' and replaces a prefix or exact path", pointer="/rewrite"
-            )
+        if self.rewrite is not None and (not self.rewrite.startswith("/") or self.path.kind is PathKind.REGEX):
+            raise InvalidInput("a rewrite begins with '/' and replaces a prefix or exact path", pointer="/rewrite")
         for name in ("timeout", "idle_timeout"):
             if (seconds := getattr(self, name)) is not None:
                 check_timeout(seconds, pointer=f"/{name}")

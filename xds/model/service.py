@@ -82,9 +82,7 @@ class Service:
         """Refuse policy that Envoy could not run, with a pointer to the field."""
         check_timeout(self.timeout, pointer="/timeout")
         if not 0 < self.connect_timeout <= 60:
-            raise InvalidInput(
-                f"{self.connect_timeout} is not between 0 and 60 seconds", pointer="/connect_timeout"
-            )
+            raise InvalidInput(f"{self.connect_timeout} is not between 0 and 60 seconds", pointer="/connect_timeout")
         if self.upstream_port is not None:
             check_port(self.upstream_port, pointer="/upstream_port")
         check_labels(self.labels)

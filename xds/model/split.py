@@ -56,9 +56,7 @@ class SplitKey:
     def __post_init__(self) -> None:
         """Refuse a header or cookie without a usable name, and a name where there is nothing to name."""
         if (self.source is KeySource.SOURCE) != (not self.name):
-            raise InvalidInput(
-                f"a {self.source} key {'has no' if self.name else 'needs a'} name", pointer="/key"
-            )
+            raise InvalidInput(f"a {self.source} key {'has no' if self.name else 'needs a'} name", pointer="/key")
         if self.name and not (self.name.isascii() and all(c.isalnum() or c in "-_." for c in self.name)):
             raise InvalidInput(f"{self.name!r} is not the name of a {self.source}", pointer="/key")
 
@@ -120,17 +118,11 @@ class Split:
         and shrinking it again passes through the same sets of users. `weights` must add up to 10,000.
         """
         if sum(weights.values()) != TOTAL or min(weights.values()) < 0:
-            raise InvalidInput(
-                f"weights add up to {sum(weights.values()) / 100:g} percent, not 100", pointer="/split"
-            )
+            raise InvalidInput(f"weights add up to {sum(weights.values()) / 100:g} percent, not 100", pointer="/split")
         if not self.segments:
-            return Split(
-                _tidy(Segment(name, weight) for name, weight in weights.items()), self.key, self.salt
-            )
+            return Split(_tidy(Segment(name, weight) for name, weight in weights.items()), self.key, self.salt)
         segments = list(self.segments)
-        change = {
-            name: weights.get(name, 0) - self.weights.get(name, 0) for name in {**self.weights, **weights}
-        }
+        change = {name: weights.get(name, 0) - self.weights.get(name, 0) for name in {**self.weights, **weights}}
         for taker, wanted in [(name, delta) for name, delta in change.items() if delta > 0]:
             for giver in change:
                 moved = min(wanted, -change[giver])

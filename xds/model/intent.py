@@ -1,0 +1,286 @@
+"""The intent: everything that is desired and known, in one mutable aggregate with one owner.
+
+It applies what was committed and answers with frozen views. It validates nothing (`declare.py` did), persists
+nothing and publishes nothing. Tables are plain dictionaries; one change costs its service, not the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple, TypeVar
+
+from xds.model.gateway import Gateway
+from xds.model.health import Health
+from xds.model.index import LabelIndex
+from xds.model.instance import Instance
+from xds.model.names import Key, ServiceKey
+from xds.model.rollout import Rollout
+from xds.model.route import Route
+from xds.model.selector import Selector
+from xds.model.service import EVERY, Service
+
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class Kind(StrEnum):
+    """The kinds of declared objects."""
+
+    INSTANCE = "instance"
+    SERVICE = "service"
+    ROUTE = "route"
+    GATEWAY = "gateway"
+    ROLLOUT = "rollout"
+
+
+Declared = Instance | Service | Route | Gateway | Rollout
+
+
+class Ref(NamedTuple):
+    """What a declared object is called everywhere: its kind and its key as text (`env/name`, or an id)."""
+
+    kind: Kind
+    key: str
+
+
+def ref(declared: Declared) -> Ref:
+    """Return the name of a declared object."""
+    match declared:
+        case Instance():
+            return Ref(Kind.INSTANCE, declared.id)
+        case Service():
+            return Ref(Kind.SERVICE, str(declared.key))
+        case Route():
+            return Ref(Kind.ROUTE, str(declared.key))
+        case Gateway():
+            return Ref(Kind.GATEWAY, str(declared.key))
+        case Rollout():
+            return Ref(Kind.ROLLOUT, declared.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An instance as traffic sees it. `leaving` ones are gone, and stay in EDS until no route wants them."""
+
+    instance: Instance
+    health: Health
+    leaving: bool = False
+
+    @property
+    def serves(self) -> bool:
+        """Say whether a subset may count on it."""
+        return not self.leaving and self.instance.weight > 0 and self.health.serves
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """One service with all that its resources depend on. `subsets` has the version subsets, the declared ones and `-`."""
+
+    service: Service
+    members: tuple[Member, ...]
+    subsets: Mapping[str, tuple[Member, ...]]
+    routes: tuple[Route, ...]
+
+    @property
+    def key(self) -> ServiceKey:
+        """Return the service's key."""
+        return self.service.key
+
+    @property
+    def serving(self) -> frozenset[str]:
+        """Return the subsets that have at least one member to count on."""
+        return frozenset(name for name, members in self.subsets.items() if any(m.serves for m in members))
+
+
+@dataclass(slots=True)
+class Dirty:
+    """What must be translated again: services, and environments whose gateways changed."""
+
+    services: set[ServiceKey] = field(default_factory=set)
+    gateways: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        """Say whether anything is to be done."""
+        return bool(self.services or self.gateways)
+
+
+class Intent:
+    """The tables, their indexes, and what changed since `take_dirty` was last called."""
+
+    def __init__(self) -> None:
+        """Start empty, at revision 0."""
+        self.revision = 0
+        self.instances: dict[str, Instance] = {}
+        self.services: dict[ServiceKey, Service] = {}
+        self.routes: dict[Key, Route] = {}
+        self.gateways: dict[Key, Gateway] = {}
+        self.rollouts: dict[str, Rollout] = {}
+        self.revisions: dict[Ref, int] = {}
+        self.index = LabelIndex()
+        self._health: dict[str, Health] = {}
+        self._leaving: dict[str, Instance] = {}
+        self._members: dict[ServiceKey, set[str]] = {}
+        self._routes_of: dict[ServiceKey, set[Key]] = {}
+        self._dirty = Dirty()
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def get(self, name: Ref) -> Declared | None:
+        """Return the declared object of that name, or None."""
+        match name.kind:
+            case Kind.INSTANCE:
+                return self.instances.get(name.key)
+            case Kind.SERVICE:
+                return self.services.get(ServiceKey(*name.key.split("/", 1)))
+            case Kind.ROUTE:
+                return self.routes.get(Key(*name.key.split("/", 1)))
+            case Kind.GATEWAY:
+                return self.gateways.get(Key(*name.key.split("/", 1)))
+            case Kind.ROLLOUT:
+                return self.rollouts.get(name.key)
+
+    def health(self, instance_id: str) -> Health:
+        """Return what was last observed of an instance; healthy until somebody observes otherwise."""
+        return self._health.get(instance_id, Health.HEALTHY)
+
+    def members_of(self, key: ServiceKey) -> Collection[str]:
+        """Return the ids registered for a service."""
+        return self._members.get(key, frozenset())
+
+    def routes_of(self, key: ServiceKey) -> list[Route]:
+        """Return the routes of a service, by name."""
+        return [self.routes[name] for name in sorted(self._routes_of.get(key, ()))]
+
+    def select(self, selector: Selector) -> list[Instance]:
+        """Return the instances that match, by id."""
+        return [self.instances[member] for member in sorted(self.index.select(selector))]
+
+    def rollout_of(self, key: ServiceKey) -> Rollout | None:
+        """Return the rollout in progress of a service, if there is one."""
+        return next((r for r in self.rollouts.values() if r.service == key and not r.phase.is_over), None)
+
+    def view(self, key: ServiceKey) -> ServiceView | None:
+        """Return a frozen view of a service, or None when nothing declares it."""
+        service = self.services.get(key)
+        if service is None:
+            return None
+        members = {
+            member: Member(self.instances[member], self.health(member)) for member in sorted(self.members_of(key))
+        }
+        members |= {m: Member(i, Health.HEALTHY, leaving=True) for m, i in self._leaving.items() if i.service == key}
+        subsets: dict[str, list[Member]] = {EVERY: list(members.values())}
+        for member in members.values():
+            subsets.setdefault(member.instance.version, []).append(member)
+        for subset in service.subsets:
+            subsets[subset.name] = [m for m in members.values() if subset.selector.matches(m.instance.facts)]
+        frozen = {name: tuple(found) for name, found in sorted(subsets.items())}
+        return ServiceView(service, tuple(members.values()), frozen, tuple(self.routes_of(key)))
+
+    # -- changing -----------------------------------------------------------------------------------------------
+
+    def commit(self, writes: Mapping[Ref, Declared | None], revision: int) -> None:
+        """Apply what a store has committed as `revision`; None removes."""
+        self.revision = revision
+        for name, declared in writes.items():
+            before = self.get(name)
+            if declared is None:
+                self.revisions.pop(name, None)
+            else:
+                self.revisions[name] = revision
+            self._replace(name, before, declared)
+
+    def restore(self, declared: Iterable[tuple[Declared, int]], revision: int) -> None:
+        """Load everything that a store holds, each object with its own revision."""
+        for item, at in declared:
+            self.commit({ref(item): item}, at)
+        self.revision = revision
+
+    def observe_health(self, seen: Mapping[str, Health]) -> bool:
+        """Note what was observed of instances that are still known; say whether any of it is new."""
+        new = {
+            member: health
+            for member, health in seen.items()
+            if member in self.instances and health != self.health(member)
+        }
+        for member, health in new.items():
+            self._health[member] = health
+            self._dirty.services.add(self.instances[member].service)
+        return bool(new)
+
+    @property
+    def leaving(self) -> Mapping[str, Instance]:
+        """Return the instances that are gone but still in EDS because a published route may want them."""
+        return self._leaving
+
+    def release(self, member: str) -> None:
+        """Let a leaving instance go for good."""
+        if instance := self._leaving.pop(member, None):
+            self._dirty.services.add(instance.service)
+
+    def take_dirty(self) -> Dirty:
+        """Return what changed since the last call, and forget it."""
+        dirty, self._dirty = self._dirty, Dirty()
+        return dirty
+
+    # -- one table each -----------------------------------------------------------------------------------------
+
+    def _replace(self, name: Ref, before: Declared | None, after: Declared | None) -> None:
+        match after or before:
+            case Instance():
+                self._replace_instance(name.key, before, after)  # type: ignore[arg-type]  # the kind of a Ref is that of its object
+            case Service(key=key):
+                _set(self.services, key, after)
+                self._dirty.services.add(key)
+            case Route(key=key, service=service):
+                _set(self.routes, key, after)
+                names = self._routes_of.setdefault(service, set())
+                names.discard(key) if after is None else names.add(key)
+                self._dirty.services.add(service)
+            case Gateway(key=key):
+                _set(self.gateways, key, after)
+                self._dirty.gateways.add(key.env)
+            case Rollout(id=rollout):
+                _set(self.rollouts, rollout, after)
+
+    def _replace_instance(self, member: str, before: Instance | None, after: Instance | None) -> None:
+        if before is not None:
+            self._members[before.service].discard(member)
+            self._dirty.services.add(before.service)
+        if after is None:
+            self.instances.pop(member, None)
+            self.index.discard(member)
+            self._health.pop(member, None)
+        else:
+            self.instances[member] = after
+            self.index.add(member, after.facts)
+            self._members.setdefault(after.service, set()).add(member)
+            self._leaving.pop(member, None)
+            self._dirty.services.add(after.service)
+        if before is not None:
+            self._keep_last(before)
+
+    def _keep_last(self, gone: Instance) -> None:
+        """Keep an instance in EDS when it was the last of a subset that routes send users to.
+
+        Endpoints travel before routes, so without this the users of that subset would meet an empty cluster
+        until the route that falls back arrives. It is pointless when nothing is left to fall back to.
+        """
+        view = self.view(gone.service)
+        if view is None or not view.serving or gone.id in self.instances:
+            return
+        names = [gone.version, *(s.name for s in view.service.subsets if s.selector.matches(gone.facts))]
+        wanted = set(view.service.split.weights)
+        for route in view.routes:
+            wanted |= {route.subset, *(route.split.weights if route.split else ())}
+        if any(name in wanted and name not in view.serving for name in names):
+            self._leaving[gone.id] = gone
+
+
+def _set(table: dict[_K, _V], key: _K, value: object) -> None:
+    if value is None:
+        table.pop(key, None)
+    else:
+        table[key] = value  # type: ignore[assignment]  # each call passes the table of the value's own class
