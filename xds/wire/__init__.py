@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .codec import decode, encode
     from .errors import DecodeError
     from .packing import pack_any
+    from .plain import to_plain
     from .types import SEND_ORDER, ResourceType, UnknownTypeUrl
 
 _HOME = {
@@ -22,6 +23,7 @@ _HOME = {
     "decode": "codec",
     "encode": "codec",
     "pack_any": "packing",
+    "to_plain": "plain",
 }
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "decode",
     "encode",
     "pack_any",
+    "to_plain",
 ]
 
 

@@ -47,7 +47,8 @@ def lb_endpoint(  # noqa: PLR0913 - these are the fields of one flat record, all
     `address` is an IPv4 or IPv6 address in text (no brackets), `port` 0 to 65535, `health` the number of
     core.v3.HealthStatus (0 unknown, 1 healthy, 2 unhealthy, 3 draining, 4 timeout, 5 degraded), `weight` the
     load-balancing weight, left out when 0. `metadata` lies in `filter_metadata["fairlead"]` as strings, left out when
-    empty; its order is kept, so a caller that wants equal bytes for equal content passes it sorted. Nothing is validated.
+    empty; its order is kept, so a caller that wants equal bytes for equal content passes it sorted. Nothing is
+    validated.
     """
     # SocketAddress: address (2), port_value (3), which is present even when 0 because it is in a oneof.
     socket = (b"\x12" + _sized(address.encode()) if address else b"") + b"\x18" + varint(port)
