@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ class NotInTime(AssertionError):
     """The condition did not come true before its deadline."""
 
 
-def wait_until(predicate: Callable[[], T], timeout: float = 10.0, *, every: float = 0.02, what: str = "") -> T:
+def wait_until(predicate: Callable[[], T | None], timeout: float = 10.0, *, every: float = 0.02, what: str = "") -> T:
     """Call `predicate` until it is true; `timeout` and `every` in seconds. Raises NotInTime, naming `what`."""
     deadline = time.monotonic() + timeout
     while True:
@@ -31,13 +31,21 @@ def wait_until(predicate: Callable[[], T], timeout: float = 10.0, *, every: floa
         time.sleep(every)
 
 
+@overload
 async def until(
-    predicate: Callable[[], T | Awaitable[T]],
-    timeout: float = 10.0,  # noqa: ASYNC109 - the deadline is part of the complaint, which a cancel scope cannot write
+    predicate: Callable[[], Awaitable[T | None]], timeout: float = ..., *, every: float = ..., what: str = ...
+) -> T: ...
+@overload
+async def until(
+    predicate: Callable[[], T | None], timeout: float = ..., *, every: float = ..., what: str = ...
+) -> T: ...
+async def until(
+    predicate: Callable[[], object],
+    timeout: float = 10.0,
     *,
     every: float = 0.02,
     what: str = "",
-) -> T:
+) -> object:
     """The same for coroutines: `predicate` may be a plain function or a coroutine function."""
     deadline = time.monotonic() + timeout
     while True:
@@ -49,7 +57,7 @@ async def until(
         await asyncio.sleep(every)
 
 
-def _ask(predicate: Callable[[], T]) -> tuple[T | None, object]:
+def _ask(predicate: Callable[[], T | None]) -> tuple[T | None, object]:
     try:
         answer = predicate()
     except AssertionError as error:
@@ -57,7 +65,7 @@ def _ask(predicate: Callable[[], T]) -> tuple[T | None, object]:
     return answer, answer
 
 
-async def _ask_async(predicate: Callable[[], T | Awaitable[T]]) -> tuple[T | None, object]:
+async def _ask_async(predicate: Callable[[], object]) -> tuple[object, object]:
     try:
         answer = predicate()
         if inspect.isawaitable(answer):
