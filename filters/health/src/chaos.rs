@@ -1,0 +1,114 @@
+//! The filter under every status from every host call, odd headers and callbacks in any order: it must only return.
+
+use alloc::vec::Vec;
+
+use crate::facts::Facts;
+use crate::fake_host::FakeHost;
+use crate::filter::{Filter, ROUTE_METADATA, SOURCE_ADDRESS};
+use crate::hash::BUCKETS;
+use crate::key::Key;
+
+const CALLS: [&str; 5] =
+    ["log", "get_property", "get_header_map_value", "replace_header_map_value", "get_buffer_bytes"];
+const STATUSES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 255, u32::MAX];
+
+/// A xorshift generator: the same run every time.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % most.max(1) as u64) as usize
+    }
+
+    fn bytes(&mut self, most: usize) -> Vec<u8> {
+        (0..self.below(most)).map(|_| self.below(256) as u8).collect()
+    }
+
+    fn odd(&mut self) -> Vec<u8> {
+        match self.below(6) {
+            0 => Vec::new(),
+            1 => b"\xff\xfe\xc3\x28".to_vec(),
+            2 => "uid=".repeat(15_000).into_bytes(),
+            3 => "é=ü;".repeat(10_000).into_bytes(),
+            4 => b"uid=\"x".to_vec(),
+            _ => self.bytes(200),
+        }
+    }
+}
+
+/// Facts with a header key named `x` and salt `s`, as the wire has them.
+const FACTS: &[u8] =
+    b"\x0a\x33\x0a\x08fairlead\x12\x27\x0a\x0b\x0a\x04salt\x12\x03\x1a\x01s\x0a\x18\x0a\x03key\x12\x11\x2a\
+    \x0f\x0a\x0d\x0a\x06header\x12\x03\x1a\x01x";
+
+fn step(chance: &mut Chance, filter: &mut Filter, host: &mut FakeHost) {
+    let id = chance.below(6) as u32;
+    match chance.below(8) {
+        0 => filter.context_create(id, chance.below(3) as u32),
+        1 => filter.context_delete(id),
+        2 => {
+            let size = chance.below(200);
+            let _ = filter.configure(host, id, size);
+        }
+        3 => drop(host.refusals.insert(CALLS[chance.below(5)], STATUSES[chance.below(16)])),
+        4 => host.headers = ["x", "cookie"].map(|n| (n.as_bytes().to_vec(), chance.odd())).to_vec(),
+        _ => filter.request_headers(host, id),
+    }
+    if let Some(written) = host.header(b"x-fairlead-bucket") {
+        let number: u64 = core::str::from_utf8(written).expect("digits").parse().expect("a number");
+        assert!(number < BUCKETS);
+    }
+}
+
+#[test]
+fn any_callback_in_any_order_under_any_status_returns() {
+    for seed in 1..300 {
+        let mut chance = Chance(seed * 0x9E37_79B9_7F4A_7C15);
+        let (mut filter, mut host) = (Filter::default(), FakeHost::default());
+        host.configuration = [
+            br#"{"default_key":{"cookie":"uid"}}"#.to_vec(),
+            br#"{"default_key":{"header":"x"},"default_salt":"s"}"#.to_vec(),
+            chance.bytes(300),
+        ][chance.below(3)]
+        .clone();
+        for _ in 0..200 {
+            let mut metadata = FACTS.to_vec();
+            for _ in 0..chance.below(4) {
+                let at = chance.below(metadata.len());
+                metadata[at] = chance.below(256) as u8;
+            }
+            metadata.truncate(chance.below(metadata.len() * 2));
+            host.properties.insert(ROUTE_METADATA.to_vec(), metadata);
+            host.properties.insert(SOURCE_ADDRESS.to_vec(), chance.odd());
+            step(&mut chance, &mut filter, &mut host);
+        }
+    }
+}
+
+#[test]
+fn the_facts_that_are_broken_here_are_whole_to_begin_with() {
+    let facts = Facts::read(FACTS).expect("well-formed").expect("facts");
+    assert_eq!((facts.key, facts.salt), (Some(Key::Header(b"x".to_vec())), Some(b"s".to_vec())));
+}
+
+#[test]
+fn each_status_from_each_call_still_lets_the_request_pass() {
+    for call in CALLS {
+        for status in STATUSES {
+            let (mut filter, mut host) = (Filter::default(), FakeHost::default());
+            host.refusals.insert(call, status);
+            host.configuration = br#"{"default_key":{"header":"x"}}"#.to_vec();
+            host.headers.push((b"x".to_vec(), b"u1".to_vec()));
+            filter.context_create(1, 0);
+            let size = host.configuration.len();
+            let _ = filter.configure(&mut host, 1, size);
+            filter.context_create(2, 1);
+            filter.request_headers(&mut host, 2);
+            filter.context_delete(2);
+            filter.context_delete(1);
+        }
+    }
+}
