@@ -1,0 +1,145 @@
+"""What the control loop needs from the outside, as protocols; `xds.app` plugs the real parts in.
+
+Nothing here knows SQLite, wasmtime or a wall clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from xds.model.intent import Declared, Ref
+from xds.model.problems import Problem
+
+
+class Clock(Protocol):
+    """The only source of time. Deadlines use `monotonic`; `wall` is for people and never decides anything."""
+
+    def monotonic(self) -> float:
+        """Return seconds from an arbitrary start; never goes back."""
+        ...
+
+    def wall(self) -> datetime:
+        """Return the present moment in UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the journal: what changed, from what to what (None: it was not there), who asked and why."""
+
+    name: Ref
+    before: Declared | None
+    after: Declared | None
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an accepted declaration.
+
+    `declared` is the object as it is now (None: removed), `revision` its revision. `replayed` says that the answer was
+    given before, under the same idempotency key, and nothing was done this time.
+    """
+
+    name: Ref
+    declared: Declared | None
+    revision: int
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A receipt under the idempotency key that it answers; `fingerprint` tells whether the same was asked."""
+
+    key: str
+    fingerprint: str
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One batch, to be made durable as one: all of it or none."""
+
+    revision: int
+    at: datetime
+    entries: tuple[Entry, ...]
+    kept: tuple[Kept, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Everything a store held when it was opened; `problems` are rows that could not be read and were left alone."""
+
+    objects: tuple[tuple[Declared, int], ...] = ()
+    revision: int = 0
+    kept: tuple[Kept, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+class Store(Protocol):
+    """Where declarations survive the process."""
+
+    async def load(self) -> Loaded:
+        """Return everything; raises Unavailable when the store cannot be read now."""
+        ...
+
+    async def commit(self, commit: Commit) -> None:
+        """Return when the batch is durable; raises Unavailable, and then nothing of it is."""
+        ...
+
+    async def journal(self, *, after: int = 0, limit: int = 500) -> Sequence[Mapping[str, object]]:
+        """Return journal rows with an id above `after`, oldest first, as plain JSON-able mappings."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was accepted and let go of the store."""
+        ...
+
+
+class Verdict(Protocol):
+    """What an admission check says of a module and its configuration."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it may be published."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why not, in words."""
+        ...
+
+
+class Admission(Protocol):
+    """Starts and configures a filter module here, before any Envoy sees it."""
+
+    def __call__(self, module: bytes, configuration: bytes) -> Verdict:
+        """Return the verdict; never raises for what the module does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How long an instance stays known without another heartbeat, in seconds."""
+
+    expires_in: float
+
+
+class Leases(Protocol):
+    """Who must say that it is alive, and when it last did."""
+
+    def committed(self, entries: Sequence[Entry]) -> None:
+        """Take note of instances that came, changed or went; every one that came has a full lease."""
+        ...
+
+    def renew(self, instance_id: str) -> Lease | None:
+        """Give a known instance a full lease; None when it never had one."""
+        ...
+
+    def remaining(self, instance_id: str) -> Lease | None:
+        """Return what is left, or None for an instance without a lease."""
+        ...

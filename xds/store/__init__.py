@@ -1,0 +1,1 @@
+"""Stores behind `control.ports.Store`: where declarations survive the process."""

@@ -1,0 +1,38 @@
+"""Declared objects as the bytes that a store keeps, and back.
+
+The field names of the model are the format; a field that a newer release added is ignored by an older one, and one
+that is missing takes its default. What cannot be read is an error of that row alone.
+"""
+
+from __future__ import annotations
+
+from pydantic import TypeAdapter, ValidationError
+
+from xds.model.gateway import Gateway
+from xds.model.instance import Instance
+from xds.model.intent import Declared, Kind
+from xds.model.problems import FairleadError, InvalidInput
+from xds.model.rollout import Rollout
+from xds.model.route import Route
+from xds.model.service import Service
+
+_ADAPTERS: dict[Kind, TypeAdapter[Declared]] = {
+    Kind.INSTANCE: TypeAdapter(Instance),
+    Kind.SERVICE: TypeAdapter(Service),
+    Kind.ROUTE: TypeAdapter(Route),
+    Kind.GATEWAY: TypeAdapter(Gateway),
+    Kind.ROLLOUT: TypeAdapter(Rollout),
+}
+
+
+def write(kind: Kind, declared: Declared) -> bytes:
+    """Return the object as compact JSON."""
+    return _ADAPTERS[kind].dump_json(declared)
+
+
+def read(kind: str, body: bytes) -> Declared:
+    """Return the object; InvalidInput says what in the row cannot be read."""
+    try:
+        return _ADAPTERS[Kind(kind)].validate_json(body)
+    except (ValidationError, FairleadError, ValueError) as error:
+        raise InvalidInput(f"a stored {kind} cannot be read: {error}") from error

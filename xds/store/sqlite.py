@@ -1,0 +1,206 @@
+"""The default store: one SQLite file, one writer thread, acknowledged after the commit is on disk.
+
+WAL with `synchronous=FULL`. A lock file keeps a second control plane out (the kernel frees it however the first one
+ends). State rows are addressed by integer ids that are known in memory, which costs a third of a text key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, TypeVar
+
+from xds.control.ports import Commit, Entry, Kept, Loaded, Receipt
+from xds.model.intent import Declared, Kind, Ref
+from xds.model.problems import FairleadError, Problem, Unavailable
+from xds.store import rows
+
+SCHEMA = 1
+KEPT_RECEIPTS = 10_000
+
+_T = TypeVar("_T")
+
+_CREATE = """
+CREATE TABLE state (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE journal (id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, at TEXT NOT NULL, actor TEXT NOT NULL,
+                      reason TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, before BLOB, after BLOB);
+CREATE TABLE receipt (id INTEGER PRIMARY KEY, key TEXT NOT NULL, fingerprint TEXT NOT NULL, kind TEXT NOT NULL,
+                      object TEXT NOT NULL, revision INTEGER NOT NULL, body BLOB);
+CREATE TABLE revision (id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL);
+INSERT INTO revision VALUES (1, 0);
+"""
+
+
+class SqliteStore:
+    """A store in `path`; create it, `load` once, then `commit` batches one after another.
+
+    Opening raises Unavailable, in words, when another control plane holds the file, when it is no database, or when a
+    newer release wrote it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Lock and open the file, create the schema in a new one."""
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(path)
+        self._ids: dict[Ref, int] = {}
+        self._next_id = 1
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fairlead-store")
+        try:
+            self._db = self._writer.submit(self._open).result()
+        except BaseException:
+            self._writer.shutdown()
+            self._lock.close()
+            raise
+
+    async def load(self) -> Loaded:
+        """Return everything that is stored; a row that cannot be read is reported and left in place."""
+        return await self._run(self._load)
+
+    async def commit(self, commit: Commit) -> None:
+        """Return when the batch is on disk; raises Unavailable, and then nothing of it is."""
+        await self._run(lambda: self._commit(commit))
+
+    async def journal(self, *, after: int = 0, limit: int = 500) -> Sequence[Mapping[str, object]]:
+        """Return journal rows with an id above `after`, oldest first."""
+        return await self._run(lambda: self._journal(after, limit))
+
+    async def close(self) -> None:
+        """Finish the queue, close the database and free the lock."""
+        await self._run(self._db.close)
+        self._writer.shutdown()
+        self._lock.close()
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+        except sqlite3.Error as error:
+            raise Unavailable(f"the store {self._path.name} failed: {error}", code="store") from error
+
+    # -- in the writer thread -----------------------------------------------------------------------------------
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            db = sqlite3.connect(self._path, isolation_level=None)
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            found = int(db.execute("PRAGMA user_version").fetchone()[0])
+            tables = int(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+        except sqlite3.Error as error:
+            raise Unavailable(f"{self._path} cannot be opened as a Fairlead database: {error}", code="store") from error
+        if found > SCHEMA:
+            raise Unavailable(
+                f"{self._path} has schema {found}, this release knows {SCHEMA}: it was written by a newer release and is left alone",
+                code="store",
+            )
+        if not found:
+            if tables:
+                raise Unavailable(f"{self._path} is a database, but not one of Fairlead's", code="store")
+            db.executescript(f"BEGIN;{_CREATE}PRAGMA user_version={SCHEMA};COMMIT;")
+        return db
+
+    def _load(self) -> Loaded:
+        objects: list[tuple[Declared, int]] = []
+        problems: list[Problem] = []
+        for row_id, kind, key, revision, body in self._db.execute(
+            "SELECT id, kind, key, revision, body FROM state ORDER BY id"
+        ):
+            self._next_id = row_id + 1
+            try:
+                objects.append((rows.read(kind, body), revision))
+                self._ids[Ref(Kind(kind), key)] = row_id
+            except FairleadError as error:
+                problems.append(Problem(kind, key, "", f"{error}; the row is left as it is"))
+        kept = [
+            Kept(key, fingerprint, Receipt(Ref(Kind(kind), name), rows.read(kind, body) if body else None, revision))
+            for key, fingerprint, kind, name, revision, body in self._db.execute(
+                "SELECT key, fingerprint, kind, object, revision, body FROM receipt ORDER BY id"
+            )
+        ]
+        revision = int(self._db.execute("SELECT value FROM revision").fetchone()[0])
+        return Loaded(tuple(objects), revision, tuple(kept), tuple(problems))
+
+    def _commit(self, commit: Commit) -> None:
+        ids, next_id = dict[Ref, int | None](), self._next_id
+        with self._transaction() as db:
+            for entry in commit.entries:
+                kind, key = entry.name
+                before = rows.write(kind, entry.before) if entry.before is not None else None
+                after = rows.write(kind, entry.after) if entry.after is not None else None
+                row_id = self._ids.get(entry.name)
+                if after is None:
+                    db.execute("DELETE FROM state WHERE id = ?", (row_id,))
+                    ids[entry.name] = None
+                else:
+                    if row_id is None:
+                        row_id, next_id = next_id, next_id + 1
+                        ids[entry.name] = row_id
+                    db.execute(
+                        "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?)",
+                        (row_id, kind, key, commit.revision, after),
+                    )
+                db.execute(
+                    "INSERT INTO journal VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", _row(commit, entry, before, after)
+                )
+            for kept in commit.kept:
+                name, declared = kept.receipt.name, kept.receipt.declared
+                body = rows.write(name.kind, declared) if declared is not None else None
+                values = (kept.key, kept.fingerprint, name.kind, name.key, kept.receipt.revision, body)
+                db.execute("INSERT INTO receipt VALUES (NULL, ?, ?, ?, ?, ?, ?)", values)
+            if commit.kept:
+                db.execute("DELETE FROM receipt WHERE id <= (SELECT max(id) FROM receipt) - ?", (KEPT_RECEIPTS,))
+            db.execute("UPDATE revision SET value = ?", (commit.revision,))
+        self._next_id = next_id
+        for name, row in ids.items():
+            if row is None:
+                self._ids.pop(name, None)
+            else:
+                self._ids[name] = row
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+            self._db.execute("COMMIT")
+        except BaseException:
+            # A full disk has already rolled back by itself; a second ROLLBACK would hide the first error.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _journal(self, after: int, limit: int) -> list[Mapping[str, object]]:
+        names = ("id", "revision", "at", "actor", "reason", "kind", "key", "before", "after")
+        query = f"SELECT {', '.join(names)} FROM journal WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - names are constants
+        found = self._db.execute(query, (after, limit)).fetchall()
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def _row(commit: Commit, entry: Entry, before: bytes | None, after: bytes | None) -> tuple[object, ...]:
+    at = commit.at.isoformat(timespec="milliseconds")
+    return (commit.revision, at, entry.actor, entry.reason, entry.name.kind, entry.name.key, before, after)
+
+
+def _lock(path: Path) -> IO[str]:
+    """Hold `<path>.lock` for the life of the process; Unavailable names the process that has it."""
+    lock = path.with_name(path.name + ".lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        lock.close()
+        raise Unavailable(
+            f"{path} is held by another control plane (process {holder}); stop it, or use another --data-dir",
+            code="store_held",
+        ) from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
