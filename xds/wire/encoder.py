@@ -73,7 +73,7 @@ def _value_wrapper(meta: FieldMetadata) -> Wrapper:
     namespace: dict[str, Any] = dict(_NAMESPACE)
     wire, payload = _payload(meta.proto_type, None, "v", namespace)
     key = tag(meta.number, wire)
-    body = f"Z({payload})" if wire == LENGTH else payload
+    body = f"Z({payload})" if wire == LENGTH else f"({payload})"
     exec(f"def wrap(v):\n    return {key!r} + {body} if v else b''", namespace)  # noqa: S102 - see the module
     return typing.cast(Wrapper, namespace["wrap"])
 
