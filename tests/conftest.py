@@ -6,10 +6,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.harness import ports
 from tests.harness.envoy import envoy_path
 from tests.harness.processes import Programs
+
+# One example may take as long as a busy machine makes it take; a test that hangs is ended by its own timeout. Where the
+# variable CI is set, hypothesis itself chooses the same examples at every run; that is inherited here.
+settings.register_profile("house", settings(deadline=None))
+settings.load_profile("house")
 
 
 @pytest.fixture
