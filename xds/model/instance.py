@@ -122,11 +122,6 @@ class Instance:
             own["zone"] = self.zone
         return {**self.labels, **own}
 
-    @property
-    def identity(self) -> tuple[str, str, str]:
-        """Return what an id must keep: the service and the owner. An update may change everything else."""
-        return (self.service.env, self.service.name, self.owner)
-
     def endpoint(self, port: str) -> Address | None:
         """Return where Envoy sends traffic for `port`, or None when this instance has no such port."""
         number = self.ports.get(port)

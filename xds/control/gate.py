@@ -1,0 +1,106 @@
+"""The gate: is a service's weight live? Pure, from what was published, sent, acknowledged and refused.
+
+A weight is done when every live node that holds a route of the service has acknowledged a version of that route which
+carries it, and nothing else is on its way there. No live node is `blocked`, never done: a control plane that nobody
+listens to has moved nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from xds.cache.resource import ResourceKey
+from xds.cache.roster import NodeState
+from xds.control.publisher import Publisher
+from xds.model.names import ServiceKey
+
+SILENCE = 10.0
+
+
+class GateState(StrEnum):
+    """DONE: go on. WAITING: acknowledgements are on their way. BLOCKED: something is wrong, in words."""
+
+    WAITING = "waiting"
+    BLOCKED = "blocked"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeGate:
+    """One node's part: the weights (10,000ths) wanted, last sent and last acknowledged, and its words if it refused."""
+
+    node: str
+    wanted: Mapping[str, int]
+    sent: Mapping[str, int] | None
+    acked: Mapping[str, int] | None
+    state: GateState
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GateStatus:
+    """The gate of one service: how many of the live nodes that hold its route have acknowledged the wanted weights."""
+
+    state: GateState
+    reason: str
+    acked: int
+    live: int
+    nodes: tuple[NodeGate, ...]
+
+
+def gate(
+    service: ServiceKey, publisher: Publisher, nodes: Sequence[NodeState], *, waited: float, now: float
+) -> GateStatus:
+    """Return the state of a service's gate; `waited` is how long the present weights have been wanted, in seconds."""
+    carriers = publisher.carriers(service)
+    parts = [
+        part
+        for state in nodes
+        if state.is_live(now)
+        for key in _held(carriers, state)
+        if (part := _part(service, key, publisher, state, waited)) is not None
+    ]
+    acked = sum(part.state is GateState.DONE for part in parts)
+    if not parts:
+        reason = f"no live Envoy holds a route to {service.name}"
+        return GateStatus(GateState.BLOCKED, reason, 0, 0, ())
+    blocked = [part for part in parts if part.state is GateState.BLOCKED]
+    if blocked:
+        reason = f"{blocked[0].node}: {blocked[0].message}"
+        return GateStatus(GateState.BLOCKED, reason, acked, len(parts), tuple(parts))
+    if acked < len(parts):
+        return GateStatus(GateState.WAITING, "", acked, len(parts), tuple(parts))
+    return GateStatus(GateState.DONE, "", acked, acked, tuple(parts))
+
+
+def _held(carriers: Iterable[ResourceKey], state: NodeState) -> list[ResourceKey]:
+    """Return the carriers that this node subscribes to, its own variant of each."""
+    return [
+        key
+        for key in sorted(carriers)
+        if key.variant in state.group.variants
+        and (held := state.types.get(key.type)) is not None
+        and (held.wildcard or key.name in held.names)
+    ]
+
+
+def _part(
+    service: ServiceKey, key: ResourceKey, publisher: Publisher, state: NodeState, waited: float
+) -> NodeGate | None:
+    wanted = publisher.published(key, service)
+    if wanted is None:
+        return None
+    held = state.types[key.type]
+    sent_version, acked_version = held.sent.get(key.name), held.acked.get(key.name)
+    sent = publisher.weights(key, sent_version.version, service) if sent_version else None
+    acked = publisher.weights(key, acked_version.version, service) if acked_version else None
+    name = state.node.id
+    if acked == wanted and (sent is None or sent == wanted):
+        return NodeGate(name, wanted, sent, acked, GateState.DONE)
+    if held.nack is not None and sent == wanted:
+        return NodeGate(name, wanted, sent, acked, GateState.BLOCKED, f"refused: {held.nack.message}")
+    if waited >= SILENCE:
+        return NodeGate(name, wanted, sent, acked, GateState.BLOCKED, f"has not acknowledged for {waited:.0f} s")
+    return NodeGate(name, wanted, sent, acked, GateState.WAITING)

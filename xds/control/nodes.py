@@ -1,0 +1,64 @@
+"""The door for Envoys: from what a node says of itself to the group of resources that it sees.
+
+A node whose profile is new waits here until its listeners are published, so that no stream ever gets an empty answer
+for want of a translation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from xds.cache.group import Group
+from xds.cache.roster import Node
+from xds.control.inbox import Inbox
+from xds.model.node import NodeProfile
+
+ADMISSION_TIMEOUT = 10.0
+
+
+class Nodes:
+    """The profiles in use; the loop publishes for all of them."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        """Wake `inbox`'s loop when a profile is new."""
+        self._inbox = inbox
+        self._wanted: set[NodeProfile] = set()
+        self._published: frozenset[NodeProfile] = frozenset()
+        self._news = asyncio.Condition()
+
+    async def assign(self, node: Node) -> Group:
+        """Return the node's group once its resources are published; PeerError for metadata that says nonsense."""
+        profile = NodeProfile.from_metadata(node.metadata)
+        if profile not in self._published:
+            self._wanted.add(profile)
+            self._inbox.nudge()
+            async with self._news, asyncio.timeout(ADMISSION_TIMEOUT):
+                await self._news.wait_for(lambda: profile in self._published)
+        return group(profile)
+
+    @property
+    def profiles(self) -> frozenset[NodeProfile]:
+        """Return every profile that has to be translated for."""
+        return frozenset(self._wanted)
+
+    @property
+    def are_new(self) -> bool:
+        """Say whether a profile still waits for its first publish."""
+        return not self._wanted <= self._published
+
+    async def published(self, profiles: frozenset[NodeProfile]) -> None:
+        """Let in those who wait for one of `profiles`."""
+        self._published = profiles
+        async with self._news:
+            self._news.notify_all()
+
+    def forget(self, known: Iterable[Node]) -> None:
+        """Keep only the profiles of nodes that are still known."""
+        keep = {NodeProfile.from_metadata(node.metadata) for node in known}
+        self._wanted &= keep | (self._wanted - self._published)
+
+
+def group(profile: NodeProfile) -> Group:
+    """Return the group of all nodes with this profile: their own listeners, then their environment, then everybody's."""
+    return Group(profile.variant, (profile.variant, profile.env, ""))

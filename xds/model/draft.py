@@ -1,0 +1,274 @@
+"""The draft: declarations in order, laid over the intent, before anything is committed.
+
+A declaration that is refused writes nothing, the others stand; the draft's writes are then committed as one, or thrown
+away as one. The intent itself is never touched here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xds.model.declare import Declaration, Delete, Put, StartRollout, StepRollout
+from xds.model.gateway import Gateway
+from xds.model.instance import Instance
+from xds.model.intent import Declared, Intent, Kind, Ref, ref
+from xds.model.names import ServiceKey
+from xds.model.problems import Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed
+from xds.model.rollout import Event, Phase, Rollout, advance
+from xds.model.route import Route
+from xds.model.service import EVERY, Protocol, Service
+from xds.model.split import Split
+
+FIRST_UPSTREAM_PORT = 16_000  # local ports that sidecars open for services without an HTTP Host to tell them apart
+
+
+class Draft:
+    """The intent as it will be once the batch is committed."""
+
+    def __init__(self, intent: Intent) -> None:
+        """Begin with no writes; the commit will be revision `intent.revision + 1`."""
+        self._intent = intent
+        self.revision = intent.revision + 1
+        self.writes: dict[Ref, Declared | None] = {}
+        self.authors: dict[Ref, Declaration] = {}
+
+    def declare(self, declaration: Declaration) -> Ref:
+        """Validate one declaration and add its writes; return the name of the object it is about.
+
+        Errors: InvalidInput, NotFound, Conflict, Forbidden, PreconditionFailed. After an error the draft is as before.
+        """
+        match declaration.change:
+            case Put(declared):
+                return self._put(declared, declaration)
+            case Delete(name):
+                return self._delete(name, declaration)
+            case StartRollout() as start:
+                return self._start(start, declaration)
+            case StepRollout(rollout, event):
+                return self._step(rollout, event, declaration)
+
+    def get(self, name: Ref) -> Declared | None:
+        """Return the object as the draft has it."""
+        return self.writes[name] if name in self.writes else self._intent.get(name)
+
+    def service(self, key: ServiceKey) -> Service | None:
+        """Return a service as the draft has it."""
+        found = self.get(Ref(Kind.SERVICE, str(key)))
+        return found if isinstance(found, Service) else None
+
+    def versions(self, key: ServiceKey) -> set[str]:
+        """Return the versions that have an instance, the draft's own counted."""
+        members = {member: self._intent.instances[member] for member in self._intent.members_of(key)}
+        for name, declared in self.writes.items():
+            if name.kind is Kind.INSTANCE:
+                members.pop(name.key, None)
+                if isinstance(declared, Instance) and declared.service == key:
+                    members[name.key] = declared
+        return {instance.version for instance in members.values()}
+
+    # -- put ----------------------------------------------------------------------------------------------------
+
+    def _put(self, declared: Declared, declaration: Declaration) -> Ref:
+        name = ref(declared)
+        before = self.get(name)
+        self._check_match(name, before, declaration)
+        if isinstance(before, Instance) and isinstance(declared, Instance):
+            _check_identity(before, declared)
+        self._check_owner(name, before, declared.owner, declaration)
+        if before is not None and before.owner not in {"", "auto"}:
+            declared = replace(declared, owner=before.owner)
+        match declared:
+            case Instance():
+                self._write(self._numbered(declared, before), declaration)
+                self._adopt(declared, declaration)
+            case Service():
+                self._write(self._with_port(self._service(declared, before)), declaration)
+            case Route():
+                self._check_route(declared)
+                self._write(declared, declaration)
+            case Gateway():
+                self._write(declared, declaration)
+            case Rollout():
+                raise InvalidInput("a rollout is started, not put")
+        return name
+
+    def _numbered(self, declared: Instance, before: Declared | None) -> Instance:
+        """Issue an epoch and a sequence number where none is given; an update that says nothing new changes nothing."""
+        if not isinstance(before, Instance):
+            return declared if declared.epoch else replace(declared, epoch=self.revision, seq=max(declared.seq, 1))
+        if replace(declared, epoch=before.epoch, seq=before.seq) == before and declared.epoch in {0, before.epoch}:
+            return before
+        return replace(declared, epoch=declared.epoch or before.epoch, seq=declared.seq or before.seq + 1)
+
+    def _adopt(self, instance: Instance, declaration: Declaration) -> None:
+        """Bring the service into being with its first instance; its version becomes the stable one."""
+        service = self.service(instance.service) or Service(instance.service, owner="auto")
+        if not service.stable:
+            split = Split.whole(instance.version, key=service.split.key, salt=service.split.salt or str(service.key))
+            self._write(self._with_port(replace(service, stable=instance.version, split=split)), declaration)
+
+    def _service(self, declared: Service, before: Declared | None) -> Service:
+        """Keep what the service owns (stable, split, upstream port) where the caller says nothing of it."""
+        held = before if isinstance(before, Service) else Service(declared.key)
+        stable = declared.stable or held.stable or next(iter(declared.split.weights), "")
+        segments = held.split.segments
+        if declared.split.segments and declared.split.weights != held.split.weights:
+            if rollout := self._active(declared.key):
+                raise Conflict(
+                    f"rollout {rollout.id} owns the split of {declared.key}", pointer="/split", code="rollout_active"
+                )
+            segments = held.split.shift(declared.split.weights).segments
+        elif not segments and stable:
+            segments = Split.whole(stable).segments
+        salt = declared.split.salt or held.split.salt or str(declared.key)
+        port = declared.upstream_port or held.upstream_port
+        return replace(declared, stable=stable, split=Split(segments, declared.split.key, salt), upstream_port=port)
+
+    def _with_port(self, service: Service) -> Service:
+        """Give a TCP service the local port that tells it apart, and refuse one that another service has."""
+        taken = {
+            other.upstream_port: other.key
+            for other in (self.get(name) for name in {*map(ref, self._intent.services.values()), *self.writes})
+            if isinstance(other, Service) and other.key != service.key and other.key.env == service.key.env
+        }
+        if service.upstream_port is None and service.protocol is Protocol.TCP:
+            port = next(number for number in range(FIRST_UPSTREAM_PORT, 65_536) if number not in taken)
+            return replace(service, upstream_port=port)
+        if service.upstream_port is not None and service.upstream_port in taken:
+            raise InvalidInput(
+                f"port {service.upstream_port} belongs to service {taken[service.upstream_port]}",
+                pointer="/upstream_port",
+            )
+        return service
+
+    def _check_route(self, declared: Route) -> None:
+        """A route needs its service, and the subsets it names have to mean something there."""
+        key, subset, split = declared.service, declared.subset, declared.split
+        service = self.service(key)
+        if service is None:
+            raise InvalidInput(f"service {key} does not exist", pointer="/service", code="unknown_service")
+        known = {EVERY, service.stable, *service.split.weights, *(s.name for s in service.subsets), *self.versions(key)}
+        for name in [subset] if subset else list(split.weights) if split else []:
+            if name not in known:
+                raise InvalidInput(
+                    f"{key} has no version or subset {name!r}; it has {', '.join(sorted(known - {''}))}",
+                    pointer="/subset" if subset else "/split",
+                    code="unknown_version",
+                )
+
+    # -- delete -------------------------------------------------------------------------------------------------
+
+    def _delete(self, name: Ref, declaration: Declaration) -> Ref:
+        before = self.get(name)
+        if before is None:
+            raise NotFound(f"{name.kind} {name.key} does not exist")
+        self._check_match(name, before, declaration)
+        self._check_owner(name, before, before.owner, declaration)
+        match before:
+            case Service(key=key):
+                if self.versions(key):
+                    raise Conflict(f"service {key} still has instances", code="in_use")
+                if rollout := self._active(key):
+                    raise Conflict(f"rollout {rollout.id} is in progress", code="rollout_active")
+                if any(isinstance(self.get(ref(route)), type(route)) for route in self._intent.routes_of(key)):
+                    raise Conflict(f"service {key} still has routes", code="in_use")
+            case Rollout(phase=phase) if not phase.is_over:
+                raise Conflict(f"rollout {name.key} is in progress; abort it first", code="rollout_active")
+        self.writes[name] = None
+        self.authors[name] = declaration
+        return name
+
+    # -- rollouts -----------------------------------------------------------------------------------------------
+
+    def _start(self, start: StartRollout, declaration: Declaration) -> Ref:
+        service = self.service(start.service)
+        if service is None:
+            raise NotFound(f"service {start.service} does not exist", pointer="/service", code="unknown_service")
+        self._check_match(ref(service), service, declaration)
+        if rollout := self._active(start.service):
+            raise Conflict(f"rollout {rollout.id} of {start.service} is still {rollout.phase}", code="rollout_active")
+        versions = self.versions(start.service)
+        if start.version not in versions:
+            raise InvalidInput(
+                f"{start.service} has no instance of version {start.version!r}; it has {', '.join(sorted(versions)) or 'none'}",
+                pointer="/version",
+                code="unknown_version",
+            )
+        stem, number = f"{start.service.name}-{start.version}"[:120], 1
+        while self.get(Ref(Kind.ROLLOUT, f"{stem}-{number}")) is not None:
+            number += 1
+        rollout = Rollout.start(
+            f"{stem}-{number}", start.service, start.version, service.stable, start.plan,
+            auto_promote=start.auto_promote, owner=declaration.actor,
+        )  # fmt: skip
+        return self._save(rollout, service, declaration)
+
+    def _step(self, rollout_id: str, event: Event, declaration: Declaration) -> Ref:
+        name = Ref(Kind.ROLLOUT, rollout_id)
+        before = self.get(name)
+        if not isinstance(before, Rollout):
+            raise NotFound(f"rollout {rollout_id} does not exist")
+        self._check_match(name, before, declaration)
+        after = advance(before, event)
+        service = self.service(after.service)
+        if service is None:
+            raise NotFound(f"service {after.service} does not exist", code="unknown_service")
+        return name if after == before else self._save(after, service, declaration)
+
+    def _save(self, rollout: Rollout, service: Service, declaration: Declaration) -> Ref:
+        """Write the rollout, and the service where its weights or its stable version follow from it."""
+        weights = rollout.weights
+        stable = rollout.version if rollout.phase is Phase.SUCCEEDED else service.stable
+        after = replace(service, stable=stable, split=service.split.shift(weights))
+        if after != service:
+            self._write(after, declaration)
+        return self._write(rollout, declaration)
+
+    def _active(self, key: ServiceKey) -> Rollout | None:
+        """Return the rollout in progress of a service as the draft has it."""
+        drafted = [r for r in self.writes.values() if isinstance(r, Rollout)]
+        held = [r for r in self._intent.rollouts.values() if ref(r) not in self.writes]
+        return next((r for r in [*drafted, *held] if r.service == key and not r.phase.is_over), None)
+
+    # -- who and when -------------------------------------------------------------------------------------------
+
+    def _check_match(self, name: Ref, before: Declared | None, declaration: Declaration) -> None:
+        if declaration.if_match is None:
+            return
+        actual = self.revision if name in self.writes else self._intent.revisions.get(name, 0)
+        if before is None:
+            actual = 0
+        if actual != declaration.if_match:
+            raise PreconditionFailed(
+                f"{name.kind} {name.key} is at revision {actual}, not {declaration.if_match}: read it again"
+            )
+
+    def _check_owner(self, name: Ref, before: Declared | None, owner: str, declaration: Declaration) -> None:
+        if before is None or declaration.operator or before.owner in {"auto", declaration.actor, owner}:
+            return
+        raise Forbidden(
+            f"{name.kind} {name.key} belongs to {before.owner}, not to {declaration.actor}", code="not_owner"
+        )
+
+    def _write(self, declared: Declared, declaration: Declaration) -> Ref:
+        name = ref(declared)
+        self.writes[name] = declared
+        self.authors[name] = declaration
+        return name
+
+
+def _check_identity(before: Instance, declared: Instance) -> None:
+    """Refuse an id that names something else, and messages that are older than what is known."""
+    if before.service != declared.service:
+        raise Forbidden(
+            f"instance {declared.id} belongs to service {before.service}; {declared.service} needs another id",
+            pointer="/id",
+            code="identity",
+        )
+    epoch, seq = declared.epoch or before.epoch, declared.seq or before.seq
+    if (epoch, seq) < (before.epoch, before.seq):
+        raise Conflict(
+            f"instance {declared.id} is at epoch {before.epoch}, seq {before.seq}; epoch {epoch}, seq {seq} is older",
+            pointer="/epoch" if epoch < before.epoch else "/seq",
+            code="stale_epoch",
+        )
