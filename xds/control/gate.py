@@ -62,17 +62,17 @@ def gate(
         for key in _held(carriers, state)
         if (part := _part(service, key, publisher, state, waited)) is not None
     ]
-    acked = sum(part.state is GateState.DONE for part in parts)
+    live = {part.node for part in parts}
+    acked = len(live - {part.node for part in parts if part.state is not GateState.DONE})
     if not parts:
         reason = f"no live Envoy holds a route to {service.name}"
         return GateStatus(GateState.BLOCKED, reason, 0, 0, ())
     blocked = [part for part in parts if part.state is GateState.BLOCKED]
     if blocked:
-        reason = f"{blocked[0].node}: {blocked[0].message}"
-        return GateStatus(GateState.BLOCKED, reason, acked, len(parts), tuple(parts))
-    if acked < len(parts):
-        return GateStatus(GateState.WAITING, "", acked, len(parts), tuple(parts))
-    return GateStatus(GateState.DONE, "", acked, acked, tuple(parts))
+        reason = f"{blocked[0].node} {blocked[0].message}"
+        return GateStatus(GateState.BLOCKED, reason, acked, len(live), tuple(parts))
+    state = GateState.DONE if acked == len(live) else GateState.WAITING
+    return GateStatus(state, "", acked, len(live), tuple(parts))
 
 
 def _held(carriers: Iterable[ResourceKey], state: NodeState) -> list[ResourceKey]:

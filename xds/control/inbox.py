@@ -58,10 +58,10 @@ class Inbox:
         """Wake the loop because something that it reads elsewhere (the roster, the profiles) has changed."""
         self._something.set()
 
-    async def wait(self, timeout: float | None) -> None:
-        """Return when something arrived, or after `timeout` seconds (None: no limit)."""
+    async def wait(self, at_most: float | None) -> None:
+        """Return when something arrived, or after `at_most` seconds (None: no limit)."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(at_most):
                 await self._something.wait()
         except TimeoutError:
             return

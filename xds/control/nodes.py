@@ -60,5 +60,5 @@ class Nodes:
 
 
 def group(profile: NodeProfile) -> Group:
-    """Return the group of all nodes with this profile: their own listeners, then their environment, then everybody's."""
+    """Return the group of nodes with this profile: their own listeners, their environment's resources, everybody's."""
     return Group(profile.variant, (profile.variant, profile.env, ""))

@@ -1,0 +1,95 @@
+"""From declarations to receipts: validate a batch, commit it, apply it; or refuse it whole when the store does.
+
+It also keeps the answers that were given under idempotency keys.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+from xds.control.inbox import Outcome, Submission
+from xds.control.ports import Clock, Commit, Entry, Kept, Receipt, Store
+from xds.model.declare import Declaration
+from xds.model.draft import Draft
+from xds.model.intent import Intent, Ref
+from xds.model.problems import FairleadError, InvalidInput, Unavailable
+
+KEPT = 10_000
+
+
+class Ledger:
+    """The door of the intent: nothing enters it that the store has not committed."""
+
+    def __init__(self, intent: Intent, store: Store, clock: Clock) -> None:
+        """Write to `store` first, to `intent` afterwards."""
+        self._intent = intent
+        self._store = store
+        self._clock = clock
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+
+    def remember(self, kept: Iterable[Kept]) -> None:
+        """Take over answers that were given earlier, oldest first."""
+        for item in kept:
+            self._kept[item.key] = item
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+
+    async def enter(self, submissions: Sequence[Submission]) -> tuple[Entry, ...]:
+        """Commit everything acceptable as one batch, answer every submission, return what changed."""
+        draft = Draft(self._intent)
+        asked: list[list[tuple[Declaration, Ref | Outcome]]] = [
+            [(declaration, self._declare(draft, declaration)) for declaration in submission.declarations]
+            for submission in submissions
+        ]
+        entries = tuple(
+            Entry(name, before, after, draft.authors[name].actor, draft.authors[name].reason)
+            for name, after in draft.writes.items()
+            if (before := self._intent.get(name)) != after
+        )
+        revision = draft.revision if entries else self._intent.revision
+        changed = {entry.name for entry in entries}
+        kept = tuple(self._keep(draft, group, changed, revision) for pairs in asked for group in pairs if _keeps(group))
+        try:
+            if entries or kept:
+                await self._store.commit(Commit(revision, self._clock.wall(), entries, kept))
+        except Unavailable as error:
+            for submission, pairs in zip(submissions, asked, strict=True):
+                _answer(submission, [error if isinstance(found, Ref) else found for _, found in pairs])
+            return ()
+        if entries:
+            self._intent.commit({entry.name: entry.after for entry in entries}, revision)
+        self.remember(kept)
+        for submission, pairs in zip(submissions, asked, strict=True):
+            _answer(submission, [self._receipt(found) if isinstance(found, Ref) else found for _, found in pairs])
+        return entries
+
+    def _declare(self, draft: Draft, declaration: Declaration) -> Ref | Outcome:
+        kept = self._kept.get(declaration.idempotency) if declaration.idempotency else None
+        try:
+            if kept is None:
+                return draft.declare(declaration)
+            if kept.fingerprint != declaration.fingerprint:
+                raise InvalidInput("this idempotency key was used for another request", code="idempotency_key_reused")
+        except FairleadError as error:
+            return error
+        return Receipt(kept.receipt.name, kept.receipt.declared, kept.receipt.revision, replayed=True)
+
+    def _keep(self, draft: Draft, pair: tuple[Declaration, Ref | Outcome], changed: set[Ref], revision: int) -> Kept:
+        declaration, name = pair
+        assert isinstance(name, Ref)  # noqa: S101 - _keeps let only accepted declarations through
+        at = revision if name in changed else self._intent.revisions.get(name, 0)
+        return Kept(declaration.idempotency or "", declaration.fingerprint, Receipt(name, draft.get(name), at))
+
+    def _receipt(self, name: Ref) -> Receipt:
+        declared = self._intent.get(name)
+        return Receipt(name, declared, self._intent.revisions.get(name, self._intent.revision))
+
+
+def _keeps(pair: tuple[Declaration, Ref | Outcome]) -> bool:
+    return pair[0].idempotency is not None and isinstance(pair[1], Ref)
+
+
+def _answer(submission: Submission, outcomes: list[Outcome]) -> None:
+    if not submission.answer.done():  # a caller that went away cancelled its future
+        submission.answer.set_result(outcomes)

@@ -1,0 +1,132 @@
+"""The loop: one task that owns the intent and is the only one that publishes.
+
+Each turn takes what has arrived, commits it, applies it, publishes what is due, and then asks the driver what the
+observations mean for the rollouts in progress. It waits for nothing but the store, and for the next arrival or
+deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from xds.cache.roster import Roster
+from xds.control.inbox import Inbox, Submission
+from xds.control.ledger import Ledger
+from xds.control.nodes import Nodes
+from xds.control.pace import Pace
+from xds.control.ports import Clock, Entry, Leases, Store
+from xds.control.publisher import Publisher
+from xds.control.rollouts import RolloutDriver
+from xds.model.instance import Instance
+from xds.model.intent import Intent
+from xds.model.problems import FairleadError, Problem
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the loop works with; `moved` is called after every turn."""
+
+    intent: Intent
+    store: Store
+    publisher: Publisher
+    nodes: Nodes
+    roster: Roster
+    inbox: Inbox
+    leases: Leases
+    clock: Clock
+    moved: Callable[[], None]
+
+
+class Loop:
+    """Owns the intent. `start` loads and publishes once, `run` goes on until it is cancelled."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Plug the parts together; nothing happens before `start`."""
+        self._intent = parts.intent
+        self._store = parts.store
+        self._publisher = parts.publisher
+        self._nodes = parts.nodes
+        self._roster = parts.roster
+        self._inbox = parts.inbox
+        self._leases = parts.leases
+        self._clock = parts.clock
+        self._moved = parts.moved
+        self._pace = Pace()
+        self._deadline: float | None = None
+        self._ledger = Ledger(parts.intent, parts.store, parts.clock)
+        self.driver = RolloutDriver(parts.intent, parts.publisher)
+        self.problems: tuple[Problem, ...] = ()
+
+    async def start(self) -> None:
+        """Load everything and publish it, before anybody is served; Unavailable when the store cannot be read."""
+        loaded = await self._store.load()
+        self._intent.restore(loaded.objects, loaded.revision)
+        self._ledger.remember(loaded.kept)
+        self.problems = loaded.problems
+        self._leases.committed([Entry(name, None, self._intent.get(name), "store") for name in self._intent.revisions])
+        await self._publish(self._clock.monotonic())
+
+    async def run(self) -> None:
+        """Take turns for ever."""
+        while True:
+            await self._inbox.wait(self._timeout())
+            await self._turn()
+
+    async def _turn(self) -> None:
+        arrivals = self._inbox.take()
+        entries = await self._enter(arrivals.submissions)
+        now = self._clock.monotonic()
+        worse = any(not health.serves for health in arrivals.health.values())
+        if self._intent.observe_health(arrivals.health):
+            self._pace.changed(now, urgent=worse)
+        if entries:
+            gone = any(isinstance(entry.before, Instance) and entry.after is None for entry in entries)
+            self._pace.changed(now, urgent=gone)
+        if self._nodes.are_new:
+            self._pace.changed(now, urgent=True)
+        if (due := self._pace.due()) is not None and due <= now:
+            await self._publish(now)
+        sweep = self._publisher.sweep(now)
+        look = await self._drive(now)
+        self._deadline = min((at for at in (sweep, look) if at is not None), default=None)
+        self._moved()
+
+    async def _enter(self, submissions: Sequence[Submission]) -> tuple[Entry, ...]:
+        if not submissions:
+            return ()
+        entries = await self._ledger.enter(submissions)
+        self._leases.committed(entries)
+        return entries
+
+    async def _publish(self, now: float) -> None:
+        self._nodes.forget(state.node for state in self._roster.nodes())
+        profiles = self._nodes.profiles
+        self._publisher.publish(self._intent, self._intent.take_dirty(), profiles, now)
+        self._pace.published()
+        await self._nodes.published(profiles)
+
+    async def _drive(self, now: float) -> float | None:
+        """Let observations move the rollouts; only what has been published counts, so a pending publish comes first."""
+        if self._pace.due() is not None:
+            return None
+        moves = self.driver.look(self._roster.nodes(), now)
+        for member in moves.release:
+            self._intent.release(member)
+            self._pace.changed(now)
+        if moves.declarations:
+            answer = asyncio.get_running_loop().create_future()
+            if await self._enter([Submission(moves.declarations, answer)]):
+                self._pace.changed(now, urgent=True)
+            for outcome in answer.result():
+                if isinstance(outcome, FairleadError):
+                    _log.warning("a rollout could not move: %s", outcome.message)
+        return moves.deadline
+
+    def _timeout(self) -> float | None:
+        wanted = [at for at in (self._pace.due(), self._deadline) if at is not None]
+        return max(0.0, min(wanted) - self._clock.monotonic()) if wanted else None

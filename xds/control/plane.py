@@ -1,0 +1,185 @@
+"""The control plane as its edges see it: submit, observe, read, and be told when something moved.
+
+A facade over the loop and its parts; it decides nothing. Reading is safe between awaits, because everything lives on
+one event loop and the intent changes only after a commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xds.cache.group import Group
+from xds.cache.roster import Node, Roster
+from xds.cache.table import Cache
+from xds.control.gate import GateStatus, NodeGate, gate
+from xds.control.inbox import Inbox, Outcome
+from xds.control.loop import Loop, Parts
+from xds.control.nodes import Nodes
+from xds.control.ports import Clock, Lease, Leases, Receipt, Store
+from xds.control.publisher import Publisher
+from xds.model.declare import Declaration
+from xds.model.health import Health
+from xds.model.intent import Intent, ServiceView, ref
+from xds.model.names import ServiceKey
+from xds.model.problems import Conflict, FairleadError, NotFound, Problem
+from xds.model.rollout import Rollout
+from xds.translate.build import Builder
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutStatus:
+    """A rollout with the state of its gate; `state` is its phase, or `blocked`."""
+
+    rollout: Rollout
+    revision: int
+    gate: GateStatus
+
+    @property
+    def state(self) -> str:
+        """Return `blocked` while the gate is, the phase otherwise."""
+        return self.gate.state.value if self.gate.state == "blocked" and self._waits else self.rollout.phase.value
+
+    @property
+    def _waits(self) -> bool:
+        return not self.rollout.phase.is_over and not self.rollout.acked
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """A service as it is wanted (weights in 10,000ths), as it is published, and as each live node has it."""
+
+    view: ServiceView
+    revision: int
+    wanted: Mapping[str, int]
+    effective: Mapping[str, int]
+    nodes: tuple[NodeGate, ...]
+    problems: tuple[Problem, ...]
+
+
+class ControlPlane:
+    """Everything that the HTTP API, the ADS server and the sources talk to."""
+
+    def __init__(self, *, store: Store, clock: Clock, leases: Leases, builder: Builder) -> None:
+        """Assemble the parts around an empty intent; nothing runs before `start`."""
+        self.clock = clock
+        self.intent = Intent()
+        self.cache = Cache()
+        self.roster = Roster()
+        self.store = store
+        self._leases = leases
+        self._inbox = Inbox()
+        self._nodes = Nodes(self._inbox)
+        self._publisher = Publisher(builder, self.cache)
+        self._changes = 0
+        self._changed = asyncio.Event()
+        self._ready = False
+        self._loop = Loop(
+            Parts(
+                self.intent, store, self._publisher, self._nodes, self.roster, self._inbox, leases, clock, self._moved
+            )
+        )
+        self.roster.listen(lambda _: self._inbox.nudge())
+
+    async def start(self) -> None:
+        """Load the store and publish once; Unavailable when that is not possible now."""
+        await self._loop.start()
+        self._ready = True
+
+    async def run(self) -> None:
+        """Run the loop until cancelled."""
+        await self._loop.run()
+
+    def ready(self) -> bool:
+        """Say whether everything stored has been loaded and published."""
+        return self._ready
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    async def submit(self, declarations: Sequence[Declaration]) -> list[Outcome]:
+        """Return a receipt or the reason of refusal for each declaration, once the accepted ones are durable."""
+        return await self._inbox.submit(declarations)
+
+    async def declare(self, declaration: Declaration) -> Receipt:
+        """Return the receipt of one declaration; raises the reason when it is refused."""
+        (outcome,) = await self.submit([declaration])
+        if isinstance(outcome, FairleadError):
+            raise outcome
+        return outcome
+
+    def observe(self, health: Mapping[str, Health]) -> None:
+        """Note what was seen of instances."""
+        self._inbox.observe(health)
+
+    def renew(self, instance_id: str, *, epoch: int = 0, seq: int = 0) -> Lease | None:
+        """Give an instance a full lease; None when it has none to renew.
+
+        A heartbeat creates nothing: NotFound `register_again` for an unknown instance, Conflict `stale_epoch` for an
+        older incarnation or an older message than what is known.
+        """
+        instance = self.intent.instances.get(instance_id)
+        if instance is None:
+            raise NotFound(f"instance {instance_id} is not known: register it again", code="register_again")
+        if (epoch or instance.epoch, seq or instance.seq) < (instance.epoch, instance.seq):
+            raise Conflict(
+                f"instance {instance_id} is at epoch {instance.epoch}, seq {instance.seq}; this is older",
+                pointer="/epoch" if epoch < instance.epoch else "/seq",
+                code="stale_epoch",
+            )
+        return self._leases.renew(instance_id)
+
+    def lease(self, instance_id: str) -> Lease | None:
+        """Return what is left of an instance's lease, or None when it has none."""
+        return self._leases.remaining(instance_id)
+
+    async def assign(self, node: Node) -> Group:
+        """Return the group of resources that a node sees; the door for ADS streams."""
+        return await self._nodes.assign(node)
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return every problem that stands now."""
+        return tuple(sorted((*self._loop.problems, *self._publisher.problems)))
+
+    def rollout_status(self, rollout_id: str) -> RolloutStatus:
+        """Return a rollout with its gate; NotFound."""
+        rollout = self.intent.rollouts.get(rollout_id)
+        if rollout is None:
+            raise NotFound(f"rollout {rollout_id} does not exist")
+        found = self._loop.driver.status(rollout, self.roster.nodes(), self.clock.monotonic())
+        return RolloutStatus(rollout, self.intent.revisions.get(ref(rollout), 0), found)
+
+    def service_status(self, key: ServiceKey) -> ServiceStatus:
+        """Return a service as wanted, as published and as acknowledged; NotFound."""
+        view = self.intent.view(key)
+        if view is None:
+            raise NotFound(f"service {key} does not exist")
+        found = gate(key, self._publisher, self.roster.nodes(), waited=0.0, now=self.clock.monotonic())
+        published = [self._publisher.published(carrier, key) for carrier in sorted(self._publisher.carriers(key))]
+        effective = next((weights for weights in published if weights is not None), {})
+        about = {str(key), *(str(route.key) for route in view.routes), *(m.instance.id for m in view.members)}
+        problems = tuple(problem for problem in self.problems if problem.object in about)
+        wanted = view.service.split.weights
+        revision = self.intent.revisions.get(ref(view.service), 0)
+        return ServiceStatus(view, revision, wanted, effective, found.nodes, problems)
+
+    # -- being told ---------------------------------------------------------------------------------------------
+
+    @property
+    def changes(self) -> int:
+        """Return a number that grows with everything visible: commits, publishes, ACKs, NACKs, rollout moves."""
+        return self._changes
+
+    async def wait_change(self, after: int) -> int:
+        """Return the number of changes once it exceeds `after`."""
+        while self._changes <= after:
+            await self._changed.wait()
+        return self._changes
+
+    def _moved(self) -> None:
+        self._changes += 1
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -1,0 +1,100 @@
+"""What moves rollouts and lets leaving endpoints go: acknowledgements that arrived and pauses that are over.
+
+It decides nothing on its own: it turns observations into the events of `model.rollout` and hands them to the loop,
+which commits them like anybody's declaration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xds.cache.roster import NodeState
+from xds.control.gate import SILENCE, GateState, GateStatus, gate
+from xds.control.publisher import Publisher
+from xds.model.declare import Declaration, StepRollout
+from xds.model.intent import Intent
+from xds.model.names import ServiceKey
+from xds.model.rollout import Acked, Elapsed, Event, Phase, Rollout
+
+ACTOR = "fairlead"
+LEAVING_BOUND = 30.0  # seconds after which an endpoint goes even if somebody has not acknowledged its absence
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What the observations ask for: declarations to commit, endpoints to release, and when to look again."""
+
+    declarations: tuple[Declaration, ...]
+    release: tuple[str, ...]
+    deadline: float | None
+
+
+class RolloutDriver:
+    """Watches the rollouts in progress; time is an argument."""
+
+    def __init__(self, intent: Intent, publisher: Publisher) -> None:
+        """Read `intent` and `publisher`; nothing has been waited for yet."""
+        self._intent = intent
+        self._publisher = publisher
+        self._since: dict[str, tuple[tuple[Phase, int, int], float]] = {}
+        self._left: dict[str, float] = {}
+
+    def look(self, nodes: Sequence[NodeState], now: float) -> Moves:
+        """Return what to do now. Called after each publish, with everything that was decided already published."""
+        declarations: list[Declaration] = []
+        deadlines: list[float] = []
+        active = [rollout for rollout in self._intent.rollouts.values() if not rollout.phase.is_over]
+        self._since = {r.id: self._since.get(r.id, (_mark(r), now)) for r in active}
+        for rollout in active:
+            if self._since[rollout.id][0] != _mark(rollout):
+                self._since[rollout.id] = (_mark(rollout), now)
+            event, deadline = self._due(rollout, nodes, now)
+            if event is not None:
+                declarations.append(Declaration(StepRollout(rollout.id, event), ACTOR, operator=True))
+            if deadline is not None and deadline > now:
+                deadlines.append(deadline)
+        release = self._released(nodes, now)
+        deadlines += [since + LEAVING_BOUND for since in self._left.values()]
+        return Moves(tuple(declarations), release, min(deadlines, default=None))
+
+    def status(self, rollout: Rollout, nodes: Sequence[NodeState], now: float) -> GateStatus:
+        """Return the gate of the rollout's present weight, blocked too when the new version cannot take it."""
+        since = self._since.get(rollout.id, (None, now))[1]
+        found = gate(rollout.service, self._publisher, nodes, waited=now - since, now=now)
+        wanted = rollout.version if rollout.weight else rollout.stable
+        view = self._intent.view(rollout.service)
+        if not rollout.phase.is_over and view is not None and wanted not in view.serving:
+            reason = f"no healthy instance of version {wanted}; its users are sent to other versions"
+            return GateStatus(GateState.BLOCKED, reason, found.acked, found.live, found.nodes)
+        return found
+
+    def _due(self, rollout: Rollout, nodes: Sequence[NodeState], now: float) -> tuple[Event | None, float | None]:
+        since = self._since[rollout.id][1]
+        if rollout.phase is Phase.HOLDING:
+            pause = rollout.plan[rollout.step].pause or 0.0
+            return (Elapsed(), None) if now >= since + pause else (None, since + pause)
+        if rollout.acked:
+            return None, None
+        if self.status(rollout, nodes, now).state is GateState.DONE:
+            return Acked(), None
+        return None, since + SILENCE
+
+    def _released(self, nodes: Sequence[NodeState], now: float) -> tuple[str, ...]:
+        leaving: Mapping[str, ServiceKey] = {member: i.service for member, i in self._intent.leaving.items()}
+        self._left = {member: self._left.get(member, now) for member in leaving}
+        over = [
+            member
+            for member, service in leaving.items()
+            if now - self._left[member] >= LEAVING_BOUND
+            or (found := gate(service, self._publisher, nodes, waited=0.0, now=now)).state is GateState.DONE
+            or not found.nodes
+        ]
+        for member in over:
+            del self._left[member]
+        return tuple(over)
+
+
+def _mark(rollout: Rollout) -> tuple[Phase, int, int]:
+    """Return what restarts the clock of a rollout when it changes."""
+    return (rollout.phase, rollout.step, rollout.weight)
