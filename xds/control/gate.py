@@ -79,7 +79,7 @@ def _held(carriers: Iterable[ResourceKey], state: NodeState) -> list[ResourceKey
     """Return the carriers that this node subscribes to, its own variant of each."""
     return [
         key
-        for key in sorted(carriers)
+        for key in carriers
         if key.variant in state.group.variants
         and (held := state.types.get(key.type)) is not None
         and (held.wildcard or key.name in held.names)

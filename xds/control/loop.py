@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from xds.cache.roster import Roster
 from xds.control.inbox import Inbox, Submission
-from xds.control.ledger import Ledger
+from xds.control.committer import Committer
 from xds.control.nodes import Nodes
 from xds.control.pace import Pace
 from xds.control.ports import Clock, Entry, Leases, Store
@@ -58,7 +58,7 @@ class Loop:
         self._moved = parts.moved
         self._pace = Pace()
         self._deadline: float | None = None
-        self._ledger = Ledger(parts.intent, parts.store, parts.clock)
+        self._committer = Committer(parts.intent, parts.store, parts.clock)
         self.driver = RolloutDriver(parts.intent, parts.publisher)
         self.problems: tuple[Problem, ...] = ()
 
@@ -66,7 +66,7 @@ class Loop:
         """Load everything and publish it, before anybody is served; Unavailable when the store cannot be read."""
         loaded = await self._store.load()
         self._intent.restore(loaded.objects, loaded.revision)
-        self._ledger.remember(loaded.kept)
+        self._committer.remember(loaded.kept)
         self.problems = loaded.problems
         self._leases.committed([Entry(name, None, self._intent.get(name), "store") for name in self._intent.revisions])
         await self._publish(self._clock.monotonic())
@@ -99,7 +99,7 @@ class Loop:
     async def _enter(self, submissions: Sequence[Submission]) -> tuple[Entry, ...]:
         if not submissions:
             return ()
-        entries = await self._ledger.enter(submissions)
+        entries = await self._committer.enter(submissions)
         self._leases.committed(entries)
         return entries
 

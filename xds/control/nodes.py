@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable
 
 from xds.cache.group import Group
-from xds.cache.roster import Node
+from xds.cache.typestate import Node
 from xds.control.inbox import Inbox
 from xds.model.node import NodeProfile
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xds.cache.group import Group
-from xds.cache.roster import Node, Roster
+from xds.cache.roster import Roster
 from xds.cache.table import Cache
+from xds.cache.typestate import Node
 from xds.control.gate import GateStatus, NodeGate, gate
 from xds.control.inbox import Inbox, Outcome
 from xds.control.loop import Loop, Parts
@@ -158,7 +159,7 @@ class ControlPlane:
         if view is None:
             raise NotFound(f"service {key} does not exist")
         found = gate(key, self._publisher, self.roster.nodes(), waited=0.0, now=self.clock.monotonic())
-        published = [self._publisher.published(carrier, key) for carrier in sorted(self._publisher.carriers(key))]
+        published = [self._publisher.published(carrier, key) for carrier in self._publisher.carriers(key)]
         effective = next((weights for weights in published if weights is not None), {})
         about = {str(key), *(str(route.key) for route in view.routes), *(m.instance.id for m in view.members)}
         problems = tuple(problem for problem in self.problems if problem.object in about)

@@ -68,13 +68,14 @@ class Publisher:
             self._cache.publish((), over)
         return min(self._lingering.values(), default=None)
 
-    def carriers(self, service: ServiceKey) -> frozenset[ResourceKey]:
-        """Return the resources that carry a service's weights."""
-        return frozenset(ResourceKey(k.type, k.name, k.variant) for k in self._carriers.get(service, ()))
+    def carriers(self, service: ServiceKey) -> list[ResourceKey]:
+        """Return the resources that carry a service's weights, in order of type, name and variant."""
+        keys = (ResourceKey(key.type, key.name, key.variant) for key in self._carriers.get(service, ()))
+        return sorted(keys, key=lambda key: (key.type.short, key.name, key.variant))
 
     def weights(self, key: ResourceKey, version: str, service: ServiceKey) -> Weights | None:
         """Return the weights that `version` of a resource gives a service, or None when that is not known."""
-        return self._carried.get(key, {}).get(version, {}).get(service)
+        return self._carried[key].get(version, {}).get(service) if key in self._carried else None
 
     def published(self, key: ResourceKey, service: ServiceKey) -> Weights | None:
         """Return the weights that the published version of a resource gives a service."""

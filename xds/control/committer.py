@@ -18,8 +18,8 @@ from xds.model.problems import FairleadError, InvalidInput, Unavailable
 KEPT = 10_000
 
 
-class Ledger:
-    """The door of the intent: nothing enters it that the store has not committed."""
+class Committer:
+    """Nothing enters the intent but through here, and nothing that the store has not committed."""
 
     def __init__(self, intent: Intent, store: Store, clock: Clock) -> None:
         """Write to `store` first, to `intent` afterwards."""
