@@ -10,10 +10,12 @@ from typing import Any
 
 import betterproto2
 
+from tests.property.messages import metadata_of
+
 
 def canonical(cls: type[betterproto2.Message], data: bytes) -> bytes:
     """Return bytes that mean the same as `data` and hold each singular sub-message and oneof once."""
-    about = cls._betterproto
+    about = metadata_of(cls)
     kept: list[tuple[str | None, Any]] = []  # (field name or None, payload of a message or raw bytes)
     for parsed in betterproto2.parse_fields(data):
         name = about.field_name_by_number.get(parsed.number)
@@ -38,12 +40,12 @@ def canonical(cls: type[betterproto2.Message], data: bytes) -> bytes:
 def _written(cls: type[betterproto2.Message], name: str | None, content: bytes) -> bytes:
     if name is None:
         return content
-    meta = cls._betterproto.meta_by_field_name[name]
+    meta = metadata_of(cls).meta_by_field_name[name]
     if meta.proto_type not in ("message", "map"):
         return content
-    child = meta.unwrap() if meta.unwrap else cls._betterproto.cls_by_field[name]
+    child = meta.unwrap() if meta.unwrap else metadata_of(cls).cls_by_field[name]
     body = canonical(child, content)
-    if meta.map_meta and meta.map_meta[1].proto_type == "message":
-        if not any(field.number == 2 for field in betterproto2.parse_fields(body)):
-            body += b"\x12\x00"
+    valued = any(field.number == 2 for field in betterproto2.parse_fields(body))
+    if meta.map_meta and meta.map_meta[1].proto_type == "message" and not valued:
+        body += b"\x12\x00"
     return betterproto2._serialize_single(meta.number, "bytes", body)

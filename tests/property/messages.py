@@ -57,6 +57,13 @@ _UNSIGNED = {"uint32": 32, "fixed32": 32, "uint64": 64, "fixed64": 64}
 _CENTURY = datetime.timedelta(days=36525)
 
 
+def metadata_of(cls: type[betterproto2.Message]) -> betterproto2.ProtoClassMetadata:
+    """Return what betterproto2 knows of a class; its property is declared in a way that no class satisfies."""
+    untyped: Any = cls
+    metadata: betterproto2.ProtoClassMetadata = untyped._betterproto
+    return metadata
+
+
 def _integers(low: int, high: int) -> st.SearchStrategy[int]:
     return st.one_of(st.sampled_from([low, high, 0, 1, 127, 128, 2047, 2048]), st.integers(low, high))
 
@@ -76,7 +83,7 @@ _INSTANTS: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-def _single(meta: FieldMetadata, cls: type[Any], depth: int) -> st.SearchStrategy[Any]:
+def _single(meta: FieldMetadata, cls: Any, depth: int) -> st.SearchStrategy[Any]:
     if meta.unwrap is not None:
         wrapped = meta.unwrap()
         if wrapped.__name__ in _INSTANTS:
@@ -90,7 +97,7 @@ def _single(meta: FieldMetadata, cls: type[Any], depth: int) -> st.SearchStrateg
 
 
 def _field(owner: type[betterproto2.Message], name: str, depth: int) -> st.SearchStrategy[Any]:
-    meta, classes = owner._betterproto.meta_by_field_name[name], owner._betterproto.cls_by_field
+    meta, classes = metadata_of(owner).meta_by_field_name[name], metadata_of(owner).cls_by_field
     if meta.map_meta is not None:
         key = _single(meta.map_meta[0], str, depth)
         return st.dictionaries(key, _single(meta.map_meta[1], classes[f"{name}.value"], depth), max_size=3)
@@ -106,7 +113,7 @@ def _is_message(meta: FieldMetadata) -> bool:
 @st.composite
 def messages(draw: st.DrawFn, cls: type[betterproto2.Message], depth: int = 4) -> betterproto2.Message:
     """Draw a message of class `cls` with at most `depth` levels, four fields in each, sometimes unknown ones."""
-    metas = cls._betterproto.meta_by_field_name
+    metas = metadata_of(cls).meta_by_field_name
     names = [name for name, meta in metas.items() if depth > 0 or not _is_message(meta)]
     values: dict[str, Any] = {}
     groups = set()

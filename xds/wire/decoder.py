@@ -27,7 +27,7 @@ _new: Any = object.__new__  # typed for classes known to the checker; here the c
 Values = dict[str, Any]
 
 # The kinds of step. Plain integers, in the order of `read_into`'s tests: this is the inner loop.
-NUMBER, NUMBERS, TEXT, CHILD, CHILDREN, VALUE, ENTRIES, ITEM = range(8)
+NUMBER, NUMBERS, TEXT, CHILD, CHILDREN, VALUE, ITEM = range(7)
 
 
 class Step(NamedTuple):
@@ -40,9 +40,8 @@ class Step(NamedTuple):
     | TEXT | UTF-8 | - | set |
     | CHILD | a message | its Plan | set, or merge into what is there |
     | CHILDREN | a message | its Plan | append |
-    | VALUE | a payload | read(old, data, start, stop, depth) | set; `old` is what is there |
+    | VALUE | a payload | read(old, data, start, stop, depth) | set; `old` is what is there, e.g. a map to fill |
     | ITEM | a payload | read(None, data, start, stop, depth) | append |
-    | ENTRIES | a payload | fill(container, data, start, stop, depth) | fill a list (packed) or dict (map) |
     """
 
     kind: int
@@ -79,8 +78,13 @@ class Plan:
         return values
 
 
-def read(plan: Plan, data: bytes, pos: int, end: int, depth: int) -> betterproto2.Message:
-    """Return the message in `data[pos:end]`, which lies `depth` levels deep; raise `DecodeError`."""
+def read(  # noqa: PLR0913 - the state of the inner loop
+    plan: Plan, data: bytes, pos: int, end: int, depth: int, old: betterproto2.Message | None = None
+) -> betterproto2.Message:
+    """Return the message in `data[pos:end]`, which lies `depth` levels deep, merged into `old`; raise `DecodeError`."""
+    if old is not None:
+        read_into(plan, old.__dict__, data, pos, end, depth)
+        return old
     message: betterproto2.Message = _new(plan.cls)
     message.__dict__ = values = plan.values()
     read_into(plan, values, data, pos, end, depth)
@@ -129,17 +133,11 @@ def read_into(plan: Plan, values: Values, data: bytes, pos: int, end: int, depth
                 if kind == TEXT:
                     values[name] = data[pos:stop].decode()
                 elif kind == CHILD:
-                    old = values[name]
-                    if old is None:
-                        values[name] = read(use, data, pos, stop, depth + 1)
-                    else:
-                        read_into(use, old.__dict__, data, pos, stop, depth + 1)
+                    values[name] = read(use, data, pos, stop, depth + 1, values[name])
                 elif kind == CHILDREN:
                     values[name].append(read(use, data, pos, stop, depth + 1))
                 elif kind == VALUE:
                     values[name] = use(values[name], data, pos, stop, depth)
-                elif kind == ENTRIES:
-                    use(values[name], data, pos, stop, depth)
                 else:
                     values[name].append(use(None, data, pos, stop, depth))
                 pos = stop

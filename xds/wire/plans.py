@@ -12,7 +12,7 @@ from typing import Any
 import betterproto2
 from betterproto2 import FieldMetadata
 
-from .decoder import CHILD, CHILDREN, ENTRIES, ITEM, NUMBER, NUMBERS, TEXT, VALUE, Plan, Step, Values, read, read_into
+from .decoder import CHILD, CHILDREN, ITEM, NUMBER, NUMBERS, TEXT, VALUE, Plan, Step, Values, read, read_into
 from .errors import DecodeError
 from .fragments import FIXED32, FIXED64, LENGTH, VARINT
 from .numbers import long_varint, number_reader
@@ -28,8 +28,6 @@ FIXED = {
 
 # read(old, data, start, stop, depth): what a field held and holds next; any type that a field can have.
 ValueReader = Callable[[Any, bytes, int, int, int], Any]
-# fill(container, data, start, stop, depth): a list or dict of any type that a field can have.
-Filler = Callable[[Any, bytes, int, int, int], None]
 
 
 class _Plans(dict[type, Plan]):
@@ -77,7 +75,7 @@ def _steps(name: str, meta: FieldMetadata, types: tuple[type, ...], others: tupl
     """Return the steps of a field by wire key; a repeated number has two, packed and not (protobuf.dev, "Packed")."""
     kind, repeated, number = meta.proto_type, bool(meta.repeated), meta.number
     if meta.map_meta is not None:
-        return [(number << 3 | LENGTH, Step(ENTRIES, name, _map_filler(meta.map_meta, types)))]
+        return [(number << 3 | LENGTH, Step(VALUE, name, _map_filler(meta.map_meta, types)))]
     if meta.unwrap is not None:
         reader = _wrapped_reader(meta.unwrap())
     elif kind == "message":
@@ -89,11 +87,11 @@ def _steps(name: str, meta: FieldMetadata, types: tuple[type, ...], others: tupl
     elif kind in FIXED:
         wire, letter = FIXED[kind]
         steps = [(number << 3 | wire, Step(ITEM if repeated else VALUE, name, _fixed_reader(letter), others))]
-        return [*steps, (number << 3 | LENGTH, Step(ENTRIES, name, _packed_fixed(letter)))] if repeated else steps
+        return [*steps, (number << 3 | LENGTH, Step(VALUE, name, _packed_fixed(letter)))] if repeated else steps
     else:
         convert = number_reader(kind, types[0])
         steps = [(number << 3 | VARINT, Step(NUMBERS if repeated else NUMBER, name, convert, others))]
-        return [*steps, (number << 3 | LENGTH, Step(ENTRIES, name, _packed(convert)))] if repeated else steps
+        return [*steps, (number << 3 | LENGTH, Step(VALUE, name, _packed(convert)))] if repeated else steps
     return [(number << 3 | LENGTH, Step(ITEM if repeated else VALUE, name, reader, others))]
 
 
@@ -115,25 +113,27 @@ def _fixed_reader(letter: str) -> ValueReader:
     return read_fixed
 
 
-def _packed_fixed(letter: str) -> Filler:
+def _packed_fixed(letter: str) -> ValueReader:
     width = struct.calcsize("<" + letter)
 
-    def fill(numbers: list[float], data: bytes, start: int, stop: int, _depth: int) -> None:
+    def fill(numbers: list[float], data: bytes, start: int, stop: int, _depth: int) -> list[float]:
         if (stop - start) % width:
             raise DecodeError("packed numbers end inside a number", stop)
         numbers += struct.unpack_from(f"<{(stop - start) // width}{letter}", data, start)
+        return numbers
 
     return fill
 
 
-def _packed(convert: Callable[[int], object]) -> Filler:
-    def fill(numbers: list[object], data: bytes, start: int, stop: int, _depth: int) -> None:
+def _packed(convert: Callable[[int], object]) -> ValueReader:
+    def fill(numbers: list[object], data: bytes, start: int, stop: int, _depth: int) -> list[object]:
         pos = start
         while pos < stop:
             value, pos = long_varint(data, pos)
             numbers.append(convert(value))
         if pos != stop:
             raise DecodeError("packed numbers end inside a number", stop)
+        return numbers
 
     return fill
 
@@ -163,7 +163,7 @@ def _wrapped_reader(cls: type[Any]) -> ValueReader:
     return read_wrapped
 
 
-def _map_filler(metas: tuple[FieldMetadata, FieldMetadata], types: tuple[type, ...]) -> Filler:
+def _map_filler(metas: tuple[FieldMetadata, FieldMetadata], types: tuple[type, ...]) -> ValueReader:
     """Return what adds one entry to a map; a key or value that is missing is its default (protobuf.dev, "Maps")."""
     plan = Plan(None, None)
     for name, meta, cls in zip(("key", "value"), metas, types, strict=True):
@@ -174,13 +174,14 @@ def _map_filler(metas: tuple[FieldMetadata, FieldMetadata], types: tuple[type, .
     child = PLANS[types[1]] if metas[1].proto_type == "message" and metas[1].unwrap is None else None
     unwrap = _wrapped_reader(metas[1].unwrap()) if metas[1].unwrap is not None else None
 
-    def fill(container: dict[object, object], data: bytes, start: int, stop: int, depth: int) -> None:
+    def fill(container: dict[object, object], data: bytes, start: int, stop: int, depth: int) -> dict[object, object]:
         entry = plan.template.copy()
         read_into(plan, entry, data, start, stop, depth + 1)
         value = entry["value"]
         if value is None:
             value = read(child, data, stop, stop, depth) if child else unwrap and unwrap(None, data, stop, stop, depth)
         container[entry["key"]] = value
+        return container
 
     return fill
 
