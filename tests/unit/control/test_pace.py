@@ -1,0 +1,62 @@
+"""The debounce: a leading edge, then coalescing with a ceiling; bad news at once. Time is an argument."""
+
+from __future__ import annotations
+
+from xds.control.pace import CEILING, QUIET, Pace
+
+
+def test_the_first_change_after_a_silence_is_due_at_once() -> None:
+    pace = Pace()
+    pace.changed(50.0)
+    assert pace.due() == 50.0
+
+
+def test_a_change_right_after_a_publish_waits_for_quiet() -> None:
+    pace = Pace()
+    pace.changed(50.0)
+    pace.published()
+    pace.changed(50.02)
+    assert pace.due() == 50.02 + QUIET
+
+
+def test_each_further_change_puts_the_publish_off() -> None:
+    pace = Pace()
+    pace.changed(50.0)
+    pace.published()
+    pace.changed(50.02)
+    pace.changed(50.08)
+    assert pace.due() == 50.08 + QUIET
+
+
+def test_an_endless_stream_of_changes_is_published_at_the_ceiling() -> None:
+    pace = Pace()
+    pace.changed(50.0)
+    pace.published()
+    for at in range(1, 200):
+        pace.changed(50.0 + at * 0.01)
+    assert pace.due() == 50.01 + CEILING
+
+
+def test_an_endpoint_going_down_is_never_held_back() -> None:
+    pace = Pace()
+    pace.changed(50.0)
+    pace.published()
+    pace.changed(50.02)
+    pace.changed(50.03, urgent=True)
+    assert pace.due() == 50.03
+
+
+def test_a_later_calm_change_does_not_put_an_urgent_one_off() -> None:
+    pace = Pace()
+    pace.changed(50.0)
+    pace.published()
+    pace.changed(50.03, urgent=True)
+    pace.changed(50.03)
+    assert pace.due() == 50.03
+
+
+def test_nothing_is_due_once_it_is_published() -> None:
+    pace = Pace()
+    pace.changed(50.0)
+    pace.published()
+    assert pace.due() is None
