@@ -110,7 +110,8 @@ class Instance:
         self._exports = self._instantiate(module, imports)
         memory = self._exports["memory"]
         assert isinstance(memory, wasmtime.Memory)  # noqa: S101 - check_interface has refused everything else
-        guest.bind(GuestMemory(self._store, memory), self._allocate)
+        self.memory = GuestMemory(self._store, memory)
+        guest.bind(self.memory, self._allocate)
 
     def _instantiate(self, module: wasmtime.Module, imports: Sequence[wasmtime.Func]) -> Mapping[str, object]:
         self._store.set_epoch_deadline(self._runtime.limits.deadline_ticks)
