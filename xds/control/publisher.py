@@ -16,7 +16,8 @@ from xds.model.intent import Dirty, Intent
 from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.problems import Problem
-from xds.translate.build import Builder, Output, OutputKey
+from xds.translate.build import Builder
+from xds.translate.outputs import Output, OutputKey
 from xds.wire.types import ResourceType
 
 LINGER = 60.0

@@ -1,0 +1,242 @@
+"""Rollouts are moved by acknowledgements: the control plane with its real store and translation, and nodes that answer.
+
+The nodes here are entries in the roster, as the ADS server makes them; that Envoys give these answers is shown in
+tests/envoy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.waiting import until
+from xds.cache.typestate import Node
+from xds.control.clock import SystemClock
+from xds.control.gate import GateState
+from xds.control.plane import ControlPlane, RolloutStatus
+from xds.model.declare import Change, Declaration, Delete, Put, StartRollout, StepRollout
+from xds.model.instance import Instance
+from xds.model.intent import Kind, Ref
+from xds.model.names import ServiceKey
+from xds.model.problems import Conflict, InvalidInput
+from xds.model.rollout import Abort, Pause, Phase, Promote, Resume, SetWeight, Step
+from xds.sources.leases import HeapLeases
+from xds.store.sqlite import SqliteStore
+from xds.translate.build import Builder
+from xds.wire.types import ResourceType
+
+WEB = ServiceKey.of("web")
+ROUTE = ResourceType.ROUTE
+
+
+class Sidecar:
+    """A node that holds the egress route configuration and answers when it is told to."""
+
+    def __init__(self, plane: ControlPlane, name: str, stream: int) -> None:
+        self.plane = plane
+        self.node = Node(name, metadata={"fairlead": {"role": "sidecar"}})
+        self.stream = stream
+
+    async def connect(self) -> None:
+        group = await self.plane.assign(self.node)
+        self.plane.roster.opened(self.stream, self.node, group, self.plane.clock.monotonic())
+        self.plane.roster.subscribed(self.stream, ROUTE, ["egress"])
+
+    def take(self) -> None:
+        """Be sent the latest route configuration."""
+        state, snapshot = self.plane.roster.node(self.node.id), self.plane.cache.latest()
+        assert state is not None
+        assert snapshot is not None
+        resource = snapshot.view(ROUTE, state.group)["egress"]
+        now = self.plane.clock.monotonic()
+        self.plane.roster.sent(self.stream, ROUTE, {"egress": resource.held}, (), now)
+
+    def ack(self) -> None:
+        """Be sent the latest and acknowledge it."""
+        self.take()
+        self.plane.roster.acked(self.stream, ROUTE, self.plane.clock.monotonic())
+
+    def nack(self, message: str) -> None:
+        """Be sent the latest and refuse it."""
+        self.take()
+        self.plane.roster.nacked(self.stream, ROUTE, message, self.plane.clock.monotonic())
+
+    def leave(self) -> None:
+        self.plane.roster.closed(self.stream, self.plane.clock.monotonic())
+
+
+@pytest.fixture
+async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
+    clock = SystemClock()
+    store = SqliteStore(tmp_path / "fairlead.db")
+    plane = ControlPlane(store=store, clock=clock, leases=HeapLeases(clock), builder=Builder(None))
+    await plane.start()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(plane.run())
+        for number, version in enumerate(["v1", "v2"]):
+            instance = Instance(f"web-{version}", WEB, "127.0.0.1", {"http": 8080 + number}, version=version)
+            await say(plane, Put(instance))
+        yield plane
+        running.cancel()
+    await store.close()
+
+
+async def say(plane: ControlPlane, change: Change) -> Ref:
+    return (await plane.declare(Declaration(change, "api:test", operator=True))).name
+
+
+async def start(plane: ControlPlane, *plan: Step, auto_promote: bool = False) -> str:
+    return (await say(plane, StartRollout(WEB, "v2", plan, auto_promote))).key
+
+
+async def reach(plane: ControlPlane, rollout: str, phase: Phase) -> RolloutStatus:
+    await until(lambda: plane.rollout_status(rollout).rollout.phase is phase, timeout=5)
+    return plane.rollout_status(rollout)
+
+
+def published(plane: ControlPlane) -> dict[str, int]:
+    return dict(plane.service_status(WEB).effective)
+
+
+async def is_published(plane: ControlPlane, weights: dict[str, int]) -> None:
+    await until(lambda: published(plane) == weights, timeout=5)
+
+
+async def test_without_a_live_envoy_a_step_is_blocked_and_never_done(plane: ControlPlane) -> None:
+    rollout = await start(plane, Step(500))
+    await is_published(plane, {"v1": 9500, "v2": 500})
+    status = plane.rollout_status(rollout)
+    assert (status.state, status.gate.live) == ("blocked", 0)
+    assert "no live Envoy" in status.gate.reason
+
+
+async def test_a_step_is_done_only_when_every_live_node_has_acknowledged_it(plane: ControlPlane) -> None:
+    first, second = Sidecar(plane, "one", 1), Sidecar(plane, "two", 2)
+    for sidecar in (first, second):
+        await sidecar.connect()
+        sidecar.ack()
+    rollout = await start(plane, Step(500, None))
+    await is_published(plane, {"v1": 9500, "v2": 500})
+    first.ack()
+    await asyncio.sleep(0)
+    status = plane.rollout_status(rollout)
+    assert (status.gate.state, status.gate.acked, status.gate.live) == (GateState.WAITING, 1, 2)
+    assert status.rollout.phase is Phase.SHIFTING
+    second.ack()
+    assert (await reach(plane, rollout, Phase.PAUSED)).gate.acked == 2
+
+
+async def test_a_refusal_blocks_the_step_with_the_node_and_envoys_words(plane: ControlPlane) -> None:
+    sidecar = Sidecar(plane, "one", 1)
+    await sidecar.connect()
+    sidecar.ack()
+    rollout = await start(plane, Step(500), Step(1000))
+    await is_published(plane, {"v1": 9500, "v2": 500})
+    sidecar.nack("route: unknown cluster")
+    status = plane.rollout_status(rollout)
+    assert status.state == "blocked"
+    assert status.gate.reason == "one refused: route: unknown cluster"
+    assert status.rollout.phase is Phase.SHIFTING
+
+
+async def test_a_plan_runs_through_its_steps_and_promotes(plane: ControlPlane) -> None:
+    sidecar = Sidecar(plane, "one", 1)
+    await sidecar.connect()
+    sidecar.ack()
+    rollout = await start(plane, Step(500), Step(5000), auto_promote=True)
+    for weights in ({"v1": 9500, "v2": 500}, {"v1": 5000, "v2": 5000}, {"v2": 10_000}):
+        await is_published(plane, weights)
+        sidecar.ack()
+    await reach(plane, rollout, Phase.SUCCEEDED)
+    assert plane.intent.services[WEB].stable == "v2"
+
+
+async def test_abort_returns_everybody_and_may_be_said_twice(plane: ControlPlane) -> None:
+    sidecar = Sidecar(plane, "one", 1)
+    await sidecar.connect()
+    sidecar.ack()
+    rollout = await start(plane, Step(2500, None))
+    await is_published(plane, {"v1": 7500, "v2": 2500})
+    sidecar.ack()
+    await reach(plane, rollout, Phase.PAUSED)
+    for _ in range(2):
+        await say(plane, StepRollout(rollout, Abort()))
+    await is_published(plane, {"v1": 10_000})
+    sidecar.ack()
+    await reach(plane, rollout, Phase.ABORTED)
+    await say(plane, StepRollout(rollout, Abort()))
+    assert plane.intent.services[WEB].stable == "v1"
+
+
+async def test_pause_stops_a_plan_and_resume_lets_it_go_on(plane: ControlPlane) -> None:
+    sidecar = Sidecar(plane, "one", 1)
+    await sidecar.connect()
+    sidecar.ack()
+    rollout = await start(plane, Step(500, 60.0), Step(1000, None))
+    await is_published(plane, {"v1": 9500, "v2": 500})
+    sidecar.ack()
+    await reach(plane, rollout, Phase.HOLDING)
+    await say(plane, StepRollout(rollout, Pause()))
+    await say(plane, StepRollout(rollout, Resume()))
+    await is_published(plane, {"v1": 9000, "v2": 1000})
+
+
+async def test_a_weight_set_by_hand_waits_for_the_operator(plane: ControlPlane) -> None:
+    sidecar = Sidecar(plane, "one", 1)
+    await sidecar.connect()
+    sidecar.ack()
+    rollout = await start(plane)
+    await say(plane, StepRollout(rollout, SetWeight(1234)))
+    await is_published(plane, {"v1": 8766, "v2": 1234})
+    sidecar.ack()
+    assert "by hand" in (await reach(plane, rollout, Phase.PAUSED)).rollout.reason
+
+
+async def test_a_canary_without_a_healthy_instance_is_blocked_and_its_users_stay(plane: ControlPlane) -> None:
+    sidecar = Sidecar(plane, "one", 1)
+    await sidecar.connect()
+    sidecar.ack()
+    rollout = await start(plane, Step(500))
+    await is_published(plane, {"v1": 9500, "v2": 500})
+    await say(plane, Delete(Ref(Kind.INSTANCE, "web-v2")))
+    await is_published(plane, {"v1": 10_000})
+    sidecar.ack()
+    status = plane.rollout_status(rollout)
+    assert status.state == "blocked"
+    assert "no healthy instance of version v2" in status.gate.reason
+    assert any("v2" in problem.message for problem in plane.problems)
+
+
+async def test_the_last_endpoint_of_a_subset_stays_until_the_fallback_route_is_acknowledged(plane: ControlPlane) -> None:
+    sidecar = Sidecar(plane, "one", 1)
+    await sidecar.connect()
+    sidecar.ack()
+    await start(plane, Step(500, None))
+    await is_published(plane, {"v1": 9500, "v2": 500})
+    sidecar.ack()
+    await say(plane, Delete(Ref(Kind.INSTANCE, "web-v2")))
+    await is_published(plane, {"v1": 10_000})
+    assert "web-v2" in plane.intent.leaving
+    sidecar.ack()
+    await until(lambda: "web-v2" not in plane.intent.leaving, timeout=5)
+
+
+async def test_what_cannot_be_is_refused_and_changes_nothing(plane: ControlPlane) -> None:
+    revision = plane.intent.revision
+    with pytest.raises(InvalidInput, match="no instance of version 'v9'"):
+        await say(plane, StartRollout(WEB, "v9"))
+    with pytest.raises(InvalidInput, match="already the stable version"):
+        await say(plane, StartRollout(WEB, "v1"))
+    assert plane.intent.revision == revision
+
+
+async def test_a_second_rollout_and_a_promotion_of_nothing_are_conflicts(plane: ControlPlane) -> None:
+    rollout = await start(plane, Step(500))
+    with pytest.raises(Conflict, match="still shifting"):
+        await start(plane, Step(1000))
+    await say(plane, StepRollout(rollout, Abort()))
+    with pytest.raises(Conflict, match="it is aborting"):
+        await say(plane, StepRollout(rollout, Promote()))
