@@ -1,0 +1,67 @@
+"""The builder: what changed in the intent in, what changed for Envoys out.
+
+It keeps its own memory of what stands, so that one endpoint's change costs one fragment and a join, and one step of a
+rollout one virtual host and a join of the route configurations that hold it. Environments are walls: each is
+translated by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from xds.model.gateway import Gateway
+from xds.model.intent import ServiceView
+from xds.model.names import ServiceKey
+from xds.model.node import NodeProfile
+from xds.wire.types import ResourceType
+
+from . import naming
+from .environment import Change, Environment
+from .filter import extension
+from .outputs import Built, FilterSpec, Ledger, OutputKey
+
+
+class Builder:
+    """Translates changes. Equal intents give equal resources, whatever the order in which they came to be."""
+
+    def __init__(self, filter: FilterSpec | None = None) -> None:  # noqa: A002 - the domain's word for it
+        """Start empty. Without a filter there is no ECDS resource, and listeners have no slot for it."""
+        self._ledger = Ledger()
+        self._with_filter = filter is not None
+        self._environments: dict[str, Environment] = {}
+        self._profiles: frozenset[NodeProfile] = frozenset()
+        if filter is not None:
+            self._ledger.put(OutputKey(ResourceType.EXTENSION, naming.HEALTH_FILTER, ""), extension(filter))
+
+    def build(
+        self,
+        services: Mapping[ServiceKey, ServiceView | None],
+        gateways: Mapping[str, tuple[Gateway, ...]],
+        profiles: frozenset[NodeProfile],
+    ) -> Built:
+        """Take what changed and return what that makes of the resources.
+
+        `services` holds the changed ones only (None: gone), `gateways` all gateways of each environment in which one
+        changed, `profiles` every node profile in use now.
+        """
+        changes: dict[str, Change] = {}
+        for key, view in services.items():
+            changes.setdefault(key.env, Change()).services[key.name] = view
+        for env, found in gateways.items():
+            changes.setdefault(env, Change()).gateways = found
+        by_env: dict[str, set[NodeProfile]] = {}
+        for profile in profiles:
+            by_env.setdefault(profile.env, set()).add(profile)
+        for profile in profiles ^ self._profiles:
+            changes.setdefault(profile.env, Change())
+        self._profiles = profiles
+        for env, change in changes.items():
+            change.profiles = frozenset(by_env.get(env, ()))
+            environment = self._environments.get(env)
+            if environment is None:
+                environment = Environment(env, self._ledger, with_filter=self._with_filter)
+                self._environments[env] = environment
+            environment.apply(change)
+        upserts, removals = self._ledger.take()
+        problems = tuple(problem for env in sorted(self._environments) for problem in self._environments[env].problems)
+        return Built(upserts, removals, problems, self._ledger.carriers())

@@ -1,0 +1,143 @@
+"""One environment translated: products put together, names that services share, listeners of its nodes.
+
+It remembers what stands between builds and works out what a change touches: a service's own clusters and endpoints,
+the virtual hosts it has a rule in, the route configurations that hold those, the listeners of its upstream port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
+
+from xds.model.gateway import Gateway
+from xds.model.intent import ServiceView
+from xds.model.node import NodeProfile
+from xds.model.problems import Problem
+from xds.model.service import Protocol
+from xds.wire.types import ResourceType
+
+from . import naming
+from .hosts import Hosts, Site, carried
+from .nodes import Nodes
+from .outputs import Ledger, OutputKey
+from .ports import Claims, Upstreams
+from .product import Product, claimed_ports, product
+from .routes import route_configuration
+
+
+@dataclass(slots=True)
+class Change:
+    """What one build brings to one environment. `gateways` None: they did not change; `profiles` are all in use."""
+
+    services: dict[str, ServiceView | None] = field(default_factory=dict)
+    gateways: tuple[Gateway, ...] | None = None
+    profiles: frozenset[NodeProfile] = frozenset()
+
+
+class Environment:
+    """The state of one environment; every result goes to the ledger."""
+
+    def __init__(self, name: str, ledger: Ledger, *, with_filter: bool) -> None:
+        """Start empty."""
+        self._name = name
+        self._ledger = ledger
+        self._views: dict[str, ServiceView] = {}
+        self._products: dict[str, Product] = {}
+        self._claims = Claims()
+        self._upstreams = Upstreams()
+        self._hosts = Hosts()
+        self._gateways: dict[str, Gateway] = {}
+        self._nodes = Nodes(name, ledger, with_filter=with_filter)
+        self._problems: dict[str, tuple[Problem, ...]] = {}
+        self._put_routes(naming.EGRESS, [])
+
+    def apply(self, change: Change) -> None:
+        """Translate what changed."""
+        for service in sorted(self._take_views(change.services)):
+            self._translate(service)
+        gateways = self._take_gateways(change.gateways)
+        upstreams = self._upstreams.settle()
+        self._publish_routes(self._hosts.settle(), gateways, upstreams)
+        self._nodes.settle(
+            change.profiles, self._protocol_of, (self._upstreams.standing, upstreams), (self._gateways, gateways)
+        )
+
+    @property
+    def problems(self) -> Iterable[Problem]:
+        """Everything that is wrong here now."""
+        for service in sorted(self._problems):
+            yield from self._problems[service]
+        yield from self._claims.problems(self._name)
+        yield from self._upstreams.problems(self._name)
+        yield from self._hosts.problems
+        yield from self._nodes.problems
+
+    # -- services -----------------------------------------------------------------------------------------------
+
+    def _take_views(self, changed: Mapping[str, ServiceView | None]) -> set[str]:
+        """Keep the new views; return what must be translated, those included whose named ports won or lost a name."""
+        dirty = set(changed)
+        for name, view in changed.items():
+            if view is None:
+                self._views.pop(name, None)
+            else:
+                self._views[name] = view
+            dirty |= self._claims.state(name, claimed_ports(view) if view else None)
+        return dirty
+
+    def _translate(self, service: str) -> None:
+        before, view = self._products.pop(service, None), self._views.get(service)
+        after = product(view, self._claims.granted(service), before) if view else None
+        self._replace(ResourceType.CLUSTER, before.clusters if before else {}, after.clusters if after else {})
+        self._replace(ResourceType.ENDPOINT, before.assignments if before else {}, after.assignments if after else {})
+        self._problems.pop(service, None)
+        if after is None:
+            self._hosts.put(service, {}, {})
+            self._upstreams.put(service, None)
+            return
+        self._products[service] = after
+        self._hosts.put(service, after.by_host, after.inside)
+        self._upstreams.put(service, after.upstream)
+        if after.problems:
+            self._problems[service] = after.problems
+
+    def _replace(self, kind: ResourceType, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
+        for name in before.keys() - after.keys():
+            self._ledger.drop(OutputKey(kind, name, self._name))
+        for name, value in after.items():
+            if before.get(name) != value:
+                self._ledger.put(OutputKey(kind, name, self._name), value)
+
+    def _protocol_of(self, service: str) -> Protocol:
+        view = self._views.get(service)
+        return view.service.protocol if view else Protocol.HTTP
+
+    # -- routes -------------------------------------------------------------------------------------------------
+
+    def _take_gateways(self, gateways: tuple[Gateway, ...] | None) -> Set[str]:
+        """Keep the new gateways; return the names of those that came, went or changed."""
+        if gateways is None:
+            return frozenset()
+        before, self._gateways = self._gateways, {gateway.key.name: gateway for gateway in gateways}
+        names = before.keys() | self._gateways.keys()
+        return frozenset(name for name in names if before.get(name) != self._gateways.get(name))
+
+    def _publish_routes(self, hosts: Set[str], gateways: Set[str], upstreams: Set[str]) -> None:
+        """Join the route configurations that hold one of `hosts`, and those of what came, went or changed."""
+        if hosts:
+            self._put_routes(naming.EGRESS, self._hosts.mesh)
+        for name in gateways - self._gateways.keys():
+            self._ledger.drop(OutputKey(ResourceType.ROUTE, naming.gateway(name), self._name))
+        for name, gateway in self._gateways.items():
+            if name in gateways or any(gateway.covers(host) for host in hosts):
+                self._put_routes(naming.gateway(name), self._hosts.public(gateway.covers))
+        for service in upstreams | (hosts & self._upstreams.standing.keys()):
+            found = self._upstreams.standing.get(service)
+            if found is not None and found.protocol.is_http:
+                self._put_routes(naming.upstream(service), [self._hosts.own(service)])
+            else:
+                self._ledger.drop(OutputKey(ResourceType.ROUTE, naming.upstream(service), self._name))
+
+    def _put_routes(self, name: str, sites: list[Site]) -> None:
+        value = route_configuration(name, (site.body for site in sites))
+        self._ledger.put(OutputKey(ResourceType.ROUTE, name, self._name), value, carried(sites))

@@ -1,0 +1,66 @@
+"""Names of resources: the only place that spells them.
+
+Standard library only, so that a bootstrap, a log reader or the CLI can name a resource without loading Envoy's
+messages. Environments are not part of a name: they are the variant under which a resource is published.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+EGRESS = "egress"
+"""The sidecar's listener by Host header, and its route configuration."""
+HEALTH_FILTER = "fairlead.health"
+"""The ECDS resource of the filter, and the slot in every listener that follows splits."""
+
+_DOT = "~"  # cannot occur in an id, so a name can be read back from a statistic
+
+
+class ClusterName(NamedTuple):
+    """What a cluster's name says."""
+
+    service: str
+    subset: str
+
+
+def host(service: str, port: str = "") -> str:
+    """Return the name a service's port is called by inside the mesh: `web`, or `web.admin` for a named port."""
+    return f"{service}.{port}" if port else service
+
+
+def cluster(service: str, subset: str, port: str = "") -> str:
+    """Return the name of a cluster and of its endpoints: `web/v1`, `web.admin/v1`; subset `-` is every instance."""
+    return f"{host(service, port)}/{subset}"
+
+
+def read_cluster(name: str) -> ClusterName:
+    """Return the two parts of a cluster's name; a named port is part of `service`. ValueError if it is none of ours."""
+    service, slash, subset = name.partition("/")
+    if not slash or "/" in subset:
+        raise ValueError(f"{name!r} is not <service>/<subset>")
+    return ClusterName(service, subset)
+
+
+def upstream(service: str) -> str:
+    """Return the listener (and route configuration) of a service's own local port in every sidecar."""
+    return f"upstream/{service}"
+
+
+def ingress(service: str) -> str:
+    """Return the listener, route configuration and local cluster of a sidecar's own instance."""
+    return f"ingress/{service}"
+
+
+def gateway(name: str, listener: str = "") -> str:
+    """Return the route configuration of a gateway, or one of its listeners when it has several."""
+    return f"gateway/{name}/{listener}" if listener else f"gateway/{name}"
+
+
+def stat_name(name: str) -> str:
+    """Return `name` without dots, which Envoy's statistics would be torn at: `web/2.4.1` is `web/2~4~1`."""
+    return name.replace(".", _DOT)
+
+
+def from_stat_name(stat: str) -> str:
+    """Return the name whose `stat_name` is `stat`."""
+    return stat.replace(_DOT, ".")

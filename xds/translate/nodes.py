@@ -1,0 +1,129 @@
+"""Listeners of the nodes in use: one set per profile, made anew for what changed.
+
+Knows profiles, not nodes: two Envoys that say the same of themselves share every listener.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Set
+
+from xds.model.gateway import Gateway
+from xds.model.names import ServiceKey
+from xds.model.node import NodeProfile, Role
+from xds.model.problems import Problem
+from xds.model.service import Protocol
+from xds.wire.types import ResourceType
+
+from . import listeners, naming
+from .clusters import local_cluster
+from .outputs import Ledger, OutputKey
+from .product import Upstream
+from .routes import route_configuration, to_application, virtual_host
+
+_Table = tuple[NodeProfile, Upstream]
+
+
+class Nodes:
+    """What the Envoys of one environment listen on."""
+
+    def __init__(self, env: str, ledger: Ledger, *, with_filter: bool) -> None:
+        """Start without any."""
+        self._env = env
+        self._ledger = ledger
+        self._with_filter = with_filter
+        self._profiles: frozenset[NodeProfile] = frozenset()
+        self._gateways: dict[NodeProfile, frozenset[str]] = {}
+        self._protocols: dict[str, Protocol] = {}
+        self._problems: dict[tuple[str, str], Problem] = {}
+
+    def settle(
+        self,
+        profiles: frozenset[NodeProfile],
+        protocol_of: Callable[[str], Protocol],
+        upstreams: tuple[Mapping[str, Upstream], Set[str]],
+        gateways: tuple[Mapping[str, Gateway], Set[str]],
+    ) -> None:
+        """Bring the listeners up to date with all that stands and the names of what changed, for either table."""
+        before, self._profiles = self._profiles, profiles
+        for profile in before - profiles:
+            self._sidecar(profile, upstreams[0].keys() | upstreams[1], upstreams[0], gone=True)
+            self._gateway(profile, {})
+        for profile in profiles:
+            new = profile not in before
+            if profile.role is Role.GATEWAY:
+                if new or profile.gateway in gateways[1]:
+                    self._gateway(profile, gateways[0])
+            elif new or upstreams[1]:
+                names = upstreams[0].keys() if new else upstreams[1]
+                self._sidecar(profile, names, upstreams[0])
+        self._settle_ingresses(before, protocol_of)
+
+    @property
+    def problems(self) -> Iterable[Problem]:
+        """The upstream ports that a node has no room for."""
+        return (self._problems[key] for key in sorted(self._problems))
+
+    def _gateway(self, profile: NodeProfile, gateways: Mapping[str, Gateway]) -> None:
+        found = gateways.get(profile.gateway)
+        made = listeners.gateway(found, profile.bind, with_filter=self._with_filter) if found else {}
+        for name in self._gateways.pop(profile, frozenset()) - made.keys():
+            self._ledger.drop(OutputKey(ResourceType.LISTENER, name, profile.variant))
+        for name, value in made.items():
+            self._ledger.put(OutputKey(ResourceType.LISTENER, name, profile.variant), value)
+        if made:
+            self._gateways[profile] = frozenset(made)
+
+    def _sidecar(
+        self, profile: NodeProfile, names: Iterable[str], standing: Mapping[str, Upstream], *, gone: bool = False
+    ) -> None:
+        """Put or drop the egress and the upstream ports of `names`."""
+        variant, bind = profile.variant, None if gone else profile.egress
+        egress = OutputKey(ResourceType.LISTENER, naming.EGRESS, variant)
+        if bind is None:
+            self._ledger.drop(egress)
+        else:
+            self._ledger.put(egress, listeners.egress(bind, with_filter=self._with_filter))
+        taken = {address.port for address in (profile.egress, profile.ingress) if address}
+        for name in names:
+            key = OutputKey(ResourceType.LISTENER, naming.upstream(name), variant)
+            upstream = standing.get(name)
+            self._problems.pop((variant, name), None)
+            if bind is None or upstream is None:
+                self._ledger.drop(key)
+            elif upstream.port in taken:
+                self._ledger.drop(key)
+                message = f"port {upstream.port} is the egress or ingress of sidecars of profile {variant!r}"
+                problem = Problem(
+                    "service", str(ServiceKey(self._env, name)), "/upstream_port", f"{message}; not opened there"
+                )
+                self._problems[variant, name] = problem
+            else:
+                weights = {} if upstream.protocol.is_http else {ServiceKey(self._env, name): upstream.split.weights}
+                value = listeners.upstream(upstream, bind.host, with_filter=self._with_filter)
+                self._ledger.put(key, value, weights)
+
+    def _settle_ingresses(self, before: frozenset[NodeProfile], protocol_of: Callable[[str], Protocol]) -> None:
+        """Put or drop what stands in front of applications, where a profile came or went or a protocol changed."""
+        served = {profile.service for profile in self._profiles if profile.ingress and profile.app and profile.service}
+        protocols = {service: protocol_of(service) for service in served}
+        for profile in before | self._profiles:
+            service = profile.service
+            if profile.ingress is None or profile.app is None or not service:
+                continue
+            listener = OutputKey(ResourceType.LISTENER, naming.ingress(service), profile.variant)
+            cluster = OutputKey(ResourceType.CLUSTER, naming.ingress(service), profile.variant)
+            if profile not in self._profiles:
+                self._ledger.drop(listener)
+                self._ledger.drop(cluster)
+            elif profile not in before or protocols[service] != self._protocols.get(service):
+                protocol = protocols[service]
+                self._ledger.put(listener, listeners.ingress(service, protocol, profile.ingress))
+                self._ledger.put(cluster, local_cluster(service, protocol, profile.app))
+        for service in protocols.keys() | self._protocols.keys():
+            routes = OutputKey(ResourceType.ROUTE, naming.ingress(service), self._env)
+            if service in protocols and protocols[service].is_http:
+                host = virtual_host(service, "*", [to_application(service)])
+                self._ledger.put(routes, route_configuration(naming.ingress(service), [host]))
+            else:
+                self._ledger.drop(routes)
+        self._protocols = protocols

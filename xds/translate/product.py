@@ -1,0 +1,219 @@
+"""One service translated: its clusters, its rules and what it asks of the listeners, reported problems included.
+
+Knows one view at a time; refuses to know other services, hosts that several share, and nodes. What depends on the
+declarations and on which subsets serve is made anew only when one of those changed; an endpoint's change costs its
+fragment and a join.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+from xds.model.instance import Instance
+from xds.model.intent import Member, ServiceView
+from xds.model.problems import InvalidInput, Problem, Severity
+from xds.model.route import Route
+from xds.model.service import Protocol, Service
+from xds.model.split import Split
+
+from . import naming
+from .clusters import cluster
+from .endpoints import Endpoints, assignment, named_ports, refresh
+from .routes import Rule, catch_all, rule
+from .splits import Effective, effective
+
+# Conditions of x-envoy-retry-on and x-envoy-retry-grpc-on; Envoy ignores what it does not know without a word.
+RETRY_CONDITIONS = frozenset(
+    {
+        "5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "envoy-ratelimited",
+        "retriable-4xx", "refused-stream", "retriable-status-codes", "retriable-headers",
+        "http3-post-connect-failure", "cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable",
+    }
+)  # fmt: skip
+
+Serving = Mapping[str, Set[str]]
+"""Port ("" is the service's own) -> the subsets that have a member to count on there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A local port of its own in every sidecar. `split` is the effective one."""
+
+    service: str
+    port: int
+    protocol: Protocol
+    split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Everything but the endpoints themselves that a service's resources depend on."""
+
+    service: Service
+    routes: tuple[Route, ...]
+    subsets: tuple[str, ...]
+    ports: tuple[str, ...]
+    own_ports: frozenset[str]
+    serving: Serving
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One service's share of everything. `by_host` are rules under declared hosts, `inside` under names in the mesh."""
+
+    shape: Shape
+    clusters: Mapping[str, bytes]
+    by_host: Mapping[str, tuple[Rule, ...]]
+    inside: Mapping[str, tuple[Rule, ...]]
+    upstream: Upstream | None
+    problems: tuple[Problem, ...]
+    endpoints: Endpoints
+    assignments: Mapping[str, bytes]
+
+
+def claimed_ports(view: ServiceView) -> frozenset[str]:
+    """Return the named ports that would be services of their own."""
+    return frozenset(port for member in view.members for port in named_ports(member.instance))
+
+
+def product(view: ServiceView, ports: Set[str], before: Product | None) -> Product:
+    """Translate one view; `ports` are the named ports it may offer, `before` what it gave last time."""
+    shape = _shape(view, ports)
+    made: _Made
+    endpoints = refresh(before.endpoints if before else {}, view.members)
+    if before is None or before.shape != shape:
+        clusters = {
+            naming.cluster(view.key.name, subset, port): cluster(view.service, subset, port)
+            for port in ("", *shape.ports)
+            for subset in shape.subsets
+        }
+        made = _Maker(shape).make()
+    else:
+        clusters = dict(before.clusters)
+        made = before.by_host, before.inside, before.upstream, before.problems
+    assignments: dict[str, bytes] = {}
+    for subset in shape.subsets:
+        members = [endpoints[member.instance.id] for member in view.subsets.get(subset, ())]
+        for port in ("", *shape.ports):
+            name = naming.cluster(view.key.name, subset, port)
+            assignments[name] = assignment(name, members, port)
+    return Product(shape, clusters, *made, endpoints, assignments)
+
+
+def _shape(view: ServiceView, ports: Set[str]) -> Shape:
+    wanted = set(view.subsets) | set(view.service.split.weights)
+    for route in view.routes:
+        wanted |= {route.subset} - {""} if route.split is None else set(route.split.weights)
+    offered = tuple(sorted(ports))
+    serving = {port: _serving(view.subsets, port) for port in ("", *offered)}
+    own = frozenset(next(iter(member.instance.ports)) for member in view.members)
+    return Shape(view.service, view.routes, tuple(sorted(wanted)), offered, own, serving)
+
+
+def _serving(subsets: Mapping[str, tuple[Member, ...]], port: str) -> frozenset[str]:
+    return frozenset(
+        name for name, members in subsets.items() if any(m.serves and _has(m.instance, port) for m in members)
+    )
+
+
+def _has(instance: Instance, port: str) -> bool:
+    return not port or port in named_ports(instance)
+
+
+_Rules = Mapping[str, tuple[Rule, ...]]
+_Made = tuple[_Rules, _Rules, Upstream | None, tuple[Problem, ...]]
+"""Rules by declared host, rules by name inside the mesh, the upstream port, the problems."""
+
+
+class _Maker:
+    """The rules of one shape, and what is wrong with it."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self._service = shape.service
+        self._problems: list[Problem] = []
+
+    def make(self) -> _Made:
+        """Return what the shape gives."""
+        service, name = self._service, self._service.key.name
+        own = effective(service.split, self._shape.serving[""], service.stable)
+        self._report(own, "service", str(service.key))
+        self._check_conditions(service.retry.on, "service", str(service.key))
+        by_host: dict[str, list[Rule]] = {}
+        inside: dict[str, list[Rule]] = {name: []} if service.protocol.is_http else {}
+        for route in self._shape.routes:
+            made = self._route(route)
+            if made is None:
+                continue
+            for host in dict.fromkeys(route.hosts):
+                by_host.setdefault(host, []).append(made)
+            if not route.hosts:
+                inside.setdefault(name, []).append(made)
+        if service.protocol.is_http:
+            inside[name].append(catch_all(service, own.split))
+        for port in self._shape.ports:
+            if service.protocol_of(port).is_http:
+                found = effective(service.split, self._shape.serving[port], service.stable)
+                inside[naming.host(name, port)] = [catch_all(service, found.split, port)]
+        upstream = self._upstream(own.split)
+        return _frozen(by_host), _frozen(inside), upstream, tuple(self._problems)
+
+    def _route(self, route: Route) -> Rule | None:
+        """Return the route's rule, or None after reporting why there is none."""
+        service, key = self._service, str(route.key)
+        try:
+            port = self._port(route)
+            split = route.split or (Split.whole(route.subset) if route.subset else service.split)
+            if split is not service.split:
+                key_of = split.key if split.key.name else service.split.key
+                split = Split(split.segments, key_of, split.salt or service.split.salt)
+            found = effective(split, self._shape.serving.get(port, frozenset()), service.stable)
+            made = rule(service, route, found.split, port, inherits=not (route.split or route.subset))
+        except InvalidInput as error:
+            self._problems.append(Problem("route", key, error.pointer, f"{error.message}; the route is left out"))
+            return None
+        if route.split or route.subset or port:
+            self._report(found, "route", key, "/subset" if route.subset else "/split")
+        if route.retry:
+            self._check_conditions(route.retry.on, "route", key)
+        return made
+
+    def _port(self, route: Route) -> str:
+        """Return the named port that a route goes to, "" for the service's own; InvalidInput if it cannot be."""
+        port = "" if route.port in self._shape.own_ports and route.port not in self._shape.ports else route.port
+        if port and port not in self._shape.ports and self._shape.own_ports:
+            known = ", ".join(sorted({*self._shape.ports, *self._shape.own_ports}))
+            raise InvalidInput(
+                f"no instance of {self._service.key} has a port {port!r}; they have {known}", pointer="/port"
+            )
+        if not self._service.protocol_of(port).is_http:
+            raise InvalidInput("a TCP service has no requests to match, only its own port", pointer="/service")
+        return port
+
+    def _upstream(self, split: Split) -> Upstream | None:
+        service = self._service
+        if service.upstream_port is None:
+            if not service.protocol.is_http:
+                message = "a TCP service is reached by a port of its own in every sidecar, and it has none yet"
+                self._warn("service", str(service.key), "/upstream_port", message)
+            return None
+        return Upstream(service.key.name, service.upstream_port, service.protocol, split)
+
+    def _report(self, found: Effective, kind: str, name: str, pointer: str = "/split") -> None:
+        for subset in found.empty:
+            then = f"{found.instead!r} takes its share until one does" if found.instead else "nothing else does"
+            self._warn(kind, name, pointer, f"no instance of {subset!r} can serve; {then}")
+
+    def _check_conditions(self, conditions: tuple[str, ...], kind: str, name: str) -> None:
+        for at, condition in enumerate(conditions):
+            if condition not in RETRY_CONDITIONS:
+                message = f"Envoy knows no retry condition {condition!r} and ignores it"
+                self._warn(kind, name, f"/retry/on/{at}", message)
+
+    def _warn(self, kind: str, name: str, pointer: str, message: str) -> None:
+        self._problems.append(Problem(kind, name, pointer, message, Severity.WARNING))
+
+
+def _frozen(rules: Mapping[str, list[Rule]]) -> dict[str, tuple[Rule, ...]]:
+    return {host: tuple(found) for host, found in rules.items()}

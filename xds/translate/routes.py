@@ -1,0 +1,185 @@
+"""Splits and routes as route configurations: the only maker of Route, VirtualHost and RouteConfiguration.
+
+A rule is encoded once per change of its route or its weights; a virtual host is a join of rules, a route
+configuration a join of virtual hosts. What the filter needs (segments, key, salt) rides in each route's metadata, so
+that weights and facts are one version and one ACK.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from envoy_data_plane.envoy.config.route.v3 import (
+    RetryPolicy,
+    RetryPolicyRetryHostPredicate,
+    RouteAction,
+    RouteConfiguration,
+    RouteMatch,
+    VirtualHost,
+    WeightedCluster,
+    WeightedClusterClusterWeight,
+)
+from envoy_data_plane.envoy.config.route.v3 import Route as RouteMessage
+from envoy_data_plane.envoy.extensions.retry.host.previous_hosts.v3 import PreviousHostsPredicate
+from envoy_data_plane.envoy.type.matcher.v3 import RegexMatchAndSubstitute, RegexMatcher
+
+from xds.model.names import ServiceKey
+from xds.model.route import PathKind, Retry, Route
+from xds.model.service import Service
+from xds.model.split import KeySource, Split, SplitKey
+from xds.wire.codec import encode
+from xds.wire.filter_schema import BUCKET_HEADER, FilterKey, RouteFacts
+from xds.wire.fragments import field, join_repeated
+from xds.wire.packing import pack_any
+
+from . import naming
+from .matches import CATCH_ALL, Order, Signature, everything, order, route_match, signature
+from .metadata import metadata
+from .regex import check_regex, literal
+
+_METADATA, _ROUTES, _VIRTUAL_HOSTS = 4, 3, 2  # fields of Route, VirtualHost, RouteConfiguration
+_HOST_SELECTION_ATTEMPTS = 5
+_PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One encoded Route. `name` is the route's key name, or the service's for what it answers by itself.
+
+    `weights` are those of the service's own split after fall-back, None for a rule with a split of its own;
+    `named_port` tells that they hold for a port where other subsets may serve than on the service's own.
+    `signature` is None for the catch-all, which every other rule may shadow.
+    """
+
+    order: Order
+    signature: Signature | None
+    service: ServiceKey
+    name: str
+    body: bytes
+    weights: Mapping[str, int] | None
+    named_port: bool
+
+
+def rule(service: Service, route: Route, split: Split, port: str, *, inherits: bool) -> Rule:
+    """Return the rule of a declared route with the effective `split`; InvalidInput for what Envoy would refuse."""
+    timeout = service.timeout if route.timeout is None else route.timeout
+    action = RouteAction(
+        timeout=datetime.timedelta(seconds=timeout),
+        retry_policy=_retry(route.retry or service.retry),
+        weighted_clusters=_weighted(service, split, port),
+    )
+    if route.idle_timeout is not None:
+        action.idle_timeout = datetime.timedelta(seconds=route.idle_timeout)
+    if route.rewrite is not None:
+        _rewrite(action, route, route.rewrite)
+    body = _body(route.key.name, route_match(route), action, _facts(service, split, port))
+    weights = split.weights if inherits else None
+    return Rule(order(route), signature(route), service.key, route.key.name, body, weights, bool(port))
+
+
+def catch_all(service: Service, split: Split, port: str = "") -> Rule:
+    """Return the rule by which a service answers under its own name whatever its routes do not match."""
+    action = RouteAction(
+        timeout=datetime.timedelta(seconds=service.timeout),
+        retry_policy=_retry(service.retry),
+        weighted_clusters=_weighted(service, split, port),
+    )
+    name = naming.host(service.key.name, port)
+    body = _body(name, everything(), action, _facts(service, split, port))
+    return Rule(CATCH_ALL, None, service.key, name, body, split.weights, bool(port))
+
+
+def to_application(service: str) -> bytes:
+    """Return the encoded Route of a sidecar's ingress; the caller's timeouts and retries hold, not ours again."""
+    action = RouteAction(cluster=naming.ingress(service), timeout=datetime.timedelta())
+    return encode(RouteMessage(name=service, match=everything(), route=action))
+
+
+def virtual_host(name: str, domain: str, rules: Iterable[bytes]) -> bytes:
+    """Return an encoded VirtualHost of encoded routes, in the order given."""
+    return encode(VirtualHost(name=name, domains=[domain])) + join_repeated(_ROUTES, rules)
+
+
+def route_configuration(name: str, virtual_hosts: Iterable[bytes]) -> bytes:
+    """Return an encoded RouteConfiguration. Clients write the port into Host; a service is the same on all of them."""
+    return encode(RouteConfiguration(name=name, ignore_port_in_host_matching=True)) + join_repeated(
+        _VIRTUAL_HOSTS, virtual_hosts
+    )
+
+
+def _body(name: str, match: RouteMatch, action: RouteAction, facts: bytes) -> bytes:
+    return encode(RouteMessage(name=name, match=match, route=action)) + field(_METADATA, facts)
+
+
+def _weighted(service: Service, split: Split, port: str) -> WeightedCluster:
+    """Return the segments in their order; a cluster may stand there more than once, and the total never changes."""
+    clusters = [
+        WeightedClusterClusterWeight(name=naming.cluster(service.key.name, segment.subset, port), weight=segment.weight)
+        for segment in split.segments
+    ]
+    return WeightedCluster(clusters=clusters, header_name=BUCKET_HEADER)
+
+
+def _facts(service: Service, split: Split, port: str) -> bytes:
+    """Return the route's metadata: what the filter reads of it."""
+    segments = [(naming.cluster(service.key.name, s.subset, port), s.weight) for s in split.segments]
+    facts = RouteFacts.model_construct(  # validated when the split was declared
+        service=service.key.name,
+        env=service.key.env,
+        split=tuple(segments),
+        key=_filter_key(split.key),
+        salt=split.salt,
+    )
+    return metadata(facts.to_struct())
+
+
+@functools.lru_cache(maxsize=1024)
+def _filter_key(key: SplitKey) -> FilterKey:
+    match key.source:
+        case KeySource.HEADER:
+            return FilterKey(header=key.name)
+        case KeySource.COOKIE:
+            return FilterKey(cookie=key.name)
+        case KeySource.SOURCE:
+            return FilterKey(source=True)
+
+
+@functools.lru_cache(maxsize=1024)
+def _retry(retry: Retry) -> RetryPolicy | None:
+    """Return the policy, None for no attempts.
+
+    A retry avoids the hosts that failed and asks for its cluster anew, so that requests of a failing canary leave it.
+    """
+    if not retry.attempts or not retry.on:
+        return None
+    predicate = RetryPolicyRetryHostPredicate(name=_PREVIOUS_HOSTS, typed_config=pack_any(PreviousHostsPredicate()))
+    policy = RetryPolicy(
+        retry_on=",".join(retry.on),
+        num_retries=retry.attempts,
+        retry_host_predicate=[predicate],
+        host_selection_retry_max_attempts=_HOST_SELECTION_ATTEMPTS,
+        refresh_cluster_on_retry=True,
+    )
+    if retry.per_try:
+        policy.per_try_timeout = datetime.timedelta(seconds=retry.per_try)
+    return policy
+
+
+def _rewrite(action: RouteAction, route: Route, rewrite: str) -> None:
+    """Replace the matched path so that exactly one slash stands between what is new and what is kept.
+
+    Envoy's prefix_rewrite replaces characters: `/api` -> `/` would make `//users` of `/api/users`.
+    """
+    prefix = route.path.value
+    if route.path.kind is PathKind.PREFIX and prefix.endswith("/") and not rewrite.endswith("/"):
+        rewrite += "/"
+    if route.path.kind is PathKind.PREFIX and rewrite.endswith("/") and not prefix.endswith("/"):
+        pattern = check_regex(f"^{literal(prefix)}/*", pointer="/rewrite")
+        action.regex_rewrite = RegexMatchAndSubstitute(
+            pattern=RegexMatcher(regex=pattern), substitution=rewrite.replace("\\", "\\\\")
+        )
+    else:
+        action.prefix_rewrite = rewrite
