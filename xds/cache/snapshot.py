@@ -6,12 +6,18 @@ what was computed of it (full listings, response bodies), so that streams with e
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import TypeVar, cast
 
 from xds.wire.types import ResourceType
 
 from .group import Group
-from .resource import MARK_MODULUS, Resource, ResourceKey
+from .resource import Resource, ResourceKey
+
+T = TypeVar("T")
+
+SHARED = 8
+"""Results that one view keeps for its readers, the latest ones."""
 
 VIEWS_REMEMBERED = 4096
 """Groups whose views one type remembers; beyond, it starts anew, so that groups that come and go cost nothing."""
@@ -24,13 +30,12 @@ class View(Mapping[str, Resource]):
     `revision` is the snapshot's at which this type last changed.
     """
 
-    __slots__ = ("_admits", "_all", "_layers", "memo", "revision", "type")
+    __slots__ = ("_admits", "_all", "_layers", "_shared", "revision", "type")
 
     def __init__(self, table: TypeTable, group: Group) -> None:
         self.type = table.type
         self.revision = table.revision
-        self.memo: dict[Hashable, object] = {}
-        """Whatever readers want to share: keyed by them, lives as long as this type stays unchanged."""
+        self._shared: dict[Hashable, object] = {}
         self._layers = tuple(table.layers[variant] for variant in group.variants if variant in table.layers)
         self._admits = group.admits
         self._all: dict[str, Resource] | None = None
@@ -62,13 +67,17 @@ class View(Mapping[str, Resource]):
             self._all = {name: self._first(name) for name in sorted(names)}
         return self._all
 
-    def fingerprint(self) -> int:
-        """Return the sum of all marks: it depends on every name and version in the view and on nothing else."""
-        total = self.memo.get("fingerprint")
-        if not isinstance(total, int):
-            total = sum(resource.mark for resource in self.all().values()) % MARK_MODULUS
-            self.memo["fingerprint"] = total
-        return total
+    def shared(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` returned for `key`, made once while `key` is among the latest few.
+
+        A few are enough: after a publish all streams with equal subscriptions ask for the same one after another.
+        `key` must determine the result, its type included.
+        """
+        if key not in self._shared:
+            if len(self._shared) >= SHARED:
+                del self._shared[next(iter(self._shared))]
+            self._shared[key] = make()
+        return cast("T", self._shared[key])
 
     def _first(self, name: str) -> Resource:
         return next(layer[name] for layer in self._layers if name in layer)

@@ -1,0 +1,98 @@
+"""What enters and leaves the protocol: requests, the events they turn into, and responses.
+
+Small frozen values of our own, so that a conversation needs no protobuf; the edge translates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from xds.cache.resource import Held
+from xds.wire.fragments import text
+from xds.wire.types import ResourceType
+
+WILDCARD = "*"
+"""The name that asks for everything (xDS protocol, "How the client specifies what resources to return")."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateRequest:
+    """A DiscoveryRequest.
+
+    `error` is None unless the client refuses (error_detail is present, whatever it says: rule 1).
+    """
+
+    type: ResourceType
+    names: tuple[str, ...] = ()
+    version: str = ""
+    nonce: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaRequest:
+    """A DeltaDiscoveryRequest.
+
+    `initial` is initial_resource_versions: what a reconnecting client holds, name -> version.
+    """
+
+    type: ResourceType
+    subscribe: tuple[str, ...] = ()
+    unsubscribe: tuple[str, ...] = ()
+    initial: Mapping[str, str] = field(default_factory=dict)
+    nonce: str = ""
+    error: str | None = None
+
+
+class Answer(StrEnum):
+    """What a request says about the last response of its type."""
+
+    NONE = "none"
+    """Nothing: a subscription, or a repetition."""
+    ACK = "ack"
+    NACK = "nack"
+    STALE = "stale"
+    """It answers a response that is not the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a request meant. One request can be an answer and a changed subscription at once (rules 3 and 4).
+
+    `message` is the client's own words with a NACK; `subscribed` tells whether what it asks for changed.
+    """
+
+    type: ResourceType
+    answer: Answer
+    message: str = ""
+    subscribed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One response. `body` is the encoded message but for its nonce, shared by all streams that are sent the same.
+
+    `version` is the response's version_info (system_version_info in delta), `sent` the contents it carries by name,
+    `removed` the names it removes (delta only).
+    """
+
+    type: ResourceType
+    nonce: str
+    version: str
+    body: bytes = field(repr=False)
+    sent: Mapping[str, Held] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
+
+    def encode(self) -> bytes:
+        """Return the message with its nonce: fields of protobuf messages may come in any order, so it goes last."""
+        return self.body + text(5, self.nonce)
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A client has not answered a response of `type` sent at `since`, and what waited for it goes on without."""
+
+    type: ResourceType
+    since: float

@@ -1,0 +1,178 @@
+"""All types of one ADS stream: which response may leave now, in which order.
+
+Order and gates (xDS protocol, "Eventual consistency considerations"; rule 27): clusters first and their endpoints and
+secrets at once, for a client answers clusters only when they are warm; listeners, extensions and routes wait for that
+answer; what is removed goes last. A gate that a client keeps shut for too long is passed and reported, for waiting
+for ever is worse. Knows types and answers, not what a listener refers to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Generic
+
+from xds.cache.group import Group
+from xds.cache.resource import Held
+from xds.cache.snapshot import Snapshot
+from xds.wire.types import SEND_ORDER, ResourceType
+
+from .exchange import Exchange, R, Response
+from .requests import Event, Outgoing, Overdue
+
+PATIENCE: Final = 5.0
+"""Seconds for which a gate waits for an answer."""
+
+AFTER_CLUSTERS: Final = (
+    ResourceType.LISTENER,
+    ResourceType.EXTENSION,
+    ResourceType.ROUTE,
+    ResourceType.VIRTUAL_HOST,
+)
+"""Types that may refer to a cluster.
+
+They wait for the answer to clusters, and removals of clusters wait for theirs.
+"""
+
+REMOVED_LAST: Final = (ResourceType.CLUSTER, ResourceType.ENDPOINT)
+
+WARMED_BY: Final = {ResourceType.CLUSTER: ResourceType.ENDPOINT, ResourceType.LISTENER: ResourceType.ROUTE}
+"""A client that was sent new content of the former needs the latter again to finish warming (rule 28)."""
+
+
+@dataclass(slots=True)
+class Offer:
+    """What leaves now, and what was learned on the way.
+
+    `responses` in the order in which they must be written; `held`: contents that a reconnected client proved to hold;
+    `overdue`: unanswered responses for which nobody waits any longer, each reported once.
+    """
+
+    responses: list[Outgoing] = field(default_factory=list)
+    held: dict[ResourceType, dict[str, Held]] = field(default_factory=dict)
+    overdue: list[Overdue] = field(default_factory=list)
+
+
+class Session(Generic[R]):
+    """One stream. `exchange` makes the state of a type: `StateExchange` or `DeltaExchange`; `now` is monotonic
+    seconds.
+
+        session = Session(group, DeltaExchange)
+        event = session.receive(request, now)
+        for response in session.offer(snapshot, now).responses: ...
+
+    After `offer`, call it again when a request came, a snapshot was published, or `next_deadline()` has passed.
+    """
+
+    def __init__(
+        self, group: Group, exchange: Callable[[ResourceType], Exchange[R]], *, patience: float = PATIENCE
+    ) -> None:
+        self._group = group
+        self._make: Callable[[ResourceType], Exchange[R]] = exchange
+        self._patience = patience
+        self._exchanges: dict[ResourceType, Exchange[R]] = {}
+        self._nonces = 0
+        self._deadline: float | None = None
+
+    @property
+    def group(self) -> Group:
+        """The group whose resources this stream sees."""
+        return self._group
+
+    def regroup(self, group: Group) -> None:
+        """See another group's resources from the next offer on; what is equal there is not sent again."""
+        self._group = group
+        for exchange in self._exchanges.values():
+            exchange.unread = True
+
+    def receive(self, request: R, now: float) -> Event:
+        """Take a request and return what it meant; the answer, if one is due, comes with the next `offer`."""
+        exchange = self._exchanges.get(request.type)
+        if exchange is None:
+            exchange = self._exchanges[request.type] = self._make(request.type)
+        return exchange.receive(request, now)
+
+    def names(self, type_: ResourceType) -> frozenset[str] | None:
+        """Return the names that the client asks for, None for everything. Empty if it never asked."""
+        exchange = self._exchanges.get(type_)
+        return frozenset() if exchange is None else exchange.sub.named()
+
+    def next_deadline(self) -> float | None:
+        """Return when to offer again although nothing happened: something waits for an answer until then."""
+        return self._deadline
+
+    def offer(self, snapshot: Snapshot, now: float) -> Offer:
+        """Return what must leave now for the client to come to this snapshot."""
+        offer, self._deadline = Offer(), None
+        exchanges = [(type_, self._exchanges[type_]) for type_ in SEND_ORDER if type_ in self._exchanges]
+        for type_, exchange in exchanges:
+            exchange.absorb(snapshot.view(type_, self._group), snapshot)
+            if exchange.proved:
+                offer.held[type_], exchange.proved = exchange.proved, {}
+        for type_, exchange in exchanges:
+            if not (type_ in AFTER_CLUSTERS and exchange.owes() and self._clusters_unanswered(offer, now)):
+                self._respond(exchange, snapshot, offer, now)
+        for type_ in REMOVED_LAST:
+            # Once more: what removals wait for may have turned out to owe nothing.
+            if type_ in self._exchanges:
+                self._respond(self._exchanges[type_], snapshot, offer, now)
+        return offer
+
+    def _respond(self, exchange: Exchange[R], snapshot: Snapshot, offer: Offer, now: float) -> None:
+        if exchange.unanswered is not None or not exchange.owes():
+            return
+        type_, view = exchange.type, snapshot.view(exchange.type, self._group)
+        keep = type_ in REMOVED_LAST and exchange.removes(view) and self._removals_wait(exchange, offer, now)
+        made = exchange.respond(view, str(self._nonces + 1), now, keep=keep)
+        if made is not None:
+            self._nonces += 1
+            offer.responses.append(made.outgoing)
+            self._warm(type_, made)
+
+    def _warm(self, type_: ResourceType, made: Response) -> None:
+        """Owe again what the new contents need to warm, where the client has it already."""
+        dependent = self._exchanges.get(WARMED_BY.get(type_, type_))
+        if dependent is not None and dependent.type is not type_:
+            names = (name for resource in made.fresh for name in resource.warms)
+            dependent.force(name for name in names if name in dependent.sent and dependent.sub.covers(name))
+
+    def _clusters_unanswered(self, offer: Offer, now: float) -> bool:
+        clusters = self._exchanges.get(ResourceType.CLUSTER)
+        return clusters is not None and self._unanswered(clusters, offer, now)
+
+    def _removals_wait(self, exchange: Exchange[R], offer: Offer, now: float) -> bool:
+        """Whether the client may still use what would be removed: its listeners or routes have not settled."""
+        before = AFTER_CLUSTERS if exchange.type is ResourceType.CLUSTER else (ResourceType.CLUSTER, *AFTER_CLUSTERS)
+        wait = self._still_reconnecting(exchange, now)
+        for other in (self._exchanges[type_] for type_ in before if type_ in self._exchanges):
+            if other.unanswered is not None:
+                wait = self._unanswered(other, offer, now) or wait
+            elif other.owes():
+                wait = True  # it goes out in this offer, or behind a gate that has its own deadline
+        return wait
+
+    def _still_reconnecting(self, exchange: Exchange[R], now: float) -> bool:
+        """Whether the client brought contents along and has not yet asked for the types that may refer to them."""
+        if exchange.reclaimed_at is None:
+            return False
+        if all(type_ in self._exchanges for type_ in (ResourceType.LISTENER, ResourceType.ROUTE)):
+            return False
+        return self._wait_until(exchange.reclaimed_at + self._patience, now)
+
+    def _unanswered(self, exchange: Exchange[R], offer: Offer, now: float) -> bool:
+        """Whether to go on waiting for this type's answer; reports it when not."""
+        waiting = exchange.unanswered
+        if waiting is None:
+            return False
+        if self._wait_until(waiting.at + self._patience, now):
+            return True
+        if not waiting.reported:
+            waiting.reported = True
+            offer.overdue.append(Overdue(exchange.type, waiting.at))
+        return False
+
+    def _wait_until(self, deadline: float, now: float) -> bool:
+        if now >= deadline:
+            return False
+        self._deadline = deadline if self._deadline is None else min(self._deadline, deadline)
+        return True
