@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from xds.cache.roster import Roster
-from xds.control.inbox import Inbox, Submission
 from xds.control.committer import Committer
+from xds.control.inbox import Inbox, Submission
 from xds.control.nodes import Nodes
 from xds.control.pace import Pace
 from xds.control.ports import Clock, Entry, Leases, Store

@@ -13,6 +13,7 @@ from xds.cache.group import Group
 from xds.cache.typestate import Node
 from xds.control.inbox import Inbox
 from xds.model.node import NodeProfile
+from xds.model.problems import Unavailable
 
 ADMISSION_TIMEOUT = 10.0
 
@@ -28,13 +29,19 @@ class Nodes:
         self._news = asyncio.Condition()
 
     async def assign(self, node: Node) -> Group:
-        """Return the node's group once its resources are published; PeerError for metadata that says nonsense."""
+        """Return the node's group once its resources are published.
+
+        PeerError for metadata that says nonsense, Unavailable when the loop does not come round in time.
+        """
         profile = NodeProfile.from_metadata(node.metadata)
         if profile not in self._published:
             self._wanted.add(profile)
             self._inbox.nudge()
-            async with self._news, asyncio.timeout(ADMISSION_TIMEOUT):
-                await self._news.wait_for(lambda: profile in self._published)
+            try:
+                async with asyncio.timeout(ADMISSION_TIMEOUT), self._news:
+                    await self._news.wait_for(lambda: profile in self._published)
+            except TimeoutError:
+                raise Unavailable(f"the resources of {node.id} were not ready in time") from None
         return group(profile)
 
     @property

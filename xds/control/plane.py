@@ -76,12 +76,17 @@ class ControlPlane:
         self._changes = 0
         self._changed = asyncio.Event()
         self._ready = False
+        self._reported: list[Problem] = []
         self._loop = Loop(
             Parts(
                 self.intent, store, self._publisher, self._nodes, self.roster, self._inbox, leases, clock, self._moved
             )
         )
         self.roster.listen(lambda _: self._inbox.nudge())
+
+    def report(self, problem: Problem) -> None:
+        """Show a problem that somebody else found, for as long as this process lives."""
+        self._reported.append(problem)
 
     async def start(self) -> None:
         """Load the store and publish once; Unavailable when that is not possible now."""
@@ -143,7 +148,7 @@ class ControlPlane:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Return every problem that stands now."""
-        return tuple(sorted((*self._loop.problems, *self._publisher.problems)))
+        return tuple(sorted((*self._reported, *self._loop.problems, *self._publisher.problems)))
 
     def rollout_status(self, rollout_id: str) -> RolloutStatus:
         """Return a rollout with its gate; NotFound."""

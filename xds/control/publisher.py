@@ -16,6 +16,7 @@ from xds.model.intent import Dirty, Intent
 from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.problems import Problem
+from xds.translate import naming
 from xds.translate.build import Builder
 from xds.translate.outputs import Output, OutputKey
 from xds.wire.types import ResourceType
@@ -85,7 +86,9 @@ class Publisher:
         return self.weights(key, resource.version, service) if resource is not None else None
 
     def _resource(self, output: Output) -> Resource:
-        resource = Resource.of(output.type, output.name, output.value, output.variant)
+        # A listener that changes warms until it has its routes again (xDS protocol, "Resource warming").
+        warms = (naming.routes_of(output.name),) if output.type is ResourceType.LISTENER else None
+        resource = Resource.of(output.type, output.name, output.value, output.variant, warms=warms)
         if output.weights:
             versions = self._carried.setdefault(resource.key, OrderedDict())
             versions[resource.version] = output.weights

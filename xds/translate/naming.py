@@ -56,6 +56,11 @@ def gateway(name: str, listener: str = "") -> str:
     return f"gateway/{name}/{listener}" if listener else f"gateway/{name}"
 
 
+def routes_of(listener: str) -> str:
+    """Return the route configuration that a listener asks for: its own name, or its gateway's."""
+    return "/".join(listener.split("/")[:2])
+
+
 def stat_name(name: str) -> str:
     """Return `name` without dots, which Envoy's statistics would be torn at: `web/2.4.1` is `web/2~4~1`."""
     return name.replace(".", _DOT)

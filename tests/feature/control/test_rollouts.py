@@ -12,20 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.feature.control.plane_on_disk import running_plane, say
 from tests.harness.waiting import until
 from xds.cache.typestate import Node
-from xds.control.clock import SystemClock
 from xds.control.gate import GateState
 from xds.control.plane import ControlPlane, RolloutStatus
-from xds.model.declare import Change, Declaration, Delete, Put, StartRollout, StepRollout
+from xds.model.declare import Delete, Put, StartRollout, StepRollout
 from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref
 from xds.model.names import ServiceKey
 from xds.model.problems import Conflict, InvalidInput
 from xds.model.rollout import Abort, Pause, Phase, Promote, Resume, SetWeight, Step
-from xds.sources.leases import HeapLeases
-from xds.store.sqlite import SqliteStore
-from xds.translate.build import Builder
 from xds.wire.types import ResourceType
 
 WEB = ServiceKey.of("web")
@@ -70,22 +67,11 @@ class Sidecar:
 
 @pytest.fixture
 async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
-    clock = SystemClock()
-    store = SqliteStore(tmp_path / "fairlead.db")
-    plane = ControlPlane(store=store, clock=clock, leases=HeapLeases(clock), builder=Builder(None))
-    await plane.start()
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(plane.run())
+    async with running_plane(tmp_path) as plane:
         for number, version in enumerate(["v1", "v2"]):
             instance = Instance(f"web-{version}", WEB, "127.0.0.1", {"http": 8080 + number}, version=version)
             await say(plane, Put(instance))
         yield plane
-        running.cancel()
-    await store.close()
-
-
-async def say(plane: ControlPlane, change: Change) -> Ref:
-    return (await plane.declare(Declaration(change, "api:test", operator=True))).name
 
 
 async def start(plane: ControlPlane, *plan: Step, auto_promote: bool = False) -> str:
@@ -210,7 +196,9 @@ async def test_a_canary_without_a_healthy_instance_is_blocked_and_its_users_stay
     assert any("v2" in problem.message for problem in plane.problems)
 
 
-async def test_the_last_endpoint_of_a_subset_stays_until_the_fallback_route_is_acknowledged(plane: ControlPlane) -> None:
+async def test_the_last_endpoint_of_a_subset_stays_until_the_fallback_route_is_acknowledged(
+    plane: ControlPlane,
+) -> None:
     sidecar = Sidecar(plane, "one", 1)
     await sidecar.connect()
     sidecar.ack()

@@ -57,16 +57,16 @@ async def test_an_accepted_declaration_is_answered_with_its_revision(desk: Desk)
 
 
 async def test_a_batch_is_one_revision_and_a_bad_item_costs_only_itself(desk: Desk) -> None:
-    outcomes, _ = await desk.hand_in(put("web-1"), Declaration(Delete(Ref(Kind.ROUTE, "default/x")), "api:test"), put("web-2"))
+    outcomes, _ = await desk.hand_in(
+        put("web-1"), Declaration(Delete(Ref(Kind.ROUTE, "default/x")), "api:test"), put("web-2")
+    )
     assert [type(outcome) for outcome in outcomes] == [Receipt, NotFound, Receipt]
     assert set(desk.intent.instances) == {"web-1", "web-2"}
     assert desk.intent.revision == 1
 
 
 async def test_later_declarations_of_a_batch_see_the_earlier_ones(desk: Desk) -> None:
-    outcomes, _ = await desk.hand_in(
-        put("web-1"), put("web-2", "v2"), Declaration(StartRollout(WEB, "v2"), "api:test")
-    )
+    outcomes, _ = await desk.hand_in(put("web-1"), put("web-2", "v2"), Declaration(StartRollout(WEB, "v2"), "api:test"))
     assert all(isinstance(outcome, Receipt) for outcome in outcomes)
 
 

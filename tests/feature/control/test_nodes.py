@@ -1,0 +1,101 @@
+"""The door for Envoys: nobody is let in before their resources exist, and a restart tells nobody anything new."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.feature.control.plane_on_disk import running_plane, say
+from tests.harness.waiting import until
+from xds.cache.typestate import Node
+from xds.control.plane import ControlPlane
+from xds.model.declare import Delete, Put, StartRollout
+from xds.model.gateway import Gateway
+from xds.model.instance import Instance
+from xds.model.intent import Kind, Ref
+from xds.model.names import Key, ServiceKey
+from xds.model.problems import PeerError
+from xds.model.rollout import Step
+from xds.model.route import Route
+from xds.model.service import Protocol, Service
+from xds.wire.types import ResourceType
+
+WEB = ServiceKey.of("web")
+SIDECAR = {"fairlead": {"role": "sidecar", "service": "web", "app": "127.0.0.1:9000"}}
+
+
+async def versions(plane: ControlPlane, node: Node) -> dict[tuple[ResourceType, str], str]:
+    """Return what a node would be sent: type and name to content version."""
+    group, snapshot = await plane.assign(node), plane.cache.latest()
+    assert snapshot is not None
+    return {(t, name): r.version for t in ResourceType for name, r in snapshot.view(t, group).all().items()}
+
+
+async def declare_everything(plane: ControlPlane) -> None:
+    for number, version in enumerate(["v1", "v2"]):
+        await say(plane, Put(Instance(f"web-{version}", WEB, "127.0.0.1", {"http": 8080 + number}, version=version)))
+    await say(plane, Put(Service(ServiceKey.of("db"), protocol=Protocol.TCP)))
+    await say(plane, Put(Instance("db-1", ServiceKey.of("db"), "127.0.0.1", {"sql": 5432})))
+    await say(plane, Put(Route(Key("default", "web.front"), WEB, hosts=("web.example.com",))))
+    await say(plane, Put(Gateway(Key("default", "edge"))))
+    await say(plane, StartRollout(WEB, "v2", (Step(1234, None),)))
+
+
+async def test_a_node_of_a_new_profile_finds_its_listeners_when_it_is_let_in(tmp_path: Path) -> None:
+    async with running_plane(tmp_path) as plane:
+        await say(plane, Put(Instance("web-1", WEB, "127.0.0.1", {"http": 8080})))
+        names = {
+            name for kind, name in await versions(plane, Node("n", metadata=SIDECAR)) if kind is ResourceType.LISTENER
+        }
+        assert names == {"egress", "ingress/web"}
+
+
+async def test_nodes_of_one_profile_share_a_group(tmp_path: Path) -> None:
+    async with running_plane(tmp_path) as plane:
+        assert await plane.assign(Node("a", metadata=SIDECAR)) == await plane.assign(Node("b", metadata=SIDECAR))
+
+
+@pytest.mark.parametrize(
+    "ours", ["text", {"role": "captain"}, {"role": "sidecar", "env": "No/Such"}, {"role": "sidecar", "app": "nowhere"}]
+)
+async def test_metadata_that_says_nonsense_ends_that_stream_only(tmp_path: Path, ours: object) -> None:
+    async with running_plane(tmp_path) as plane:
+        with pytest.raises(PeerError, match="fairlead"):
+            await plane.assign(Node("n", metadata={"fairlead": ours}))
+        await plane.assign(Node("m", metadata=SIDECAR))
+
+
+async def test_environments_are_walls(tmp_path: Path) -> None:
+    async with running_plane(tmp_path) as plane:
+        await say(plane, Put(Instance("web-prod", ServiceKey.of("web", "prod"), "127.0.0.1", {"http": 8080})))
+        await say(plane, Put(Instance("api-dev", ServiceKey.of("api", "dev"), "127.0.0.1", {"http": 8081})))
+        prod = Node("p", metadata={"fairlead": {"role": "sidecar", "env": "prod"}})
+        clusters = {name for kind, name in await versions(plane, prod) if kind is ResourceType.CLUSTER}
+        assert "web/-" in clusters
+        assert not any(name.startswith("api") for name in clusters)
+
+
+async def test_after_a_restart_every_resource_has_the_version_it_had(tmp_path: Path) -> None:
+    """So an Envoy that kept running and lists its versions is sent nothing."""
+    nodes = [Node("s", metadata=SIDECAR), Node("g", metadata={"fairlead": {"role": "gateway", "gateway": "edge"}})]
+    async with running_plane(tmp_path) as plane:
+        await declare_everything(plane)
+        await until(lambda: plane.service_status(WEB).effective == {"v1": 8766, "v2": 1234}, timeout=5)
+        before = [await versions(plane, node) for node in nodes]
+    async with running_plane(tmp_path) as plane:
+        assert [await versions(plane, node) for node in nodes] == before
+        assert all(before)
+
+
+async def test_a_removed_services_cluster_lingers(tmp_path: Path) -> None:
+    async with running_plane(tmp_path) as plane:
+        await say(plane, Put(Instance("web-1", WEB, "127.0.0.1", {"http": 8080})))
+        await say(plane, Delete(Ref(Kind.INSTANCE, "web-1")))
+        await say(plane, Delete(Ref(Kind.SERVICE, "default/web")))
+        node = Node("n", metadata={"fairlead": {"role": "sidecar"}})
+        await versions(plane, node)
+        await until(lambda: not plane._publisher.carriers(WEB), timeout=5, what="the route to web is gone")
+        found = await versions(plane, node)
+        assert (ResourceType.CLUSTER, "web/-") in found
+        assert (ResourceType.ENDPOINT, "web/-") in found
