@@ -1,0 +1,87 @@
+"""Instances, both ways, and the id of one that brings none."""
+
+from __future__ import annotations
+
+import re
+
+from xds.api.convert.pointers import renamed
+from xds.api.scalars import write_duration
+from xds.api.schemas.instance import InstanceIn, InstanceOut, LeaseOut
+from xds.control.ports import Lease
+from xds.model.health import Health
+from xds.model.instance import DEFAULT_PORT, Address, Instance
+from xds.model.names import DEFAULT_ENV, ServiceKey
+from xds.model.problems import InvalidInput
+
+_SEPARATORS = re.compile(r"[^a-z0-9]")
+
+
+def derived_id(service: str, env: str, address: str, port: int) -> str:
+    """Return `web-10-0-0-7-8080`; another environment than the default stands behind the service's name."""
+    place = service if env == DEFAULT_ENV else f"{service}.{env}"
+    return f"{place}-{_SEPARATORS.sub('-', address.lower())}-{port}"
+
+
+def instance_of(document: InstanceIn, owner: str, instance_id: str | None = None) -> Instance:
+    """Return the instance of a document; `instance_id` is the one in the path, which the document may repeat."""
+    if instance_id is not None and document.id not in {None, instance_id}:
+        raise InvalidInput(f"the path says {instance_id!r}, the document {document.id!r}", pointer="/id")
+    ports = document.ports if document.ports is not None else {DEFAULT_PORT: document.port or 0}
+    if not ports:
+        raise InvalidInput("an instance has at least one port", pointer="/ports")
+    own = next(iter(ports.values()))
+    place = {f"/ports/{DEFAULT_PORT}": "/port"} if document.ports is None else {}
+    with renamed(place):
+        return Instance(
+            id=instance_id or document.id or derived_id(document.service, document.env, document.address, own),
+            service=ServiceKey.of(document.service, document.env),
+            address=document.address,
+            ports=ports,
+            version=document.version,
+            weight=document.weight,
+            region=document.region,
+            zone=document.zone,
+            labels=document.labels,
+            metadata=document.metadata,
+            ingress=None if document.ingress is None else Address.parse(document.ingress, pointer="/ingress"),
+            ttl=document.ttl,
+            epoch=document.epoch or 0,
+            seq=document.seq or 0,
+            owner=owner,
+        )
+
+
+def instance_out(instance: Instance, *, revision: int, health: Health, lease: Lease | None) -> InstanceOut:
+    """Return an instance as a document."""
+    return InstanceOut(
+        id=instance.id,
+        service=instance.service.name,
+        env=instance.service.env,
+        address=instance.address,
+        port=next(iter(instance.ports.values())),
+        ports=dict(instance.ports),
+        version=instance.version,
+        weight=instance.weight,
+        region=instance.region,
+        zone=instance.zone,
+        labels=dict(instance.labels),
+        metadata=dict(instance.metadata),
+        ingress=None if instance.ingress is None else str(instance.ingress),
+        ttl=None if instance.ttl is None else write_duration(instance.ttl),
+        epoch=instance.epoch,
+        seq=instance.seq,
+        revision=revision,
+        health=health.value,
+        owner=instance.owner,
+        lease=lease_out(lease),
+    )
+
+
+def lease_out(lease: Lease | None) -> LeaseOut | None:
+    """Return what is left of a lease, to the millisecond."""
+    return None if lease is None else LeaseOut(expires_in=expires_in(lease))
+
+
+def expires_in(lease: Lease) -> str:
+    """Return what is left of a lease as text, to the millisecond."""
+    return write_duration(round(max(0.0, lease.expires_in), 3))

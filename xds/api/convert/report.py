@@ -1,0 +1,72 @@
+"""A service explained, and problems, outward."""
+
+from __future__ import annotations
+
+from xds.api.convert.rollout import node_gate_out
+from xds.api.convert.route import route_out
+from xds.api.convert.weights import percents
+from xds.api.scalars import write_percent
+from xds.api.schemas.report import ExplainOut, MemberOut, StandingProblem, SubsetReport
+from xds.control.plane import ControlPlane, ServiceStatus
+from xds.model.intent import Member, ref
+from xds.model.names import ServiceKey
+from xds.model.problems import Problem
+from xds.translate import naming
+
+
+def explain(plane: ControlPlane, key: ServiceKey) -> ExplainOut:
+    """Return everything between a service's instances and what each Envoy has acknowledged; NotFound."""
+    status = plane.service_status(key)
+    view = status.view
+    rollout = plane.intent.rollout_of(key)
+    revisions = plane.intent.revisions
+    return ExplainOut(
+        service=key.name,
+        env=key.env,
+        stable=view.service.stable,
+        revision=status.revision,
+        instances=[_member_out(member) for member in view.members],
+        subsets=[_subset_out(name, members, status) for name, members in view.subsets.items()],
+        wanted=percents(status.wanted) or {},
+        effective=percents(status.effective) or {},
+        nodes=[node_gate_out(node) for node in status.nodes],
+        routes=[route_out(route, revision=revisions.get(ref(route), 0)) for route in view.routes],
+        rollout=None if rollout is None else rollout.id,
+        problems=[problem_out(problem) for problem in status.problems],
+    )
+
+
+def problem_out(problem: Problem) -> StandingProblem:
+    """Return a problem as a document."""
+    return StandingProblem(
+        kind=problem.kind,
+        object=problem.object,
+        pointer=problem.pointer,
+        message=problem.message,
+        severity=problem.severity.value,
+    )
+
+
+def _member_out(member: Member) -> MemberOut:
+    instance = member.instance
+    return MemberOut(
+        id=instance.id,
+        address=str(instance.endpoint(next(iter(instance.ports)))),
+        version=instance.version,
+        weight=instance.weight,
+        zone=instance.zone,
+        health=member.health.value,
+        serves=member.serves,
+        leaving=member.leaving,
+    )
+
+
+def _subset_out(name: str, members: tuple[Member, ...], status: ServiceStatus) -> SubsetReport:
+    return SubsetReport(
+        name=name,
+        clusters=[naming.cluster(status.view.key.name, name)],
+        members=[member.instance.id for member in members],
+        serving=sum(member.serves for member in members),
+        wanted=write_percent(status.wanted.get(name, 0)),
+        effective=write_percent(status.effective.get(name, 0)),
+    )

@@ -1,0 +1,109 @@
+"""Routes, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from xds.api.convert.pointers import renamed
+from xds.api.convert.weights import maybe_duration, retry_of, retry_out, split_of, weights_out
+from xds.api.schemas.route import PathModel, RouteIn, RouteOut, ValueModel
+from xds.model.labels import escape
+from xds.model.names import Key, ServiceKey
+from xds.model.problems import InvalidInput
+from xds.model.route import MatchKind, PathKind, PathMatch, Route, ValueMatch
+from xds.translate.regex import check_regex
+
+
+def route_of(document: RouteIn, env: str, owner: str, name: str | None = None) -> Route:
+    """Return the route of a document; `name` is the one in the path, which the document may repeat."""
+    service = ServiceKey.of(document.service, env)
+    full = _full_name(document, name)
+    headers, cookies = _matches(document.headers, "headers"), _matches(document.cookies, "cookies")
+    places = {f"/headers/{at}": f"/headers/{escape(match.name)}" for at, match in enumerate(headers)}
+    places |= {f"/cookies/{at}": f"/cookies/{escape(match.name)}" for at, match in enumerate(cookies)}
+    with renamed(places):
+        return Route(
+            key=Key(env, full),
+            service=service,
+            hosts=tuple(document.hosts),
+            path=PathMatch() if document.path is None else _path(document.path),
+            methods=tuple(document.methods),
+            headers=headers,
+            cookies=cookies,
+            priority=document.priority,
+            rewrite=document.rewrite,
+            timeout=document.timeout,
+            idle_timeout=document.idle_timeout,
+            retry=None if document.retry is None else retry_of(document.retry),
+            port=document.port,
+            subset=document.subset,
+            split=None if document.split is None else split_of(document.split),
+            owner=owner,
+        )
+
+
+def route_out(route: Route, *, revision: int) -> RouteOut:
+    """Return a route as a document."""
+    return RouteOut(
+        name=route.key.name,
+        service=route.service.name,
+        env=route.key.env,
+        hosts=list(route.hosts),
+        path={route.path.kind.value: route.path.value},
+        methods=list(route.methods),
+        headers=_matches_out(route.headers),
+        cookies=_matches_out(route.cookies),
+        priority=route.priority,
+        rewrite=route.rewrite,
+        timeout=maybe_duration(route.timeout),
+        idle_timeout=maybe_duration(route.idle_timeout),
+        retry=None if route.retry is None else retry_out(route.retry),
+        port=route.port,
+        subset=route.subset,
+        split=None if route.split is None else weights_out(route.split.weights),
+        revision=revision,
+        owner=route.owner,
+    )
+
+
+def _full_name(document: RouteIn, name: str | None) -> str:
+    """Return `<service>.<name>`, whether or not the caller wrote the service's part."""
+    given = [each for each in (document.name, name) if each is not None]
+    if not given:
+        raise InvalidInput("name is required", pointer="/name")
+    full = {each if each.startswith(f"{document.service}.") else f"{document.service}.{each}" for each in given}
+    if len(full) > 1:
+        raise InvalidInput(f"the path says {name!r}, the document {document.name!r}", pointer="/name")
+    return full.pop()
+
+
+def _path(document: PathModel) -> PathMatch:
+    if document.exact is not None:
+        return PathMatch(PathKind.EXACT, document.exact)
+    if document.regex is not None:
+        return PathMatch(PathKind.REGEX, check_regex(document.regex, pointer="/path/regex"))
+    return PathMatch(PathKind.PREFIX, document.prefix or "")
+
+
+def _matches(documents: Mapping[str, ValueModel], group: str) -> tuple[ValueMatch, ...]:
+    return tuple(_match(name, document, f"/{group}/{escape(name)}") for name, document in documents.items())
+
+
+def _match(name: str, document: ValueModel, place: str) -> ValueMatch:
+    if document.present is not None:
+        return ValueMatch(name, MatchKind.PRESENT if document.present else MatchKind.ABSENT)
+    if document.prefix is not None:
+        return ValueMatch(name, MatchKind.PREFIX, document.prefix)
+    if document.regex is not None:
+        return ValueMatch(name, MatchKind.REGEX, check_regex(document.regex, pointer=f"{place}/regex"))
+    return ValueMatch(name, MatchKind.EXACT, document.exact or "")
+
+
+def _matches_out(matches: Sequence[ValueMatch]) -> dict[str, dict[str, str | bool]]:
+    found: dict[str, dict[str, str | bool]] = {}
+    for match in matches:
+        if match.kind in {MatchKind.PRESENT, MatchKind.ABSENT}:
+            found[match.name] = {"present": match.kind is MatchKind.PRESENT}
+        else:
+            found[match.name] = {match.kind.value: match.value}
+    return found

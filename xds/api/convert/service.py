@@ -1,0 +1,73 @@
+"""Services, both ways."""
+
+from __future__ import annotations
+
+from xds.api.convert.pointers import renamed, under
+from xds.api.convert.weights import retry_of, retry_out, segments_out, split_key_out, split_of, weights_out
+from xds.api.scalars import write_duration
+from xds.api.schemas.service import ServiceIn, ServiceOut, SubsetIn, SubsetOut
+from xds.model.names import ServiceKey, check_id
+from xds.model.route import Retry
+from xds.model.selector import Selector
+from xds.model.service import Balancing, Protocol, Service, Subset
+
+
+def service_of(document: ServiceIn, key: ServiceKey, owner: str) -> Service:
+    """Return the service of a document under `key`; what the document leaves out is the model's default."""
+    bare = Service(key)
+    if document.stable is not None:
+        check_id(document.stable, pointer="/stable", what="version")
+    for port in document.protocols:
+        check_id(port, pointer="/protocols", what="port name")
+    for at, item in enumerate(document.split or ()):
+        check_id(item.subset, pointer=f"/split/{at}/subset", what="subset")
+    return Service(
+        key=key,
+        protocol=Protocol(document.protocol),
+        protocols={name: Protocol(spoken) for name, spoken in document.protocols.items()},
+        subsets=tuple(_subset(subset, f"/subsets/{at}") for at, subset in enumerate(document.subsets)),
+        stable=document.stable or "",
+        split=split_of(document.split, document.split_key),
+        balancing=Balancing(document.balancing),
+        connect_timeout=bare.connect_timeout if document.connect_timeout is None else document.connect_timeout,
+        timeout=bare.timeout if document.timeout is None else document.timeout,
+        retry=Retry() if document.retry is None else retry_of(document.retry),
+        upstream_port=document.upstream_port,
+        labels=document.labels,
+        owner=owner,
+    )
+
+
+def service_key(document: ServiceIn, env: str, name: str | None = None) -> ServiceKey:
+    """Return the key that path, query and document name together; the document may repeat, not contradict."""
+    with renamed({"/service": "/name"}):
+        return ServiceKey.of(name if name is not None else document.name or "", env)
+
+
+def service_out(service: Service, *, revision: int, instances: int) -> ServiceOut:
+    """Return a service as a document."""
+    return ServiceOut(
+        name=service.key.name,
+        env=service.key.env,
+        protocol=service.protocol.value,
+        protocols={name: spoken.value for name, spoken in service.protocols.items()},
+        subsets=[SubsetOut(name=subset.name, selector=str(subset.selector)) for subset in service.subsets],
+        stable=service.stable,
+        split=weights_out(service.split.weights),
+        segments=segments_out(service.split),
+        split_key=split_key_out(service.split.key),
+        balancing=service.balancing.value,
+        connect_timeout=write_duration(service.connect_timeout),
+        timeout=write_duration(service.timeout),
+        retry=retry_out(service.retry),
+        upstream_port=service.upstream_port,
+        labels=dict(service.labels),
+        revision=revision,
+        owner=service.owner,
+        instances=instances,
+    )
+
+
+def _subset(document: SubsetIn, place: str) -> Subset:
+    with under(place):
+        return Subset(document.name, Selector.parse(document.selector, pointer="/selector"))

@@ -1,0 +1,187 @@
+"""Instances: one by one and in batches."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import TypeAdapter, ValidationError
+
+from xds.api import problem_document
+from xds.api.body import BATCH, DocumentRoute, check_items
+from xds.api.caller import CallerOf, PlaneOf, SettingsOf, etag
+from xds.api.convert.instance import expires_in, instance_of, instance_out
+from xds.api.openapi import reads, writes
+from xds.api.pages import PagingOf
+from xds.api.schemas.instance import (
+    BatchIn,
+    BatchOut,
+    HeartbeatIn,
+    HeartbeatsIn,
+    HeartbeatsOut,
+    InstanceIn,
+    InstanceList,
+    InstanceOut,
+    LeaseOut,
+    NamedHeartbeatIn,
+)
+from xds.api.validation import explain
+from xds.control.plane import ControlPlane
+from xds.control.ports import Receipt
+from xds.model.declare import Change, Delete, Put
+from xds.model.instance import Instance
+from xds.model.intent import Kind, Ref, ref
+from xds.model.problems import FairleadError, NotFound
+from xds.model.selector import Operator, Requirement, Selector
+
+router = APIRouter(prefix="/v1", route_class=DocumentRoute, tags=["instances"])
+
+_ITEM = TypeAdapter(InstanceIn)
+_HEARTBEAT = TypeAdapter(NamedHeartbeatIn)
+_SLICE = 500  # items between two turns of the event loop
+
+InstanceId = Annotated[str, Path(max_length=256, description="the instance's id")]
+
+
+@router.get("/instances", summary="List instances by selector", responses=reads(404))
+async def list_instances(
+    plane: PlaneOf,
+    paging: PagingOf,
+    selector: Annotated[str, Query(description="as in `version in (v1,v2),env!=dev,!canary`")] = "",
+    service: Annotated[str | None, Query(max_length=128, description="only of this service")] = None,
+    env: Annotated[str | None, Query(max_length=128, description="only of this environment; all when left out")] = None,
+) -> InstanceList:
+    """Return the instances that a selector picks, by id."""
+    wanted = Selector.parse(selector)
+    for key, value in (("service", service), ("env", env)):
+        if value is not None:
+            wanted &= Selector((Requirement(key, Operator.IN, (value,)),))
+    ids, cursor = paging.cut(plane.intent.index.select(wanted))
+    items = [_out(plane, plane.intent.instances[member]) for member in ids]
+    return InstanceList(items=items, next=cursor, revision=plane.intent.revision)
+
+
+@router.post("/instances", summary="Register an instance under a derived id", status_code=201, responses=writes(404))
+async def register(document: InstanceIn, caller: CallerOf, response: Response) -> InstanceOut:
+    """Register an instance whose id may be derived from service, address and port; the same again changes nothing."""
+    return _answer(caller.plane, await caller.declare(Put(instance_of(document, caller.actor))), response)
+
+
+@router.post(
+    "/instances:batch", summary="Register many instances", tags=[BATCH], responses=writes(404), response_model=BatchOut
+)
+async def register_many(document: BatchIn, caller: CallerOf, settings: SettingsOf) -> Response:
+    """Commit all that can be accepted as one; each item gets its own revision or its own error."""
+    items = list[object](document.items)
+    check_items(items, settings.max_batch_items)
+    changes: list[Change | FairleadError] = []
+    for at, item in enumerate(items):
+        changes.append(_put(item, caller.actor))
+        if at % _SLICE == _SLICE - 1:
+            await asyncio.sleep(0)
+    outcomes = await caller.declare_each(changes)
+    results: list[dict[str, object]] = []
+    for change, outcome in zip(changes, outcomes, strict=True):
+        named = {"id": ref(change.declared).key} if isinstance(change, Put) else {}
+        if isinstance(outcome, Receipt):
+            results.append({**named, "revision": outcome.revision})
+        else:
+            results.append({**named, "error": problem_document.document(outcome)})
+    return _many(results)
+
+
+@router.get("/instances/{instance_id}", summary="Read an instance", responses=reads())
+async def read_instance(instance_id: InstanceId, plane: PlaneOf, response: Response) -> InstanceOut:
+    """Return an instance with its health and what is left of its lease."""
+    instance = plane.intent.instances.get(instance_id)
+    if instance is None:
+        raise NotFound(f"instance {instance_id} does not exist")
+    found = _out(plane, instance)
+    response.headers["etag"] = etag(found.revision)
+    return found
+
+
+@router.put("/instances/{instance_id}", summary="Register or change an instance", responses=writes(404))
+async def put_instance(
+    instance_id: InstanceId, document: InstanceIn, caller: CallerOf, response: Response
+) -> InstanceOut:
+    """Register an instance under an id of its own, or replace what it said of itself before."""
+    is_new = instance_id not in caller.plane.intent.instances
+    declared = instance_of(document, caller.actor, instance_id)
+    receipt = await caller.declare(Put(declared), ref(declared))
+    response.status_code = 201 if is_new and not receipt.replayed else 200
+    return _answer(caller.plane, receipt, response)
+
+
+@router.delete("/instances/{instance_id}", summary="Deregister an instance", status_code=204, responses=writes())
+async def delete_instance(instance_id: InstanceId, caller: CallerOf) -> Response:
+    """Take an instance out for good; the last of a subset leaves Envoy once no route wants it."""
+    name = Ref(Kind.INSTANCE, instance_id)
+    await caller.declare(Delete(name), name)
+    return Response(status_code=204)
+
+
+@router.put("/instances/{instance_id}/heartbeat", summary="Renew an instance's lease", responses=writes(412))
+async def heartbeat(instance_id: InstanceId, plane: PlaneOf, document: HeartbeatIn | None = None) -> LeaseOut | None:
+    """Renew a lease; null when the instance has none. A heartbeat creates nothing: 404 means register again."""
+    said = document or HeartbeatIn()
+    lease = plane.renew(instance_id, epoch=said.epoch or 0, seq=said.seq or 0)
+    return None if lease is None else LeaseOut(expires_in=expires_in(lease))
+
+
+@router.post(
+    "/heartbeats:batch", summary="Renew many leases", tags=[BATCH], responses=writes(404, 409, 412),
+    response_model=HeartbeatsOut,
+)  # fmt: skip
+async def heartbeats(document: HeartbeatsIn, plane: PlaneOf, settings: SettingsOf) -> Response:
+    """Renew many leases; each gets its own answer."""
+    items = list[object](document.items)
+    check_items(items, settings.max_batch_items)
+    results = []
+    for at, item in enumerate(items):
+        results.append(_renewed(plane, item))
+        if at % _SLICE == _SLICE - 1:
+            await asyncio.sleep(0)
+    return _many(results)
+
+
+def _renewed(plane: ControlPlane, item: object) -> dict[str, object]:
+    try:
+        said = _HEARTBEAT.validate_python(item)
+    except ValidationError as error:
+        return {"error": problem_document.document(explain(error.errors(), NamedHeartbeatIn))}
+    try:
+        lease = plane.renew(said.id, epoch=said.epoch or 0, seq=said.seq or 0)
+    except FairleadError as error:
+        return {"id": said.id, "error": problem_document.document(error)}
+    return {"id": said.id, "expires_in": None if lease is None else expires_in(lease)}
+
+
+def _put(item: object, actor: str) -> Put | FairleadError:
+    try:
+        return Put(instance_of(_ITEM.validate_python(item), actor))
+    except ValidationError as error:
+        return explain(error.errors(), InstanceIn)
+    except FairleadError as error:
+        return error
+
+
+def _many(results: list[dict[str, object]]) -> Response:
+    return JSONResponse({"results": results, "failed": sum("error" in result for result in results)})
+
+
+def _answer(plane: ControlPlane, receipt: Receipt, response: Response) -> InstanceOut:
+    declared = receipt.declared
+    if not isinstance(declared, Instance):
+        raise NotFound(f"instance {receipt.name.key} was removed meanwhile")
+    response.headers["etag"] = etag(receipt.revision)
+    lease = plane.lease(declared.id)
+    return instance_out(declared, revision=receipt.revision, health=plane.intent.health(declared.id), lease=lease)
+
+
+def _out(plane: ControlPlane, instance: Instance) -> InstanceOut:
+    revision = plane.intent.revisions.get(ref(instance), 0)
+    health = plane.intent.health(instance.id)
+    return instance_out(instance, revision=revision, health=health, lease=plane.lease(instance.id))

@@ -1,0 +1,61 @@
+"""What operators ask of the control plane itself: problems, bootstraps, health."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from xds.api.body import DocumentRoute
+from xds.api.caller import PlaneOf, SettingsOf
+from xds.api.convert.bootstrap import spec_of
+from xds.api.convert.report import problem_out
+from xds.api.openapi import reads
+from xds.api.pages import PagingOf
+from xds.api.schemas.bootstrap import BootstrapQuery
+from xds.api.schemas.report import HealthOut, ProblemList
+from xds.bootstrap import bootstrap
+from xds.model.instance import Address
+from xds.model.problems import Unavailable
+
+router = APIRouter(route_class=DocumentRoute, tags=["control plane"])
+
+
+@router.get("/v1/problems", summary="List problems that stand", responses=reads(404))
+async def list_problems(plane: PlaneOf, paging: PagingOf) -> ProblemList:
+    """Return every object that could not be used as it is, and why."""
+    found = {f"{at:09}": problem for at, problem in enumerate(plane.problems)}
+    keys, cursor = paging.cut(found)
+    items = [problem_out(found[key]) for key in keys]
+    return ProblemList(items=items, next=cursor, revision=plane.intent.revision)
+
+
+@router.get(
+    "/v1/bootstrap",
+    summary="Generate an Envoy bootstrap",
+    responses={
+        **reads(404),
+        200: {"content": {"application/json": {"example": {"node": {"id": "gateway-edge-1f0c5b2a"}, "admin": {}}}}},
+    },
+)
+async def read_bootstrap(settings: SettingsOf, asked: Annotated[BootstrapQuery, Query()]) -> dict[str, object]:
+    """Return the file that an Envoy starts with. It carries the token that the caller has just shown."""
+    return bootstrap(spec_of(asked, Address(settings.ads_host, settings.ads_port), settings.token or ""))
+
+
+@router.get("/healthz", summary="Is the process up?", responses=reads(401, 404, 422))
+async def healthz(plane: PlaneOf) -> HealthOut:
+    """Answer as long as the event loop turns; needs no token."""
+    return HealthOut(status="ok", revision=plane.intent.revision)
+
+
+@router.get(
+    "/readyz",
+    summary="Has everything been loaded and published?",
+    responses={**reads(401, 404, 422), 503: reads()[500]},
+)
+async def readyz(plane: PlaneOf) -> HealthOut:
+    """Answer 200 once Envoys can be served, 503 before; needs no token."""
+    if not plane.ready():
+        raise Unavailable("the store has not been loaded and published yet", code="not_ready")
+    return HealthOut(status="ready", revision=plane.intent.revision)

@@ -1,0 +1,127 @@
+"""What the control plane says of itself: problems that stand, a service explained, health."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
+
+from xds.api.schemas.base import Output, Page
+from xds.api.schemas.rollout import NodeGateOut
+from xds.api.schemas.route import RouteOut
+
+_PROBLEM: JsonDict = {
+    "kind": "route",
+    "object": "default/web.api",
+    "pointer": "/split",
+    "message": "subset v2 has no healthy instance; its weight goes to v1",
+    "severity": "warning",
+}
+
+
+class StandingProblem(Output):
+    """One object that could not be used as it is; everything else goes on."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_PROBLEM]})
+
+    kind: str
+    object: str
+    pointer: str
+    message: str
+    severity: str
+
+
+class ProblemList(Page[StandingProblem]):
+    """Every problem that stands now."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_PROBLEM], "next": None, "revision": 12}]})
+
+
+class MemberOut(Output):
+    """One instance as traffic sees it."""
+
+    id: str
+    address: str
+    version: str
+    weight: int
+    zone: str
+    health: str
+    serves: bool = Field(description="whether new requests go there on purpose")
+    leaving: bool = Field(description="gone, and kept in EDS until no published route wants it")
+
+
+class SubsetReport(Output):
+    """One subset: who is in it, its clusters by port, and its share in percent."""
+
+    name: str
+    clusters: list[str]
+    members: list[str]
+    serving: int
+    wanted: float | int
+    effective: float | int
+
+
+class ExplainOut(Output):
+    """A service from its instances to what every Envoy has acknowledged. Weights are percent by subset."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "service": "web",
+                    "env": "default",
+                    "stable": "v1",
+                    "revision": 12,
+                    "instances": [
+                        {
+                            "id": "web-10-0-0-7-8080",
+                            "address": "10.0.0.7:8080",
+                            "version": "v1",
+                            "weight": 100,
+                            "zone": "",
+                            "health": "healthy",
+                            "serves": True,
+                            "leaving": False,
+                        }
+                    ],
+                    "subsets": [
+                        {
+                            "name": "v1",
+                            "clusters": ["web/v1"],
+                            "members": ["web-10-0-0-7-8080"],
+                            "serving": 1,
+                            "wanted": 100,
+                            "effective": 100,
+                        }
+                    ],
+                    "wanted": {"v1": 100},
+                    "effective": {"v1": 100},
+                    "nodes": [],
+                    "routes": [],
+                    "rollout": None,
+                    "problems": [],
+                }
+            ]
+        }
+    )
+
+    service: str
+    env: str
+    stable: str
+    revision: int
+    instances: list[MemberOut]
+    subsets: list[SubsetReport]
+    wanted: dict[str, float | int] = Field(description="what the service's split says")
+    effective: dict[str, float | int] = Field(description="what is published, after falling back to healthy subsets")
+    nodes: list[NodeGateOut] = Field(description="per live Envoy that holds a route of the service")
+    routes: list[RouteOut]
+    rollout: str | None = Field(description="the id of the rollout in progress")
+    problems: list[StandingProblem]
+
+
+class HealthOut(Output):
+    """The process is up (healthz), or has loaded and published everything (readyz)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok", "revision": 12}]})
+
+    status: str
+    revision: int

@@ -1,0 +1,109 @@
+"""Services as documents: policy, subsets and the split between them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
+
+from xds.api.scalars import Duration, Name, Port
+from xds.api.schemas.base import Input, Output, Page
+from xds.api.schemas.weights import RetryIn, RetryOut, SplitKeyIn, WeightIn, WeightOut
+
+ProtocolName = Literal["http", "h2c", "grpc", "tcp"]
+BalancingName = Literal["round-robin", "least-request", "random"]
+
+_EXAMPLE: JsonDict = {
+    "name": "web",
+    "protocol": "http",
+    "split_key": {"header": "x-user"},
+    "split": [{"subset": "v1", "weight": 95}, {"subset": "v2", "weight": 5}],
+    "timeout": "15s",
+}
+_OUT: JsonDict = {
+    **_EXAMPLE,
+    "env": "default",
+    "protocols": {},
+    "subsets": [],
+    "stable": "v1",
+    "segments": [{"subset": "v1", "weight": 95}, {"subset": "v2", "weight": 5}],
+    "balancing": "round-robin",
+    "connect_timeout": "2s",
+    "retry": {"attempts": 2, "on": ["connect-failure"], "per_try": None},
+    "upstream_port": None,
+    "labels": {},
+    "revision": 7,
+    "owner": "api:anonymous",
+    "instances": 4,
+}
+
+
+class SubsetIn(Input):
+    """A named selection of the service's instances."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "canary", "selector": "version in (v2,v3)"}]})
+
+    name: Name
+    selector: Annotated[str, Field(max_length=1024)]
+
+
+class SubsetOut(Output):
+    """A named selection of the service's instances, its selector in canonical spelling."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "canary", "selector": "version in (v2,v3)"}]})
+
+    name: str
+    selector: str
+
+
+class ServiceIn(Input):
+    """A service. What the document does not say of `stable`, `split` and `upstream_port` stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    name: Name | None = None
+    env: Name | None = None
+    protocol: ProtocolName = "http"
+    protocols: dict[str, ProtocolName] = Field(default_factory=dict)
+    subsets: list[SubsetIn] = Field(default_factory=list, max_length=256)
+    stable: Name | None = None
+    split: list[WeightIn] | None = Field(None, min_length=1, max_length=64)
+    split_key: SplitKeyIn | None = None
+    balancing: BalancingName = "round-robin"
+    connect_timeout: Duration | None = None
+    timeout: Duration | None = None
+    retry: RetryIn | None = None
+    upstream_port: Port | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
+class ServiceOut(Output):
+    """A service with its split: totals by subset, and the ordered segments of buckets that Envoy walks."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_OUT]})
+
+    name: str
+    env: str
+    protocol: str
+    protocols: dict[str, str]
+    subsets: list[SubsetOut]
+    stable: str
+    split: list[WeightOut]
+    segments: list[WeightOut]
+    split_key: str | dict[str, str]
+    balancing: str
+    connect_timeout: str
+    timeout: str
+    retry: RetryOut
+    upstream_port: int | None
+    labels: dict[str, str]
+    revision: int
+    owner: str
+    instances: int
+
+
+class ServiceList(Page[ServiceOut]):
+    """A page of services, by environment and name."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_OUT], "next": None, "revision": 7}]})
