@@ -37,7 +37,7 @@ from xds.model.instance import Address
 from xds.model.service import Balancing, Protocol, Service
 from xds.wire.codec import decode, encode
 from xds.wire.endpoint import cluster_load_assignment, lb_endpoint, locality_endpoints
-from xds.wire.fragments import field
+from xds.wire.fragments import field, text
 from xds.wire.packing import pack_any
 
 from . import naming
@@ -49,7 +49,7 @@ MAX_RETRIES = 1000
 """Retries in flight per cluster. Envoy's default of 3 makes retries fail the moment a host does."""
 _MAX_CONNECTIONS = 16_384
 _MAX_REQUESTS = 65_536
-_METADATA = 25  # field of Cluster
+_NAME, _ALT_STAT_NAME, _METADATA = 1, 28, 25  # fields of Cluster
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 _POLICIES = {
@@ -67,7 +67,7 @@ def ads() -> ConfigSource:
 def cluster(service: Service, subset: str, port: str = "") -> bytes:
     """Return the encoded cluster of one subset on one port; its endpoints have the same name."""
     name = naming.cluster(service.key.name, subset, port)
-    head = encode(Cluster(name=name, alt_stat_name=naming.stat_name(name)))
+    head = text(_NAME, name) + text(_ALT_STAT_NAME, naming.stat_name(name))
     facts = {"service": naming.host(service.key.name, port), "subset": subset}
     policy = _policy(service.protocol_of(port), service.balancing, service.connect_timeout)
     return head + field(_METADATA, metadata(facts)) + policy

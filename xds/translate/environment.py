@@ -130,7 +130,7 @@ class Environment:
             self._ledger.drop(OutputKey(ResourceType.ROUTE, naming.gateway(name), self._name))
         for name, gateway in self._gateways.items():
             if name in gateways or any(gateway.covers(host) for host in hosts):
-                self._put_routes(naming.gateway(name), self._hosts.public(gateway.covers))
+                self._put_routes(naming.gateway(name), self._hosts.public(gateway))
         for service in upstreams | (hosts & self._upstreams.standing.keys()):
             found = self._upstreams.standing.get(service)
             if found is not None and found.protocol.is_http:

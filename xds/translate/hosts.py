@@ -7,9 +7,10 @@ reported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from xds.model.gateway import Gateway
 from xds.model.names import ServiceKey
 from xds.model.problems import Problem
 
@@ -33,10 +34,13 @@ class Site:
 def carried(sites: Iterable[Site]) -> dict[ServiceKey, Mapping[str, int]]:
     """Return the weights that a route configuration of these sites carries; a service's own port speaks for it."""
     weights: dict[ServiceKey, Mapping[str, int]] = {}
-    for site in (found := list(sites)):
-        weights.update(site.other)
-    for site in found:
-        weights.update(site.own)
+    own: dict[ServiceKey, Mapping[str, int]] = {}
+    for site in sites:
+        if site.own:
+            own.update(site.own)
+        if site.other:
+            weights.update(site.other)
+    weights.update(own)
     return weights
 
 
@@ -52,6 +56,8 @@ class Hosts:
         self._public: dict[str, Site] = {}
         self._mesh: dict[str, Site] = {}
         self._problems: dict[str, tuple[Problem, ...]] = {}
+        self._in_mesh: list[str] | None = None
+        self._covered: dict[tuple[str, ...], list[str]] = {}
 
     def put(self, service: str, by_host: Rules, inside: Rules) -> None:
         """Replace what `service` contributes; empty for nothing."""
@@ -77,6 +83,7 @@ class Hosts:
         for host in dirty:
             declared = _flat(self._by_host.get(host, {}))
             named = _flat(self._inside.get(host, {}))
+            self._problems.pop(host, None)
             self._make(self._public, host, declared)
             self._make(self._mesh, host, [] if host == ANY else [*declared, *named])
         return dirty
@@ -84,11 +91,16 @@ class Hosts:
     @property
     def mesh(self) -> list[Site]:
         """The virtual hosts of the egress, by name."""
-        return [self._mesh[host] for host in sorted(self._mesh)]
+        if self._in_mesh is None:
+            self._in_mesh = sorted(self._mesh)
+        return [self._mesh[host] for host in self._in_mesh]
 
-    def public(self, covers: Callable[[str], bool]) -> list[Site]:
+    def public(self, gateway: Gateway) -> list[Site]:
         """Return the virtual hosts of a gateway, by name."""
-        return [self._public[host] for host in sorted(self._public) if covers(host)]
+        names = self._covered.get(gateway.hosts)
+        if names is None:
+            names = self._covered[gateway.hosts] = [host for host in sorted(self._public) if gateway.covers(host)]
+        return [self._public[host] for host in names]
 
     def own(self, service: str) -> Site:
         """Return the one virtual host of a service's upstream port, which answers under every name."""
@@ -101,17 +113,15 @@ class Hosts:
         return (problem for host in sorted(self._problems) for problem in self._problems[host])
 
     def _make(self, table: dict[str, Site], host: str, rules: list[Rule]) -> None:
+        if bool(rules) != (host in table):
+            self._in_mesh, self._covered = None, {}
         if not rules:
             table.pop(host, None)
-            if table is self._mesh and host not in self._public:
-                self._problems.pop(host, None)
             return
         kept, problems = _arrange(host, rules)
         table[host] = _site(host, host, kept)
         if problems:
             self._problems[host] = problems
-        else:
-            self._problems.pop(host, None)
 
 
 def _flat(rules: Mapping[str, tuple[Rule, ...]]) -> list[Rule]:

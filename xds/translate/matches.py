@@ -13,6 +13,7 @@ from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher, StringMatcher
 
 from xds.model.problems import InvalidInput
 from xds.model.route import MatchKind, PathKind, PathMatch, Route, ValueMatch
+from xds.wire.codec import encode
 
 from .regex import check_regex
 
@@ -44,19 +45,26 @@ def signature(route: Route) -> Signature:
     )
 
 
-def route_match(route: Route) -> RouteMatch:
-    """Return the match; InvalidInput with a pointer to what Envoy would refuse."""
-    message = path_match(route.path)
-    message.headers = [
-        *_methods(route.methods),
-        *(_header(match, f"/headers/{at}") for at, match in enumerate(route.headers)),
-    ]
-    message.cookies = [_cookie(match, f"/cookies/{at}") for at, match in enumerate(route.cookies)]
-    return message
+@functools.lru_cache(maxsize=4096)
+def encoded_match(
+    path: PathMatch,
+    methods: tuple[str, ...] = (),
+    headers: tuple[ValueMatch, ...] = (),
+    cookies: tuple[ValueMatch, ...] = (),
+) -> bytes:
+    """Return an encoded RouteMatch; InvalidInput with a pointer to what Envoy would refuse."""
+    message = _path(path)
+    message.headers = [*_methods(methods), *(_header(match, f"/headers/{at}") for at, match in enumerate(headers))]
+    message.cookies = [_cookie(match, f"/cookies/{at}") for at, match in enumerate(cookies)]
+    return encode(message)
 
 
-def path_match(path: PathMatch) -> RouteMatch:
-    """Return a match of the path alone; InvalidInput at `/path` for a bad expression."""
+def everything() -> bytes:
+    """Return the encoded match of every request."""
+    return encoded_match(PathMatch())
+
+
+def _path(path: PathMatch) -> RouteMatch:
     match path.kind:
         case PathKind.EXACT:
             return RouteMatch(path=path.value)
@@ -115,9 +123,3 @@ def _value(match: ValueMatch, pointer: str) -> StringMatcher:
             return StringMatcher(safe_regex=RegexMatcher(regex=check_regex(match.value, pointer=pointer)))
         case _:
             return StringMatcher(exact=match.value)
-
-
-@functools.cache
-def everything() -> RouteMatch:
-    """Return the match of every request."""
-    return RouteMatch(prefix="/")

@@ -17,31 +17,34 @@ from envoy_data_plane.envoy.config.route.v3 import (
     RetryPolicyRetryHostPredicate,
     RouteAction,
     RouteConfiguration,
-    RouteMatch,
-    VirtualHost,
-    WeightedCluster,
-    WeightedClusterClusterWeight,
 )
-from envoy_data_plane.envoy.config.route.v3 import Route as RouteMessage
 from envoy_data_plane.envoy.extensions.retry.host.previous_hosts.v3 import PreviousHostsPredicate
 from envoy_data_plane.envoy.type.matcher.v3 import RegexMatchAndSubstitute, RegexMatcher
 
 from xds.model.names import ServiceKey
-from xds.model.route import PathKind, Retry, Route
+from xds.model.route import PathKind, PathMatch, Retry, Route
 from xds.model.service import Service
 from xds.model.split import KeySource, Split, SplitKey
 from xds.wire.codec import encode
 from xds.wire.filter_schema import BUCKET_HEADER, FilterKey, RouteFacts
-from xds.wire.fragments import field, join_repeated
+from xds.wire.fragments import field, join_repeated, text, varint
 from xds.wire.packing import pack_any
 
 from . import naming
-from .matches import CATCH_ALL, Order, Signature, everything, order, route_match, signature
+from .matches import CATCH_ALL, Order, Signature, encoded_match, everything, order, signature
 from .metadata import metadata
 from .regex import check_regex, literal
 
-_METADATA, _ROUTES, _VIRTUAL_HOSTS = 4, 3, 2  # fields of Route, VirtualHost, RouteConfiguration
+# Field numbers of envoy.config.route.v3, for what is written at every step: message classes validate themselves, which
+# costs more than all the rest. The goldens, read back by those classes, hold them to it.
+_ROUTE_MATCH, _ROUTE_ACTION, _ROUTE_METADATA, _ROUTE_NAME = 1, 2, 4, 14
+_ACTION_WEIGHTED = 3
+_WEIGHTED_CLUSTERS, _WEIGHTED_HEADER = 1, 4
+_WEIGHT_NAME, _WEIGHT = 1, 2
+_HOST_NAME, _HOST_DOMAINS, _HOST_ROUTES = 1, 2, 3
+_CONFIGURATION_HOSTS = 2
 _HOST_SELECTION_ATTEMPTS = 5
+_ANY_PATH = PathMatch()
 _PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts"
 
 
@@ -66,61 +69,78 @@ class Rule:
 def rule(service: Service, route: Route, split: Split, port: str, *, inherits: bool) -> Rule:
     """Return the rule of a declared route with the effective `split`; InvalidInput for what Envoy would refuse."""
     timeout = service.timeout if route.timeout is None else route.timeout
-    action = RouteAction(
-        timeout=datetime.timedelta(seconds=timeout),
-        retry_policy=_retry(route.retry or service.retry),
-        weighted_clusters=_weighted(service, split, port),
-    )
-    if route.idle_timeout is not None:
-        action.idle_timeout = datetime.timedelta(seconds=route.idle_timeout)
-    if route.rewrite is not None:
-        _rewrite(action, route, route.rewrite)
-    body = _body(route.key.name, route_match(route), action, _facts(service, split, port))
+    policy = _policy(timeout, route.idle_timeout, route.retry or service.retry, route.path, route.rewrite)
+    match = encoded_match(route.path, route.methods, route.headers, route.cookies)
+    body = _body(route.key.name, match, policy, service, split, port)
     weights = split.weights if inherits else None
     return Rule(order(route), signature(route), service.key, route.key.name, body, weights, bool(port))
 
 
 def catch_all(service: Service, split: Split, port: str = "") -> Rule:
     """Return the rule by which a service answers under its own name whatever its routes do not match."""
-    action = RouteAction(
-        timeout=datetime.timedelta(seconds=service.timeout),
-        retry_policy=_retry(service.retry),
-        weighted_clusters=_weighted(service, split, port),
-    )
     name = naming.host(service.key.name, port)
-    body = _body(name, everything(), action, _facts(service, split, port))
+    body = _body(name, everything(), _policy(service.timeout, None, service.retry), service, split, port)
     return Rule(CATCH_ALL, None, service.key, name, body, split.weights, bool(port))
 
 
 def to_application(service: str) -> bytes:
     """Return the encoded Route of a sidecar's ingress; the caller's timeouts and retries hold, not ours again."""
     action = RouteAction(cluster=naming.ingress(service), timeout=datetime.timedelta())
-    return encode(RouteMessage(name=service, match=everything(), route=action))
+    return text(_ROUTE_NAME, service) + field(_ROUTE_MATCH, everything()) + field(_ROUTE_ACTION, encode(action))
 
 
 def virtual_host(name: str, domain: str, rules: Iterable[bytes]) -> bytes:
-    """Return an encoded VirtualHost of encoded routes, in the order given."""
-    return encode(VirtualHost(name=name, domains=[domain])) + join_repeated(_ROUTES, rules)
+    """Return an encoded VirtualHost of encoded routes in the order given, as the field of a RouteConfiguration."""
+    body = text(_HOST_NAME, name) + text(_HOST_DOMAINS, domain) + join_repeated(_HOST_ROUTES, rules)
+    return field(_CONFIGURATION_HOSTS, body)
 
 
 def route_configuration(name: str, virtual_hosts: Iterable[bytes]) -> bytes:
-    """Return an encoded RouteConfiguration. Clients write the port into Host; a service is the same on all of them."""
-    return encode(RouteConfiguration(name=name, ignore_port_in_host_matching=True)) + join_repeated(
-        _VIRTUAL_HOSTS, virtual_hosts
+    """Return an encoded RouteConfiguration of results of `virtual_host`.
+
+    Clients write the port into Host; a service is the same on all of them.
+    """
+    return encode(RouteConfiguration(name=name, ignore_port_in_host_matching=True)) + b"".join(virtual_hosts)
+
+
+def _body(name: str, match: bytes, policy: bytes, service: Service, split: Split, port: str) -> bytes:  # noqa: PLR0913
+    """Return an encoded Route; `match` and `policy` are encoded too."""
+    action = policy + field(_ACTION_WEIGHTED, _weighted(service, split, port))
+    return b"".join(
+        (
+            field(_ROUTE_MATCH, match),
+            field(_ROUTE_ACTION, action),
+            field(_ROUTE_METADATA, _facts(service, split, port)),
+            text(_ROUTE_NAME, name),
+        )
     )
 
 
-def _body(name: str, match: RouteMatch, action: RouteAction, facts: bytes) -> bytes:
-    return encode(RouteMessage(name=name, match=match, route=action)) + field(_METADATA, facts)
-
-
-def _weighted(service: Service, split: Split, port: str) -> WeightedCluster:
+def _weighted(service: Service, split: Split, port: str) -> bytes:
     """Return the segments in their order; a cluster may stand there more than once, and the total never changes."""
-    clusters = [
-        WeightedClusterClusterWeight(name=naming.cluster(service.key.name, segment.subset, port), weight=segment.weight)
+    clusters = (
+        text(_WEIGHT_NAME, naming.cluster(service.key.name, segment.subset, port))
+        + field(_WEIGHT, b"\x08" + varint(segment.weight))
         for segment in split.segments
-    ]
-    return WeightedCluster(clusters=clusters, header_name=BUCKET_HEADER)
+    )
+    return join_repeated(_WEIGHTED_CLUSTERS, clusters) + text(_WEIGHTED_HEADER, BUCKET_HEADER)
+
+
+@functools.lru_cache(maxsize=4096)
+def _policy(
+    timeout: float,
+    idle_timeout: float | None,
+    retry: Retry,
+    path: PathMatch = _ANY_PATH,
+    rewrite: str | None = None,
+) -> bytes:
+    """Return the encoded RouteAction but for its clusters."""
+    action = RouteAction(timeout=datetime.timedelta(seconds=timeout), retry_policy=_retry(retry))
+    if idle_timeout is not None:
+        action.idle_timeout = datetime.timedelta(seconds=idle_timeout)
+    if rewrite is not None:
+        _rewrite(action, path, rewrite)
+    return encode(action)
 
 
 def _facts(service: Service, split: Split, port: str) -> bytes:
@@ -168,15 +188,15 @@ def _retry(retry: Retry) -> RetryPolicy | None:
     return policy
 
 
-def _rewrite(action: RouteAction, route: Route, rewrite: str) -> None:
+def _rewrite(action: RouteAction, path: PathMatch, rewrite: str) -> None:
     """Replace the matched path so that exactly one slash stands between what is new and what is kept.
 
     Envoy's prefix_rewrite replaces characters: `/api` -> `/` would make `//users` of `/api/users`.
     """
-    prefix = route.path.value
-    if route.path.kind is PathKind.PREFIX and prefix.endswith("/") and not rewrite.endswith("/"):
+    prefix = path.value
+    if path.kind is PathKind.PREFIX and prefix.endswith("/") and not rewrite.endswith("/"):
         rewrite += "/"
-    if route.path.kind is PathKind.PREFIX and rewrite.endswith("/") and not prefix.endswith("/"):
+    if path.kind is PathKind.PREFIX and rewrite.endswith("/") and not prefix.endswith("/"):
         pattern = check_regex(f"^{literal(prefix)}/*", pointer="/rewrite")
         action.regex_rewrite = RegexMatchAndSubstitute(
             pattern=RegexMatcher(regex=pattern), substitution=rewrite.replace("\\", "\\\\")
