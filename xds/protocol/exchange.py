@@ -150,13 +150,21 @@ class Exchange(ABC, Generic[R]):
             return Answer.NONE
         self.unanswered = None
         if error is not None:
-            self.parked |= waiting.names
+            changed = waiting.names & self.dirty
+            if changed:  # no need to wait for what changed meanwhile; the others come after it
+                self.retry |= waiting.names - changed
+            else:
+                self.parked |= waiting.names
             return Answer.NACK
-        self.parked -= waiting.names
-        if self.retry:
-            self.force(name for name in self.retry if self.sub.covers(name))
-            self.retry.clear()
+        self._try_again()
         return Answer.ACK
+
+    def _try_again(self) -> bool:
+        """Owe what was refused in the company of something that is out of the way now; tell whether there is any."""
+        again = {name for name in self.retry if self.sub.covers(name)}
+        self.retry.clear()
+        self.force(again)
+        return bool(again)
 
     def _subscribed(self, change: Change) -> None:
         """Forget what the client gave up, owe what it waits for."""
@@ -185,8 +193,8 @@ class Exchange(ABC, Generic[R]):
             self.sent[resource.name] = resource
             self.total += resource.mark
             names.add(resource.name)
-        self.dirty -= names
-        self.forced -= names
+        for owed in (self.dirty, self.forced, self.parked, self.retry):
+            owed.difference_update(names)
         self.total %= MARK_MODULUS
         self.due = False
         self.unanswered = Unanswered(nonce, now, frozenset(names))
@@ -197,6 +205,9 @@ class Exchange(ABC, Generic[R]):
             self.total -= known.mark
 
     def _forget(self, name: str) -> None:
+        if name in self.parked:  # it may have been the culprit
+            self.force(self.parked)
+            self.parked.clear()
         self._drop(name)
-        for names in (self.dirty, self.forced, self.parked, self.retry):
-            names.discard(name)
+        for owed in (self.dirty, self.forced, self.parked, self.retry):
+            owed.discard(name)

@@ -85,8 +85,8 @@ class StateExchange(Exchange[StateRequest]):
         if not contents:
             self.dirty.clear()
             self.forced.clear()
-            self.due = False
-            return None
+            # A refused name that vanished is out of the way, and no answer will tell.
+            return self._partial(view, nonce, now) if self._try_again() else None
         fresh = self._fresh(contents)
         self._sent(nonce, now, contents, ())
         self.dirty.clear()
