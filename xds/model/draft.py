@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from xds.model.declare import Declaration, Delete, Put, StartRollout, StepRollout
 from xds.model.gateway import Gateway
+from xds.model.incarnation import check_succession, numbered
 from xds.model.instance import Instance
 from xds.model.intent import Declared, Intent, Kind, Ref, ref
 from xds.model.names import ServiceKey
@@ -66,39 +67,37 @@ class Draft:
                     members[name.key] = declared
         return {instance.version for instance in members.values()}
 
+    def routes(self, key: ServiceKey) -> list[Route]:
+        """Return the routes of a service, the draft's own counted."""
+        held = [route for route in self._intent.routes_of(key) if ref(route) not in self.writes]
+        return [*held, *(r for r in self.writes.values() if isinstance(r, Route) and r.service == key)]
+
     # -- put ----------------------------------------------------------------------------------------------------
 
     def _put(self, declared: Declared, declaration: Declaration) -> Ref:
         name = ref(declared)
         before = self.get(name)
         self._check_match(name, before, declaration)
+        self._check_owner(name, before, declaration, declared.owner)
         if isinstance(before, Instance) and isinstance(declared, Instance):
-            _check_identity(before, declared)
-        self._check_owner(name, before, declared.owner, declaration)
+            check_succession(before, declared)
         if before is not None and before.owner not in {"", "auto"}:
             declared = replace(declared, owner=before.owner)
         match declared:
             case Instance():
-                self._write(self._numbered(declared, before), declaration)
-                self._adopt(declared, declaration)
+                instance = numbered(declared, before, self.revision)
+                self._adopt(instance, declaration)
+                self._write(instance, declaration)
             case Service():
                 self._write(self._with_port(self._service(declared, before)), declaration)
             case Route():
-                self._check_route(declared)
+                self._check_route(declared, before)
                 self._write(declared, declaration)
             case Gateway():
                 self._write(declared, declaration)
             case Rollout():
                 raise InvalidInput("a rollout is started, not put")
         return name
-
-    def _numbered(self, declared: Instance, before: Declared | None) -> Instance:
-        """Issue an epoch and a sequence number where none is given; an update that says nothing new changes nothing."""
-        if not isinstance(before, Instance):
-            return declared if declared.epoch else replace(declared, epoch=self.revision, seq=max(declared.seq, 1))
-        if replace(declared, epoch=before.epoch, seq=before.seq) == before and declared.epoch in {0, before.epoch}:
-            return before
-        return replace(declared, epoch=declared.epoch or before.epoch, seq=declared.seq or before.seq + 1)
 
     def _adopt(self, instance: Instance, declaration: Declaration) -> None:
         """Bring the service into being with its first instance; its version becomes the stable one."""
@@ -112,11 +111,13 @@ class Draft:
         held = before if isinstance(before, Service) else Service(declared.key)
         stable = declared.stable or held.stable or next(iter(declared.split.weights), "")
         segments = held.split.segments
-        if declared.split.segments and declared.split.weights != held.split.weights:
-            if rollout := self._active(declared.key):
-                raise Conflict(
-                    f"rollout {rollout.id} owns the split of {declared.key}", pointer="/split", code="rollout_active"
-                )
+        moves = bool(declared.split.segments) and declared.split.weights != held.split.weights
+        if (moves or stable != held.stable) and (rollout := self._active(declared.key)):
+            what, pointer = ("split", "/split") if moves else ("stable version", "/stable")
+            raise Conflict(
+                f"rollout {rollout.id} owns the {what} of {declared.key}", pointer=pointer, code="rollout_active"
+            )
+        if moves:
             segments = held.split.shift(declared.split.weights).segments
         elif not segments and stable:
             segments = Split.whole(stable).segments
@@ -126,29 +127,40 @@ class Draft:
 
     def _with_port(self, service: Service) -> Service:
         """Give a TCP service the local port that tells it apart, and refuse one that another service has."""
+        if service.upstream_port is None and service.protocol is not Protocol.TCP:
+            return service
         taken = {
             other.upstream_port: other.key
             for other in (self.get(name) for name in {*map(ref, self._intent.services.values()), *self.writes})
             if isinstance(other, Service) and other.key != service.key and other.key.env == service.key.env
         }
-        if service.upstream_port is None and service.protocol is Protocol.TCP:
-            port = next(number for number in range(FIRST_UPSTREAM_PORT, 65_536) if number not in taken)
+        if service.upstream_port is None:
+            port = next((number for number in range(FIRST_UPSTREAM_PORT, 65_536) if number not in taken), None)
+            if port is None:
+                raise Conflict("every local port for TCP services is taken", pointer="/upstream_port", code="no_port")
             return replace(service, upstream_port=port)
-        if service.upstream_port is not None and service.upstream_port in taken:
+        if service.upstream_port in taken:
             raise InvalidInput(
                 f"port {service.upstream_port} belongs to service {taken[service.upstream_port]}",
                 pointer="/upstream_port",
             )
         return service
 
-    def _check_route(self, declared: Route) -> None:
+    def _check_route(self, declared: Route, before: Declared | None) -> None:
         """A route needs its service, and the subsets it names have to mean something there."""
+        if isinstance(before, Route) and before.service != declared.service:
+            raise Conflict(
+                f"route {declared.key} belongs to service {before.service}", pointer="/service", code="identity"
+            )
         key, subset, split = declared.service, declared.subset, declared.split
         service = self.service(key)
         if service is None:
             raise InvalidInput(f"service {key} does not exist", pointer="/service", code="unknown_service")
+        wanted = [subset] if subset else list(split.weights) if split else []
+        if not wanted:
+            return
         known = {EVERY, service.stable, *service.split.weights, *(s.name for s in service.subsets), *self.versions(key)}
-        for name in [subset] if subset else list(split.weights) if split else []:
+        for name in wanted:
             if name not in known:
                 raise InvalidInput(
                     f"{key} has no version or subset {name!r}; it has {', '.join(sorted(known - {''}))}",
@@ -163,14 +175,14 @@ class Draft:
         if before is None:
             raise NotFound(f"{name.kind} {name.key} does not exist")
         self._check_match(name, before, declaration)
-        self._check_owner(name, before, before.owner, declaration)
+        self._check_owner(name, before, declaration)
         match before:
             case Service(key=key):
                 if self.versions(key):
                     raise Conflict(f"service {key} still has instances", code="in_use")
                 if rollout := self._active(key):
                     raise Conflict(f"rollout {rollout.id} is in progress", code="rollout_active")
-                if any(isinstance(self.get(ref(route)), type(route)) for route in self._intent.routes_of(key)):
+                if self.routes(key):
                     raise Conflict(f"service {key} still has routes", code="in_use")
             case Rollout(phase=phase) if not phase.is_over:
                 raise Conflict(f"rollout {name.key} is in progress; abort it first", code="rollout_active")
@@ -189,18 +201,27 @@ class Draft:
             raise Conflict(f"rollout {rollout.id} of {start.service} is still {rollout.phase}", code="rollout_active")
         versions = self.versions(start.service)
         if start.version not in versions:
+            there = ", ".join(sorted(versions)) or "none"
             raise InvalidInput(
-                f"{start.service} has no instance of version {start.version!r}; it has {', '.join(sorted(versions)) or 'none'}",
+                f"{start.service} has no instance of version {start.version[:64]!r}; it has {there}",
                 pointer="/version",
                 code="unknown_version",
+            )
+        held = service.split.weights
+        if others := held.keys() - {service.stable, start.version}:
+            raise Conflict(
+                f"{', '.join(sorted(others))} of {start.service} has users, and a rollout moves them between "
+                f"{service.stable} and {start.version} only: give them to one of these first",
+                pointer="/version",
+                code="split_in_use",
             )
         stem, number = f"{start.service.name}-{start.version}"[:120], 1
         while self.get(Ref(Kind.ROLLOUT, f"{stem}-{number}")) is not None:
             number += 1
-        rollout = Rollout.start(
-            f"{stem}-{number}", start.service, start.version, service.stable, start.plan,
-            auto_promote=start.auto_promote, owner=declaration.actor,
-        )  # fmt: skip
+        rollout = Rollout.start(f"{stem}-{number}", start.service, start.version, service.stable, start.plan)
+        rollout = replace(rollout, auto_promote=start.auto_promote, owner=declaration.actor)
+        if not start.plan:
+            rollout = replace(rollout, weight=held.get(start.version, 0))  # nobody has asked to move anybody yet
         return self._save(rollout, service, declaration)
 
     def _step(self, rollout_id: str, event: Event, declaration: Declaration) -> Ref:
@@ -235,7 +256,8 @@ class Draft:
     def _check_match(self, name: Ref, before: Declared | None, declaration: Declaration) -> None:
         if declaration.if_match is None:
             return
-        actual = self.revision if name in self.writes else self._intent.revisions.get(name, 0)
+        changed = name in self.writes and self.writes[name] != self._intent.get(name)
+        actual = self.revision if changed else self._intent.revisions.get(name, 0)
         if before is None:
             actual = 0
         if actual != declaration.if_match:
@@ -243,8 +265,9 @@ class Draft:
                 f"{name.kind} {name.key} is at revision {actual}, not {declaration.if_match}: read it again"
             )
 
-    def _check_owner(self, name: Ref, before: Declared | None, owner: str, declaration: Declaration) -> None:
-        if before is None or declaration.operator or before.owner in {"auto", declaration.actor, owner}:
+    def _check_owner(self, name: Ref, before: Declared | None, declaration: Declaration, *owners: str) -> None:
+        """Refuse whoever is neither the owner nor speaks for it; what nobody owns or nobody declared is free."""
+        if before is None or declaration.operator or before.owner in {"", "auto", declaration.actor, *owners}:
             return
         raise Forbidden(
             f"{name.kind} {name.key} belongs to {before.owner}, not to {declaration.actor}", code="not_owner"
@@ -255,20 +278,3 @@ class Draft:
         self.writes[name] = declared
         self.authors[name] = declaration
         return name
-
-
-def _check_identity(before: Instance, declared: Instance) -> None:
-    """Refuse an id that names something else, and messages that are older than what is known."""
-    if before.service != declared.service:
-        raise Forbidden(
-            f"instance {declared.id} belongs to service {before.service}; {declared.service} needs another id",
-            pointer="/id",
-            code="identity",
-        )
-    epoch, seq = declared.epoch or before.epoch, declared.seq or before.seq
-    if (epoch, seq) < (before.epoch, before.seq):
-        raise Conflict(
-            f"instance {declared.id} is at epoch {before.epoch}, seq {before.seq}; epoch {epoch}, seq {seq} is older",
-            pointer="/epoch" if epoch < before.epoch else "/seq",
-            code="stale_epoch",
-        )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 
 from xds.model.instance import check_port
 from xds.model.names import Key, check_id
 from xds.model.problems import InvalidInput
+from xds.model.route import check_hostname
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,19 @@ class Gateway:
     owner: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a gateway without listeners, and two listeners on one port."""
+        """Refuse what Envoy could not open or match, a gateway without listeners, and two listeners on one port."""
         if not self.listeners:
             raise InvalidInput("a gateway needs at least one listener", pointer="/listeners")
+        check_id(self.key.env, pointer="/env", what="env")
+        check_id(self.key.name, pointer="/name", what="gateway name")
+        for at, host in enumerate(self.hosts):
+            check_hostname(host, pointer=f"/hosts/{at}")
         seen: set[str] = set()
         ports: set[int] = set()
         for at, listener in enumerate(self.listeners):
             check_id(listener.name, pointer=f"/listeners/{at}/name", what="listener name")
             check_port(listener.port, pointer=f"/listeners/{at}/port")
+            _check_bind(listener.address, pointer=f"/listeners/{at}/address")
             if listener.name in seen or listener.port in ports:
                 raise InvalidInput("two listeners share a name or a port", pointer=f"/listeners/{at}")
             seen.add(listener.name)
@@ -50,3 +57,11 @@ class Gateway:
             pattern in {"*", host} or (pattern.startswith("*.") and host.endswith(pattern[1:]))
             for pattern in self.hosts
         )
+
+
+def _check_bind(text: str, *, pointer: str) -> None:
+    """Refuse what is no IP address; unlike an instance's, it may be unspecified."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise InvalidInput(f"{text[:64]!r} is not an IPv4 or IPv6 address", pointer=pointer) from None

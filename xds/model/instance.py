@@ -7,6 +7,7 @@ the intent, so that an observation never rewrites a declaration.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,9 @@ MAX_WEIGHT = 10_000
 MAX_PORTS = 32
 MIN_TTL = 1.0
 MAX_TTL = 3600.0
+MAX_COUNT = 2**63 - 1  # what an epoch or seq may reach: a store's integer
+
+_HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})\Z")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,10 +41,19 @@ class Address:
     @classmethod
     def parse(cls, text: str, *, pointer: str) -> Address:
         """Read `1.2.3.4:80` or `[::1]:80`; InvalidInput at `pointer` otherwise."""
-        host, colon, port = text.rpartition(":")
-        if not colon or not port.isascii() or not port.isdigit():
-            raise InvalidInput(f"{text!r} is not an address with a port, as in 10.0.0.7:8080", pointer=pointer)
-        return cls(check_host(host.strip("[]"), pointer=pointer), check_port(int(port), pointer=pointer))
+        host, port = split_address(text, pointer=pointer)
+        return cls(check_host(host, pointer=pointer), port)
+
+
+def split_address(text: str, *, pointer: str) -> tuple[str, int]:
+    """Return host and port of `host:port`; a host with colons has to stand in brackets. The host is not looked at."""
+    found = _HOST_PORT.match(text)
+    if not found:
+        shown = text[:64]
+        raise InvalidInput(
+            f"{shown!r} is not an address with a port, as in 10.0.0.7:8080 or [::1]:8080", pointer=pointer
+        )
+    return found["v6"] or found["host"], check_port(int(found["port"]), pointer=pointer)
 
 
 def check_host(text: str, *, pointer: str) -> str:
@@ -48,7 +61,9 @@ def check_host(text: str, *, pointer: str) -> str:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        raise InvalidInput(f"{text!r} is not an IPv4 or IPv6 address", pointer=pointer) from None
+        raise InvalidInput(f"{text[:64]!r} is not an IPv4 or IPv6 address", pointer=pointer) from None
+    if getattr(address, "scope_id", None) is not None:
+        raise InvalidInput(f"{text}: a zone id means something on one host only", pointer=pointer)
     if address.is_unspecified or address.is_multicast:
         raise InvalidInput(f"{text} is not an address that one host has", pointer=pointer)
     return str(address)
@@ -98,6 +113,9 @@ class Instance:
             raise InvalidInput(f"weight {self.weight} is not between 0 and {MAX_WEIGHT}", pointer="/weight")
         if self.ttl is not None and not MIN_TTL <= self.ttl <= MAX_TTL:  # NaN fails both comparisons
             raise InvalidInput(f"ttl {self.ttl} is not between {MIN_TTL:g} and {MAX_TTL:g} seconds", pointer="/ttl")
+        for name in ("epoch", "seq"):
+            if not 0 <= getattr(self, name) <= MAX_COUNT:
+                raise InvalidInput(f"{name} is not between 0 and {MAX_COUNT}", pointer=f"/{name}")
         for name in ("region", "zone"):
             if value := getattr(self, name):
                 check_id(value, pointer=f"/{name}", what=name)

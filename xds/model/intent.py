@@ -15,12 +15,12 @@ from xds.model.gateway import Gateway
 from xds.model.health import Health
 from xds.model.index import LabelIndex
 from xds.model.instance import Instance
+from xds.model.leaving import empties
 from xds.model.names import Key, ServiceKey
 from xds.model.rollout import Rollout
 from xds.model.route import Route
 from xds.model.selector import Selector
 from xds.model.service import EVERY, Service
-
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -77,7 +77,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class ServiceView:
-    """One service with all that its resources depend on. `subsets` has the version subsets, the declared ones and `-`."""
+    """One service with all that its resources depend on.
+
+    `subsets` has one subset per version, the declared ones and `-` (every instance). A leaving member is in those only
+    where nobody serves without it.
+    """
 
     service: Service
     members: tuple[Member, ...]
@@ -176,7 +180,7 @@ class Intent:
             subsets.setdefault(member.instance.version, []).append(member)
         for subset in service.subsets:
             subsets[subset.name] = [m for m in members.values() if subset.selector.matches(m.instance.facts)]
-        frozen = {name: tuple(found) for name, found in sorted(subsets.items())}
+        frozen = {name: _without_leaving(found) for name, found in sorted(subsets.items())}
         return ServiceView(service, tuple(members.values()), frozen, tuple(self.routes_of(key)))
 
     # -- changing -----------------------------------------------------------------------------------------------
@@ -234,11 +238,14 @@ class Intent:
             case Service(key=key):
                 _set(self.services, key, after)
                 self._dirty.services.add(key)
-            case Route(key=key, service=service):
+            case Route(key=key):
                 _set(self.routes, key, after)
-                names = self._routes_of.setdefault(service, set())
-                names.discard(key) if after is None else names.add(key)
-                self._dirty.services.add(service)
+                if isinstance(before, Route):
+                    _drop(self._routes_of, before.service, key)
+                    self._dirty.services.add(before.service)
+                if isinstance(after, Route):
+                    self._routes_of.setdefault(after.service, set()).add(key)
+                    self._dirty.services.add(after.service)
             case Gateway(key=key):
                 _set(self.gateways, key, after)
                 self._dirty.gateways.add(key.env)
@@ -247,8 +254,11 @@ class Intent:
 
     def _replace_instance(self, member: str, before: Instance | None, after: Instance | None) -> None:
         if before is not None:
-            self._members[before.service].discard(member)
+            served = Member(before, self.health(member)).serves
+            _drop(self._members, before.service, member)
             self._dirty.services.add(before.service)
+            if after is None and served and self._was_last(before):
+                self._leaving[member] = before
         if after is None:
             self.instances.pop(member, None)
             self.index.discard(member)
@@ -259,24 +269,31 @@ class Intent:
             self._members.setdefault(after.service, set()).add(member)
             self._leaving.pop(member, None)
             self._dirty.services.add(after.service)
-        if before is not None:
-            self._keep_last(before)
 
-    def _keep_last(self, gone: Instance) -> None:
-        """Keep an instance in EDS when it was the last of a subset that routes send users to.
-
-        Endpoints travel before routes, so without this the users of that subset would meet an empty cluster
-        until the route that falls back arrives. It is pointless when nothing is left to fall back to.
-        """
-        view = self.view(gone.service)
-        if view is None or not view.serving or gone.id in self.instances:
-            return
-        names = [gone.version, *(s.name for s in view.service.subsets if s.selector.matches(gone.facts))]
-        wanted = set(view.service.split.weights)
-        for route in view.routes:
+    def _was_last(self, gone: Instance) -> bool:
+        """Say whether `gone` left a subset empty that routes send users to, while others of the service serve."""
+        service = self.services.get(gone.service)
+        if service is None:
+            return False
+        wanted = set(service.split.weights)
+        for route in (self.routes[name] for name in self._routes_of.get(gone.service, ())):
             wanted |= {route.subset, *(route.split.weights if route.split else ())}
-        if any(name in wanted and name not in view.serving for name in names):
-            self._leaving[gone.id] = gone
+        left = (self.instances[member] for member in self._members.get(gone.service, ()))
+        serving = (instance for instance in left if Member(instance, self.health(instance.id)).serves)
+        return empties(gone, service.subsets, wanted, serving)
+
+
+def _without_leaving(members: list[Member]) -> tuple[Member, ...]:
+    """Leave out those that are leaving where somebody else serves."""
+    if any(member.serves for member in members):
+        return tuple(member for member in members if not member.leaving)
+    return tuple(members)
+
+
+def _drop(table: dict[ServiceKey, set[_K]], key: ServiceKey, item: _K) -> None:
+    table[key].discard(item)
+    if not table[key]:
+        del table[key]
 
 
 def _set(table: dict[_K, _V], key: _K, value: object) -> None:

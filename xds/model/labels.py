@@ -17,7 +17,7 @@ MAX_VALUE = 4096
 MAX_TOTAL = 65_536  # characters of all keys and values of one object
 
 _KEY = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # and half characters, which no UTF-8 can hold
 
 Labels = Mapping[str, str]
 

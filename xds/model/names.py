@@ -14,6 +14,7 @@ from xds.model.problems import InvalidInput
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}\Z")
 
 DEFAULT_ENV = "default"
+EVERY = "-"  # stands where the name of a subset does, and is none: all instances of a service
 
 
 def check_id(text: str, *, pointer: str, what: str = "id") -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from xds.model.instance import Address, check_port
+from xds.model.instance import Address, split_address
 from xds.model.names import DEFAULT_ENV, check_id
 from xds.model.problems import InvalidInput, PeerError
 
@@ -64,32 +64,47 @@ class NodeProfile:
         if not isinstance(listeners, Mapping):
             raise PeerError("'listeners' is not a struct", pointer="/metadata/fairlead/listeners")
         try:
-            role = Role(str(ours.get("role", Role.SIDECAR)))
+            role = _role(ours)
+            sidecar = role is Role.SIDECAR
+            app = _bind(ours, "app", None, "/app") if sidecar else None
             return cls(
                 role=role,
-                env=check_id(str(ours.get("env", DEFAULT_ENV)), pointer="/env", what="env"),
-                service=str(ours.get("service", "")),
-                gateway=str(ours.get("gateway", "")) if role is Role.GATEWAY else "",
-                egress=_bind(listeners, "egress", EGRESS) if role is Role.SIDECAR else None,
-                ingress=_bind(listeners, "ingress", INGRESS) if role is Role.SIDECAR and ours.get("app") else None,
-                app=_bind(ours, "app", None) if role is Role.SIDECAR else None,
-                bind=_bind(listeners, "gateway", None) if role is Role.GATEWAY else None,
+                env=_name(ours, "env") or DEFAULT_ENV,
+                service=_name(ours, "service"),
+                gateway="" if sidecar else _name(ours, "gateway"),
+                egress=_bind(listeners, "egress", EGRESS, "/listeners/egress") if sidecar else None,
+                ingress=_bind(listeners, "ingress", INGRESS, "/listeners/ingress") if app else None,
+                app=app,
+                bind=None if sidecar else _bind(listeners, "gateway", None, "/listeners/gateway"),
             )
-        except (InvalidInput, ValueError) as error:
-            raise PeerError(f"node metadata 'fairlead': {error}", pointer="/metadata/fairlead") from error
+        except InvalidInput as error:
+            at = f"/metadata/fairlead{error.pointer}"
+            raise PeerError(f"node metadata 'fairlead': {error}", pointer=at) from error
 
 
-def _bind(table: Mapping[str, object], name: str, default: Address | None) -> Address | None:
+def _role(table: Mapping[str, object]) -> Role:
+    text = str(table.get("role", Role.SIDECAR))
+    try:
+        return Role(text)
+    except ValueError:
+        raise InvalidInput(f"{text[:64]!r} is no role: use {' or '.join(Role)}", pointer="/role") from None
+
+
+def _bind(table: Mapping[str, object], name: str, default: Address | None, pointer: str) -> Address | None:
     """Return the address under `name`; "off" is None. Unlike an instance's, it may be unspecified."""
     text = table.get(name)
     if text is None:
         return default
     if text == "off":
         return None
-    host, _, port = str(text).rpartition(":")
+    host, port = split_address(str(text), pointer=pointer)
     try:
-        number = int(port)
-        canonical = str(ipaddress.ip_address(host.strip("[]")))
+        return Address(str(ipaddress.ip_address(host)), port)
     except ValueError:
-        raise InvalidInput(f"{text!r} is not an address with a port", pointer=f"/{name}") from None
-    return Address(canonical, check_port(number, pointer=f"/{name}"))
+        raise InvalidInput(f"{host[:64]!r} is not an IPv4 or IPv6 address", pointer=pointer) from None
+
+
+def _name(table: Mapping[str, object], name: str) -> str:
+    """Return the id under `name`, or "" where there is none."""
+    text = str(table.get(name) or "")
+    return check_id(text, pointer=f"/{name}", what=name) if text else ""

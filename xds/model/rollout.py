@@ -151,7 +151,6 @@ class Rollout:
         version: str,
         stable: str,
         plan: tuple[Step, ...] = (),
-        **more: bool | str,
     ) -> Rollout:
         """Return a rollout at the first weight of its plan, or at 0 without one."""
         check_id(version, pointer="/version", what="version")
@@ -159,7 +158,7 @@ class Rollout:
             raise InvalidInput(f"{version} is already the stable version of {service}", pointer="/version")
         if len(plan) > MAX_STEPS:
             raise InvalidInput(f"{len(plan)} steps, at most {MAX_STEPS} are allowed", pointer="/plan")
-        first = replace(cls(rollout_id, service, version, stable, plan), **more)  # type: ignore[arg-type]  # checked by the dataclass
+        first = cls(rollout_id, service, version, stable, plan)
         return replace(first, step=0, weight=plan[0].weight) if plan else first
 
     @property
@@ -169,11 +168,15 @@ class Rollout:
 
     @property
     def following(self) -> int | None:
-        """Return the index of the plan's next step, or None at its end. After a manual weight, smaller ones are over."""
-        for at in range(self.step + 1, len(self.plan)):
-            if not self.manual or self.plan[at].weight > self.weight:
-                return at
-        return None
+        """Return the index of the plan's next step, or None at its end.
+
+        After a manual weight that is the first step from the present one on that asks for more: who stepped back from
+        25 to 10 percent is led through 25 again.
+        """
+        if not self.manual:
+            return self.step + 1 if self.step + 1 < len(self.plan) else None
+        more = (at for at in range(max(self.step, 0), len(self.plan)) if self.plan[at].weight > self.weight)
+        return next(more, None)
 
 
 def advance(rollout: Rollout, event: Event) -> Rollout:

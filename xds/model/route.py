@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from xds.model.names import Key, ServiceKey, check_id
+from xds.model.names import EVERY, Key, ServiceKey, check_id
 from xds.model.problems import InvalidInput
 from xds.model.split import Split
 
@@ -22,6 +22,9 @@ MAX_PRIORITY = 1_000_000
 _HOST = re.compile(r"(\*|(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*)\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}\Z")  # RFC 9110 section 5.6.2
 _METHOD = re.compile(r"[A-Z]{1,32}\Z")
+_REGEX_STARTS = ("/", "(", "[", ".", "^")  # how an expression that can match a path may begin
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # no header or path of a request can hold these
+_REWRITE = re.compile(rf"/[^\x00-\x1f\x7f\ud800-\udfff]{{0,{MAX_PATTERN - 1}}}\Z")
 
 
 class PathKind(StrEnum):
@@ -89,6 +92,20 @@ def check_timeout(seconds: float, *, pointer: str) -> float:
     return seconds
 
 
+def check_hostname(text: str, *, pointer: str) -> str:
+    """Return a host that requests may be matched by: a name in lower case, `*.name` or `*`."""
+    if len(text) > 253 or not _HOST.match(text):
+        raise InvalidInput(f"{text[:64]!r} is not a host: use a lower-case name, *.name or *", pointer=pointer)
+    return text
+
+
+def check_subsets(split: Split, *, pointer: str) -> None:
+    """Refuse a split that names what can be no subset."""
+    for name in split.weights:
+        if name != EVERY:
+            check_id(name, pointer=pointer, what="subset")
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One rule. `key` is `<service>.<name>` inside the service's environment.
@@ -125,37 +142,60 @@ class Route:
                 pointer="/name",
             )
         self._check_match()
-        if self.rewrite is not None and (not self.rewrite.startswith("/") or self.path.kind is PathKind.REGEX):
-            raise InvalidInput("a rewrite begins with '/' and replaces a prefix or exact path", pointer="/rewrite")
+        if self.rewrite is not None and (not _REWRITE.match(self.rewrite) or self.path.kind is PathKind.REGEX):
+            raise InvalidInput(
+                f"a rewrite begins with '/', replaces a prefix or exact path, and has at most {MAX_PATTERN} characters "
+                "without control characters",
+                pointer="/rewrite",
+            )
         for name in ("timeout", "idle_timeout"):
             if (seconds := getattr(self, name)) is not None:
                 check_timeout(seconds, pointer=f"/{name}")
         if self.subset and self.split:
             raise InvalidInput("a route has a subset or a split of its own, not both", pointer="/split")
-        if self.split is not None and not self.split.segments:
-            raise InvalidInput("a route's own split needs at least one weight", pointer="/split")
+        if self.subset and self.subset != EVERY:
+            check_id(self.subset, pointer="/subset", what="subset")
+        if self.port:
+            check_id(self.port, pointer="/port", what="port name")
+        if self.split is not None:
+            if not self.split.segments:
+                raise InvalidInput("a route's own split needs at least one weight", pointer="/split")
+            check_subsets(self.split, pointer="/split")
 
     def _check_match(self) -> None:
-        if len(self.hosts) > MAX_HOSTS or len(self.headers) + len(self.cookies) > MAX_MATCHES:
+        if len(self.hosts) > MAX_HOSTS:
+            raise InvalidInput(f"{len(self.hosts)} hosts, at most {MAX_HOSTS} are allowed", pointer="/hosts")
+        if (found := len(self.headers) + len(self.cookies)) > MAX_MATCHES:
             raise InvalidInput(
-                f"at most {MAX_HOSTS} hosts and {MAX_MATCHES} header and cookie matches are allowed",
-                pointer="/hosts",
+                f"{found} header and cookie matches, at most {MAX_MATCHES} are allowed",
+                pointer="/headers" if self.headers else "/cookies",
             )
         for at, host in enumerate(self.hosts):
-            if len(host) > 253 or not _HOST.match(host):
-                raise InvalidInput(
-                    f"{host!r} is not a host: use a lower-case name, *.name or *", pointer=f"/hosts/{at}"
-                )
-        if len(self.path.value) > MAX_PATTERN or not self.path.value.startswith(("/", "(", "[", ".", "^")):
-            raise InvalidInput(f"path {self.path.value[:64]!r} does not begin with '/'", pointer="/path")
-        if self.path.kind is not PathKind.REGEX and not self.path.value.startswith("/"):
-            raise InvalidInput(f"path {self.path.value[:64]!r} does not begin with '/'", pointer="/path")
+            check_hostname(host, pointer=f"/hosts/{at}")
+        path, first = self.path.value, _REGEX_STARTS if self.path.kind is PathKind.REGEX else ("/",)
+        if len(path) > MAX_PATTERN:
+            raise InvalidInput(f"path of {len(path)} characters, at most {MAX_PATTERN} are allowed", pointer="/path")
+        if not path.startswith(first) or _UNSENDABLE.search(path):
+            raise InvalidInput(
+                f"path {path[:64]!r} does not begin with '/', or has control characters", pointer="/path"
+            )
         for at, method in enumerate(self.methods):
             if not _METHOD.match(method):
                 raise InvalidInput(f"{method!r} is not a method, as in GET", pointer=f"/methods/{at}")
         for group, matches in (("headers", self.headers), ("cookies", self.cookies)):
             for at, match in enumerate(matches):
-                if not _TOKEN.match(match.name) or len(match.value) > MAX_PATTERN:
-                    raise InvalidInput(f"{match.name!r} is not a name to match by", pointer=f"/{group}/{at}")
+                _check_value_match(match, pointer=f"/{group}/{at}")
         if abs(self.priority) > MAX_PRIORITY:
             raise InvalidInput(f"priority {self.priority} is beyond {MAX_PRIORITY}", pointer="/priority")
+
+
+def _check_value_match(match: ValueMatch, *, pointer: str) -> None:
+    if not _TOKEN.match(match.name):
+        raise InvalidInput(f"{match.name[:64]!r} is not a name to match by", pointer=pointer)
+    if len(match.value) > MAX_PATTERN or _UNSENDABLE.search(match.value):
+        raise InvalidInput(
+            f"the value of {match.name!r} has more than {MAX_PATTERN} characters, or control characters",
+            pointer=pointer,
+        )
+    if match.kind in {MatchKind.PREFIX, MatchKind.REGEX} and not match.value:
+        raise InvalidInput(f"an empty {match.kind}; to match any value use present", pointer=pointer)

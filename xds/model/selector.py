@@ -18,6 +18,7 @@ knows nothing of indexes; `index.py` answers the same question for many instance
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -179,5 +180,14 @@ class _Parser:
         return self._at + len(rest) - len(rest.lstrip())
 
     def _fail(self, at: int, message: str) -> NoReturn:
-        caret = f"{self._text}\n{' ' * at}^ {message}"
+        line = "".join(" " if char.isspace() else char for char in self._text)  # a line break would move the caret
+        caret = f"{line}\n{' ' * _columns(line[:at])}^ {message}"
         raise InvalidInput(caret, pointer=self._pointer, code="selector_syntax")
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal `text` takes."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
+        for char in text
+    )

@@ -13,13 +13,14 @@ from enum import StrEnum
 
 from xds.model.instance import check_port
 from xds.model.labels import check_labels
+from xds.model.names import EVERY as _EVERY
 from xds.model.names import ServiceKey, check_id
 from xds.model.problems import InvalidInput
-from xds.model.route import Retry, check_timeout
+from xds.model.route import Retry, check_subsets, check_timeout
 from xds.model.selector import Selector
 from xds.model.split import Split
 
-EVERY = "-"  # the subset of all instances, whatever their version
+EVERY = _EVERY  # the subset of all instances, whatever their version
 
 
 class Protocol(StrEnum):
@@ -86,6 +87,11 @@ class Service:
         if self.upstream_port is not None:
             check_port(self.upstream_port, pointer="/upstream_port")
         check_labels(self.labels)
+        check_id(self.key.env, pointer="/env", what="env")
+        check_id(self.key.name, pointer="/name", what="service name")
+        if self.stable:
+            check_id(self.stable, pointer="/stable", what="version")
+        check_subsets(self.split, pointer="/split")
         names = [subset.name for subset in self.subsets]
         if twice := {name for name in names if names.count(name) > 1}:
             raise InvalidInput(f"subset {min(twice)!r} is declared twice", pointer="/subsets")

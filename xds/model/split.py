@@ -8,6 +8,7 @@ nobody else changes sides. A subset may own several segments.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -16,21 +17,23 @@ from enum import StrEnum
 from xds.model.problems import InvalidInput
 
 TOTAL = 10_000
+_HUNDREDTH = Decimal("0.01")
 
 
 def weight_from_percent(percent: float | str | Decimal, *, pointer: str) -> int:
     """Return 10,000ths for `5`, `"12.5%"` or `0.01`; InvalidInput for NaN, negatives, > 100 or a third decimal."""
-    text = str(percent).strip().removesuffix("%")
     try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise InvalidInput(f"weight {percent!r} is not a number of percent", pointer=pointer) from None
-    if isinstance(percent, bool) or not value.is_finite() or not 0 <= value <= 100:
-        raise InvalidInput(f"weight {percent} is not between 0 and 100 percent", pointer=pointer)
-    scaled = value * 100
-    if scaled != scaled.to_integral_value():
-        raise InvalidInput(f"weight {percent} has more than two decimals of a percent", pointer=pointer)
-    return int(scaled)
+        text = str(percent)  # ValueError for integers of thousands of digits
+        value = Decimal(text.strip().removesuffix("%"))
+    except (InvalidOperation, ValueError):
+        raise InvalidInput("a weight is a number of percent, as in 5 or 12.5", pointer=pointer) from None
+    shown = text[:32]
+    if not value.is_finite() or not 0 <= value <= 100:
+        raise InvalidInput(f"weight {shown} is not between 0 and 100 percent", pointer=pointer)
+    hundredths = value.quantize(_HUNDREDTH)
+    if hundredths != value:  # compared exactly, however many digits there are
+        raise InvalidInput(f"weight {shown} has more than two decimals of a percent", pointer=pointer)
+    return int(hundredths.scaleb(2))
 
 
 def percent_from_weight(weight: int) -> float:
@@ -113,24 +116,29 @@ class Split:
     def shift(self, weights: Mapping[str, int]) -> Split:
         """Return the split with these weights that moves no more users than the difference demands.
 
-        Subsets that shrink give, the ones that grow take, both in the order of `weights`; a piece is cut where
-        giver and taker already touch if they do, else from the end of the giver's last segment. So growing a canary
-        and shrinking it again passes through the same sets of users. `weights` must add up to 10,000.
+        Subsets that shrink give, the ones that grow take. A piece is cut where giver and taker already touch; where
+        they do not, a giver that comes before the taker gives its highest buckets, one that comes after it its lowest.
+        So a canary that grew from nothing out of one subset gives back, when it shrinks, exactly whom it took last: up
+        and down it passes through the same sets of users. `weights` must add up to 10,000.
         """
         if sum(weights.values()) != TOTAL or min(weights.values()) < 0:
             raise InvalidInput(f"weights add up to {sum(weights.values()) / 100:g} percent, not 100", pointer="/split")
         if not self.segments:
             return Split(_tidy(Segment(name, weight) for name, weight in weights.items()), self.key, self.salt)
+        held = self.weights
+        order = _order(held, weights)
+        wanted = {name: weights.get(name, 0) - held.get(name, 0) for name in order}
+        takes = {name: delta for name, delta in wanted.items() if delta > 0}
+        gives = {name: -delta for name, delta in wanted.items() if delta < 0}
         segments = list(self.segments)
-        change = {name: weights.get(name, 0) - self.weights.get(name, 0) for name in {**self.weights, **weights}}
-        for taker, wanted in [(name, delta) for name, delta in change.items() if delta > 0]:
-            for giver in change:
-                moved = min(wanted, -change[giver])
-                if moved > 0:
-                    segments = _move(segments, giver, taker, moved)
-                    change[giver] += moved
-                    wanted -= moved  # noqa: PLW2901 - what is left to take, counted down as givers are asked in turn
-        return Split(_tidy(segments), self.key, self.salt)
+        for taker, giver in itertools.product(takes, gives):
+            moved = min(takes[taker], gives[giver])
+            if moved:
+                tail_first = order.index(giver) < order.index(taker)
+                segments = _move(segments, giver, taker, moved, tail_first=tail_first)
+                takes[taker] -= moved
+                gives[giver] -= moved
+        return Split(tuple(segments), self.key, self.salt)
 
     def without(self, empty: Iterable[str], fallback: str) -> Split:
         """Return the split in which `fallback` owns the buckets of every subset in `empty`."""
@@ -139,37 +147,51 @@ class Split:
         return Split(_tidy(segments), self.key, self.salt)
 
 
-def _move(segments: list[Segment], giver: str, taker: str, amount: int) -> list[Segment]:
+def _order(held: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """Return the subsets in order of first appearance; a new one stands where `wanted` puts it among them."""
+    order = list(held)
+    at = len(order)
+    for name in reversed(list(wanted)):
+        if name in order:
+            at = order.index(name)
+        else:
+            order.insert(at, name)
+    return order
+
+
+def _move(segments: list[Segment], giver: str, taker: str, amount: int, *, tail_first: bool) -> list[Segment]:
     """Give `amount` buckets of `giver` to `taker`, touching boundaries first."""
     while amount:
-        at, at_head = _cut(segments, giver, taker)
+        at, at_tail = _cut(segments, giver, taker, tail_first=tail_first)
         owned = segments[at].weight
         piece = min(amount, owned)
-        rest = [Segment(giver, owned - piece)] if piece < owned else []
-        moved = [Segment(taker, piece)]
-        segments = [*segments[:at], *(moved + rest if at_head else rest + moved), *segments[at + 1 :]]
-        segments = list(_tidy(segments))
+        rest, moved = Segment(giver, owned - piece), Segment(taker, piece)
+        pair = (rest, moved) if at_tail else (moved, rest)
+        segments = list(_tidy([*segments[:at], *pair, *segments[at + 1 :]]))
         amount -= piece
     return segments
 
 
-def _cut(segments: list[Segment], giver: str, taker: str) -> tuple[int, bool]:
-    """Return which segment of `giver` to cut, and whether at its head (else at its tail)."""
-    for at in reversed(range(len(segments))):
-        if segments[at].subset == giver:
-            if at + 1 < len(segments) and segments[at + 1].subset == taker:
-                return at, False
-            if at and segments[at - 1].subset == taker:
-                return at, True
-    return max(at for at, segment in enumerate(segments) if segment.subset == giver), False
+def _cut(segments: list[Segment], giver: str, taker: str, *, tail_first: bool) -> tuple[int, bool]:
+    """Return which segment of `giver` to cut, and whether at its tail (else at its head)."""
+    owned = [at for at, segment in enumerate(segments) if segment.subset == giver]
+    if tail_first:
+        owned.reverse()
+    for at in owned:
+        after = at + 1 < len(segments) and segments[at + 1].subset == taker
+        before = at > 0 and segments[at - 1].subset == taker
+        if after or before:
+            return at, after if tail_first else not before
+    return owned[0], tail_first
 
 
 def _tidy(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """Drop empty segments and join neighbours of one subset."""
     tidy: list[Segment] = []
     for segment in segments:
+        if not segment.weight:
+            continue
         if tidy and tidy[-1].subset == segment.subset:
-            tidy[-1] = Segment(segment.subset, tidy[-1].weight + segment.weight)
-        elif segment.weight:
-            tidy.append(segment)
+            segment = Segment(segment.subset, tidy.pop().weight + segment.weight)  # noqa: PLW2901 - joined
+        tidy.append(segment)
     return tuple(tidy)

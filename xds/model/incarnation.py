@@ -1,0 +1,46 @@
+"""Which message about an instance is the newer one: epochs count its incarnations, seqs the messages of one.
+
+Messages overtake each other on the way, and a process that was thought dead may still speak; whatever is older than
+what is known is refused, so that the last word about an instance stays the last. Who may speak is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xds.model.instance import Instance
+from xds.model.problems import Conflict
+
+
+def check_succession(before: Instance, declared: Instance) -> None:
+    """Refuse an id that names something else (Conflict `identity`), and what is older than known (`stale_epoch`)."""
+    if before.service != declared.service:
+        raise Conflict(
+            f"instance {declared.id} belongs to service {before.service}; {declared.service} needs another id",
+            pointer="/id",
+            code="identity",
+        )
+    epoch = declared.epoch or before.epoch
+    seq = declared.seq or before.seq if epoch == before.epoch else declared.seq
+    if (epoch, seq) < (before.epoch, before.seq):
+        raise Conflict(
+            f"instance {declared.id} is at epoch {before.epoch}, seq {before.seq}; epoch {epoch}, seq {seq} is older",
+            pointer="/epoch" if epoch < before.epoch else "/seq",
+            code="stale_epoch",
+        )
+
+
+def numbered(declared: Instance, before: object, revision: int) -> Instance:
+    """Issue an epoch (the revision) and a seq where none is given.
+
+    A message that says nothing new and carries no higher number than the last one changes nothing. A higher number is
+    kept even then: what was sent between the two may still be on its way.
+    """
+    if not isinstance(before, Instance):
+        return declared if declared.epoch else replace(declared, epoch=revision, seq=max(declared.seq, 1))
+    if declared.epoch > before.epoch:
+        return declared
+    same = replace(declared, epoch=before.epoch, seq=before.seq) == before
+    if same and declared.seq <= before.seq:
+        return before
+    return replace(declared, epoch=before.epoch, seq=declared.seq or before.seq + 1)
