@@ -1,0 +1,254 @@
+"""`get`, `delete`, `explain`: reading what the control plane knows, and removing it by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final, cast
+
+import typer
+
+from xds.cli.connection import connection
+from xds.cli.exits import Exit, Failed
+from xds.cli.output import (
+    Cell,
+    Format,
+    Output,
+    Row,
+    console_print,
+    field,
+    print_json,
+    print_table,
+    table,
+    text,
+    weights,
+)
+from xds.model.names import DEFAULT_ENV
+
+Env = Annotated[
+    str,
+    typer.Option("--env", envvar="FAIRLEAD_ENV", metavar="NAME", help="The environment; `*` where lists allow all."),
+]
+SAFE_IN_PATH: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
+
+
+def _address(row: Row) -> str:
+    host = str(row.get("address", ""))
+    return f"[{host}]:{row.get('port')}" if ":" in host else f"{host}:{row.get('port')}"
+
+
+def _hosts(row: Row) -> str:
+    return text(row.get("hosts"))
+
+
+def _path(row: Row) -> str:
+    return (
+        " ".join(f"{kind} {value}" for kind, value in cast("dict[str, object]", row.get("path") or {}).items()) or "-"
+    )
+
+
+def _goes_to(row: Row) -> str:
+    return weights(row["split"]) if row.get("split") else str(row.get("subset") or "by the service's split")
+
+
+def _listeners(row: Row) -> str:
+    found = cast("list[dict[str, object]]", row.get("listeners") or [])
+    return ", ".join(_address(listener) for listener in found) or "-"
+
+
+def _gate(row: Row) -> str:
+    gate = cast("dict[str, object]", row.get("gate") or {})
+    return f"{gate.get('acked', 0)} of {gate.get('live', 0)}"
+
+
+def _percent(row: Row) -> str:
+    return f"{row.get('weight')} %"
+
+
+def _refused(row: Row) -> str:
+    types = cast("dict[str, dict[str, object]]", row.get("types") or {})
+    nacks = {name: cast("dict[str, object]", each["nack"]) for name, each in types.items() if each.get("nack")}
+    return "; ".join(f"{name}: {nack.get('message')}" for name, nack in nacks.items()) or "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One kind of object: how its table looks, and whether its names live inside an environment."""
+
+    one: str
+    columns: Mapping[str, Cell]
+    in_env: bool = True
+    selectable: bool = False
+    removable: bool = True
+    by_name: bool = True
+
+
+KINDS: Final[Mapping[str, Listed]] = {
+    "instances": Listed(
+        "instance",
+        {
+            "id": field("id"), "service": field("service"), "version": field("version"), "address": _address,
+            "weight": field("weight"), "zone": field("zone"), "health": field("health"), "labels": field("labels"),
+        },
+        selectable=True,
+    ),
+    "services": Listed(
+        "service",
+        {
+            "name": field("name"), "protocol": field("protocol"), "stable": field("stable"),
+            "split": lambda row: weights(row.get("split")), "instances": field("instances"), "owner": field("owner"),
+        },
+    ),
+    "routes": Listed(
+        "route",
+        {
+            "name": field("name"), "hosts": _hosts, "path": _path, "methods": field("methods"),
+            "priority": field("priority"), "goes to": _goes_to, "owner": field("owner"),
+        },
+    ),
+    "gateways": Listed(
+        "gateway",
+        {"name": field("name"), "listeners": _listeners, "hosts": _hosts, "owner": field("owner")},
+    ),
+    "rollouts": Listed(
+        "rollout",
+        {
+            "id": field("id"), "service": field("service"), "version": field("version"), "weight": _percent,
+            "state": field("state"), "acked": _gate, "reason": field("reason"),
+        },
+    ),
+    "nodes": Listed(
+        "node",
+        {
+            "id": field("id"), "role": field("role"), "env": field("env"),
+            "serves": lambda row: text(row.get("gateway") or row.get("service")), "envoy": field("version"),
+            "state": field("state"), "refused": _refused,
+        },
+        removable=False,
+    ),
+    "problems": Listed(
+        "problem",
+        {"severity": field("severity"), "kind": field("kind"), "object": field("object"),
+         "field": field("pointer"), "message": field("message")},
+        in_env=False, removable=False, by_name=False,
+    ),
+}  # fmt: skip
+
+
+def kind_of(word: str) -> str:
+    """Return the plural of a kind that was written in either number; Failed, with a suggestion, for another word."""
+    for plural, listed in KINDS.items():
+        if word in {plural, listed.one}:
+            return plural
+    import difflib
+
+    near = difflib.get_close_matches(word, KINDS, n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise Failed(f"{word!r} is not one of {', '.join(KINDS)}{hint}", Exit.INVALID)
+
+
+def path_of(plural: str, name: str) -> str:
+    """Return the URL path of one object; Failed for a name that can be none."""
+    if not name or not set(name) <= SAFE_IN_PATH:
+        raise Failed(f"{name!r} is no name: use a-z, 0-9, '.', '_' and '-'", Exit.INVALID)
+    return f"/v1/{plural}/{name}"
+
+
+def get(
+    ctx: typer.Context,
+    kind: Annotated[str, typer.Argument(help="instances, services, routes, gateways, rollouts, nodes or problems.")],
+    name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",
+    selector: Annotated[
+        str, typer.Option("-l", "--selector", help="Instances only, as in `version in (v1,v2),zone!=eu-1,!canary`.")
+    ] = "",
+    env: Env = DEFAULT_ENV,
+    output: Output = Format.TABLE,
+) -> None:
+    """List objects, or print one.
+
+    `fairlead get instances -l version=v2`, `fairlead get rollouts`, `fairlead get nodes edge-1 -o json`.
+    """
+    plural = kind_of(kind)
+    listed = KINDS[plural]
+    if selector and not listed.selectable:
+        raise Failed(f"{plural} cannot be selected by label: -l is for instances", Exit.INVALID)
+    with connection(ctx).client() as client:
+        if name and listed.by_name:
+            rows = [client.get(path_of(plural, name), env=env if listed.in_env else None)]
+        else:
+            query = {"env": env if listed.in_env else None, "selector": selector}
+            rows = list(client.items(f"/v1/{plural}", **query))
+            rows = [row for row in rows if not name or row.get("object") == name]
+    if output is Format.JSON:
+        print_json(rows[0] if name and listed.by_name else {"items": rows})
+        return
+    print_table(listed.columns, rows, nothing=f"no {plural}" + (f" match {selector}" if selector else ""))
+
+
+def delete(
+    ctx: typer.Context,
+    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway or rollout.")],
+    name: Annotated[str, typer.Argument(help="Its name or id.")],
+    env: Env = DEFAULT_ENV,
+) -> None:
+    """Remove one object by name.
+
+    An instance leaves traffic before it is forgotten; a service with instances is refused.
+    """
+    plural = kind_of(kind)
+    if not KINDS[plural].removable:
+        raise Failed(f"{plural} are observed, not declared: there is nothing to delete", Exit.INVALID)
+    with connection(ctx).client() as client:
+        client.delete(path_of(plural, name), env=env)
+    typer.echo(f"{KINDS[plural].one} {name} deleted")
+
+
+def explain(
+    ctx: typer.Context,
+    service: Annotated[str, typer.Argument(help="The service's name.")],
+    env: Env = DEFAULT_ENV,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show where a service's traffic goes and why: instances, subsets, clusters, weights wanted and acknowledged."""
+    with connection(ctx).client() as client:
+        found = client.get(path_of("services", service) + ":explain", env=env)
+    if output is Format.JSON:
+        print_json(found)
+        return
+    _print_explained(found)
+
+
+def _print_explained(found: Row) -> None:
+    typer.echo(
+        f"{found['env']}/{found['service']}  stable {text(found.get('stable'))}  rollout {text(found.get('rollout'))}"
+    )
+    typer.echo(f"wanted     {weights(found.get('wanted'))}\npublished  {weights(found.get('effective'))}\n")
+    subsets: dict[str, Cell] = {
+        "subset": field("name"), "wanted": lambda row: f"{row.get('wanted')} %",
+        "published": lambda row: f"{row.get('effective')} %", "serving": field("serving"),
+        "clusters": field("clusters"),
+    }  # fmt: skip
+    members: dict[str, Cell] = {
+        "instance": field("id"), "version": field("version"), "address": field("address"), "weight": field("weight"),
+        "health": field("health"), "serves": field("serves"), "leaving": field("leaving"),
+    }  # fmt: skip
+    nodes: dict[str, Cell] = {
+        "envoy": field("node"), "state": field("state"), "sent": lambda row: weights(row.get("sent")),
+        "acked": lambda row: weights(row.get("acked")), "says": field("message"),
+    }  # fmt: skip
+    parts = (("subsets", subsets), ("instances", members), ("nodes", nodes), ("routes", KINDS["routes"].columns),
+             ("problems", KINDS["problems"].columns))  # fmt: skip
+    for name, columns in parts:
+        rows = cast("list[Row]", found.get(name) or [])
+        if rows:
+            console_print(table(columns, rows))
+        else:
+            typer.echo(f"no {name}" if name != "nodes" else "no live Envoy holds a route of it")
+        typer.echo()
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(get)
+    app.command()(delete)
+    app.command()(explain)

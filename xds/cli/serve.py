@@ -1,0 +1,70 @@
+"""`serve`: the control plane in this process. Settings are read here; `xds.app` makes everything out of them."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+from typing import Annotated
+
+import typer
+
+from xds.cli.connection import Connection
+from xds.cli.exits import Exit, complain
+
+
+def serve(
+    ctx: typer.Context,
+    data_dir: Annotated[
+        str, typer.Option(metavar="DIR", help="Where it keeps its store. [default: fairlead-data]")
+    ] = "",
+    api: Annotated[
+        str, typer.Option(metavar="ADDR:PORT", help="Where the API listens. [default: 127.0.0.1:15080]")
+    ] = "",
+    ads: Annotated[
+        str, typer.Option(metavar="ADDR:PORT", help="Where Envoys connect. [default: 127.0.0.1:15010]")
+    ] = "",
+    token_file: Annotated[
+        str, typer.Option("--token-file", metavar="PATH", help="The token that API and ADS demand from then on.")
+    ] = "",
+    insecure_non_loopback: Annotated[
+        bool, typer.Option("--insecure-non-loopback", help="Listen beyond loopback without a token: anybody may steer.")
+    ] = False,
+    filter_path: Annotated[
+        str,
+        typer.Option("--filter", metavar="PATH|none", help="The health filter. [default: the one that comes along]"),
+    ] = "",
+    filter_config: Annotated[
+        str, typer.Option("--filter-config", metavar="PATH", help="JSON file with the filter's global defaults.")
+    ] = "",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error. [default: info]")] = "",
+) -> None:
+    """Run the control plane: the API for people, ADS for Envoys, one store for both.
+
+    Every flag can be an environment variable, FAIRLEAD_DATA_DIR and so on. Loopback needs no token; anything else does.
+    """
+    from xds.config import Settings
+
+    known = ctx.find_object(Connection)
+    flags: dict[str, str | bool | None] = {
+        "data_dir": data_dir,
+        "api": api,
+        "ads": ads,
+        "token_file": token_file or (known.token_file if isinstance(known, Connection) else ""),
+        "insecure_non_loopback": insecure_non_loopback,
+        "filter": filter_path,
+        "filter_config": filter_config,
+        "log_level": log_level,
+    }
+    settings = Settings.read(os.environ, flags)
+    run = importlib.import_module("xds.app").serve
+    try:
+        asyncio.run(run(settings))
+    except KeyboardInterrupt:
+        complain("stopped")
+        raise typer.Exit(Exit.DONE) from None
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(serve)
