@@ -96,5 +96,5 @@ def _methods(path: str) -> set[str]:
         for part in _PARTS
         for route in part.router.routes
         if isinstance(route, APIRoute) and route.path_regex.match(path)
-        for method in route.methods
+        for method in route.methods or ()
     }

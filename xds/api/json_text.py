@@ -18,6 +18,7 @@ from xds.model.problems import InvalidInput
 
 MAX_DEPTH = 64
 MAX_DIGITS = 64
+MAX_INTEGER = 19  # digits and sign; every integer of the API fits
 
 # Possessive, and an unterminated string runs to the end: linear for every input.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
@@ -80,7 +81,7 @@ def _decoder(refused: list[_Refused]) -> json.JSONDecoder:
         return refuse(f"the key {twice[:64]!r} stands here twice", "duplicate_key", f"/{escape(twice[:64])}")
 
     def integer(text: str) -> object:
-        return int(text) if len(text) <= 19 else refuse(f"a number of {len(text)} digits", "number")
+        return int(text) if len(text) <= MAX_INTEGER else refuse(f"a number of {len(text)} digits", "number")
 
     def real(text: str) -> object:
         if len(text) > MAX_DIGITS:

@@ -38,8 +38,9 @@ class Committer:
     async def enter(self, submissions: Sequence[Submission]) -> tuple[Entry, ...]:
         """Commit everything acceptable as one batch, answer every submission, return what changed."""
         draft = Draft(self._intent)
+        keys: dict[str, tuple[str, Ref]] = {}
         asked: list[list[tuple[Declaration, Ref | Outcome]]] = [
-            [(declaration, self._declare(draft, declaration)) for declaration in submission.declarations]
+            [(declaration, self._declare(draft, declaration, keys)) for declaration in submission.declarations]
             for submission in submissions
         ]
         entries = tuple(
@@ -49,7 +50,8 @@ class Committer:
         )
         revision = draft.revision if entries else self._intent.revision
         changed = {entry.name for entry in entries}
-        kept = tuple(self._keep(draft, group, changed, revision) for pairs in asked for group in pairs if _keeps(group))
+        found = [self._keep(draft, pair, changed, revision) for pairs in asked for pair in pairs if _keeps(pair)]
+        kept = tuple({item.key: item for item in found}.values())
         try:
             if entries or kept:
                 await self._store.commit(Commit(revision, self._clock.wall(), entries, kept))
@@ -64,16 +66,24 @@ class Committer:
             _answer(submission, [self._receipt(found) if isinstance(found, Ref) else found for _, found in pairs])
         return entries
 
-    def _declare(self, draft: Draft, declaration: Declaration) -> Ref | Outcome:
-        kept = self._kept.get(declaration.idempotency) if declaration.idempotency else None
+    def _declare(self, draft: Draft, declaration: Declaration, keys: dict[str, tuple[str, Ref]]) -> Ref | Outcome:
+        """Return what became of one declaration; `keys` has the fingerprints and objects of this batch's own keys."""
+        key = declaration.idempotency or ""
+        kept, twin = self._kept.get(key), keys.get(key)
+        asked = kept.fingerprint if kept else twin[0] if twin else declaration.fingerprint
+        if asked != declaration.fingerprint:
+            return InvalidInput("this idempotency key was used for another request", code="idempotency_key_reused")
+        if kept:
+            return Receipt(kept.receipt.name, kept.receipt.declared, kept.receipt.revision, replayed=True)
+        if twin:
+            return twin[1]
         try:
-            if kept is None:
-                return draft.declare(declaration)
-            if kept.fingerprint != declaration.fingerprint:
-                raise InvalidInput("this idempotency key was used for another request", code="idempotency_key_reused")
+            name = draft.declare(declaration)
         except FairleadError as error:
             return error
-        return Receipt(kept.receipt.name, kept.receipt.declared, kept.receipt.revision, replayed=True)
+        if key:
+            keys[key] = (declaration.fingerprint, name)
+        return name
 
     def _keep(self, draft: Draft, pair: tuple[Declaration, Ref | Outcome], changed: set[Ref], revision: int) -> Kept:
         declaration, name = pair

@@ -1,0 +1,38 @@
+"""A control plane with a real store, and a client of its API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.feature.api.running import client_of, control_plane
+from xds.api.settings import ApiSettings
+from xds.control.plane import ControlPlane
+
+
+@pytest.fixture
+async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
+    async with control_plane(tmp_path / "fairlead.db") as plane:
+        yield plane
+
+
+@pytest.fixture
+async def api(plane: ControlPlane) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, without a token, as localhost."""
+    async with client_of(plane, ApiSettings()) as client:
+        yield client
+
+
+@pytest.fixture
+async def web(api: httpx.AsyncClient) -> httpx.AsyncClient:
+    """The same client, with service `web`: an instance of v1, which is stable, and one of v2."""
+    for number, version in ((7, "v1"), (8, "v2")):
+        answer = await api.post(
+            "/v1/instances",
+            json={"service": "web", "address": f"10.0.0.{number}", "port": 8080, "version": version},
+        )
+        assert answer.status_code == 201, answer.text
+    return api
