@@ -34,5 +34,5 @@ def read(kind: str, body: bytes) -> Declared:
     """Return the object; InvalidInput says what in the row cannot be read."""
     try:
         return _ADAPTERS[Kind(kind)].validate_json(body)
-    except (ValidationError, FairleadError, ValueError) as error:
+    except (ValidationError, FairleadError, ValueError, TypeError) as error:
         raise InvalidInput(f"a stored {kind} cannot be read: {error}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,12 +23,15 @@ from xds.model.problems import FairleadError, Problem, Unavailable
 from xds.store import rows
 
 SCHEMA = 1
+APPLICATION = 0x4661_6972  # "Fair" in the file's header, so that another program's database is never taken for ours
 KEPT_RECEIPTS = 10_000
 
 _T = TypeVar("_T")
+_KINDS = frozenset(Kind)
 
 _CREATE = """
-CREATE TABLE state (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE state (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL,
+                    body BLOB NOT NULL);
 CREATE TABLE journal (id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, at TEXT NOT NULL, actor TEXT NOT NULL,
                       reason TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, before BLOB, after BLOB);
 CREATE TABLE receipt (id INTEGER PRIMARY KEY, key TEXT NOT NULL, fingerprint TEXT NOT NULL, kind TEXT NOT NULL,
@@ -47,7 +51,6 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         """Lock and open the file, create the schema in a new one."""
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(path)
         self._ids: dict[Ref, int] = {}
         self._next_id = 1
@@ -80,30 +83,48 @@ class SqliteStore:
     async def _run(self, work: Callable[[], _T]) -> _T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._writer, work)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            # The latter two: a value that neither JSON nor SQLite can hold. It costs its batch, never the writer.
             raise Unavailable(f"the store {self._path.name} failed: {error}", code="store") from error
 
     # -- in the writer thread -----------------------------------------------------------------------------------
 
     def _open(self) -> sqlite3.Connection:
+        db: sqlite3.Connection | None = None
         try:
             db = sqlite3.connect(self._path, isolation_level=None)
+            new = self._is_new(db)  # before the first pragma that writes: what is not ours is left as it is
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
-            found = int(db.execute("PRAGMA user_version").fetchone()[0])
-            tables = int(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
-        except sqlite3.Error as error:
-            raise Unavailable(f"{self._path} cannot be opened as a Fairlead database: {error}", code="store") from error
+            if new:
+                db.executescript(
+                    f"BEGIN;{_CREATE}PRAGMA application_id={APPLICATION};PRAGMA user_version={SCHEMA};COMMIT;"
+                )
+        except BaseException as error:
+            if db is not None:
+                db.close()
+            if isinstance(error, sqlite3.Error):
+                text = f"{self._path} cannot be opened as a Fairlead database: {error}"
+                raise Unavailable(text, code="store") from error
+            raise
+        return db
+
+    def _is_new(self, db: sqlite3.Connection) -> bool:
+        """Say whether the schema is to be made; Unavailable when the file is somebody else's."""
+        application, found = (
+            int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version")
+        )
+        if not found and not application and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            return True
+        if application != APPLICATION:
+            raise Unavailable(f"{self._path} is a database, but not one of Fairlead's", code="store")
         if found > SCHEMA:
             raise Unavailable(
-                f"{self._path} has schema {found}, this release knows {SCHEMA}: it was written by a newer release and is left alone",
+                f"{self._path} has schema {found}, this release knows {SCHEMA}: "
+                "a newer release wrote it, and it is left as it is",
                 code="store",
             )
-        if not found:
-            if tables:
-                raise Unavailable(f"{self._path} is a database, but not one of Fairlead's", code="store")
-            db.executescript(f"BEGIN;{_CREATE}PRAGMA user_version={SCHEMA};COMMIT;")
-        return db
+        return False
 
     def _load(self) -> Loaded:
         objects: list[tuple[Declared, int]] = []
@@ -112,19 +133,22 @@ class SqliteStore:
             "SELECT id, kind, key, revision, body FROM state ORDER BY id"
         ):
             self._next_id = row_id + 1
-            try:
-                objects.append((rows.read(kind, body), revision))
+            if kind in _KINDS:  # readable or not: whoever declares it anew replaces this row
                 self._ids[Ref(Kind(kind), key)] = row_id
-            except FairleadError as error:
-                problems.append(Problem(kind, key, "", f"{error}; the row is left as it is"))
-        kept = [
-            Kept(key, fingerprint, Receipt(Ref(Kind(kind), name), rows.read(kind, body) if body else None, revision))
-            for key, fingerprint, kind, name, revision, body in self._db.execute(
-                "SELECT key, fingerprint, kind, object, revision, body FROM receipt ORDER BY id"
-            )
-        ]
+            try:
+                objects.append((rows.read(kind, body), int(revision)))
+            except (FairleadError, ValueError) as error:
+                problems.append(Problem(str(kind), str(key), "", f"{error}; the row is left as it is"))
         revision = int(self._db.execute("SELECT value FROM revision").fetchone()[0])
-        return Loaded(tuple(objects), revision, tuple(kept), tuple(problems))
+        return Loaded(tuple(objects), revision, tuple(self._load_kept()), tuple(problems))
+
+    def _load_kept(self) -> Iterator[Kept]:
+        """Yield the receipts, oldest first. One that cannot be read is as good as forgotten."""
+        query = "SELECT key, fingerprint, kind, object, revision, body FROM receipt ORDER BY id"
+        for key, fingerprint, kind, name, revision, body in self._db.execute(query):
+            with contextlib.suppress(FairleadError, ValueError):
+                declared = rows.read(kind, body) if body is not None else None
+                yield Kept(key, fingerprint, Receipt(Ref(Kind(kind), name), declared, int(revision)))
 
     def _commit(self, commit: Commit) -> None:
         ids, next_id = dict[Ref, int | None](), self._next_id
@@ -179,7 +203,7 @@ class SqliteStore:
         names = ("id", "revision", "at", "actor", "reason", "kind", "key", "before", "after")
         query = f"SELECT {', '.join(names)} FROM journal WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - names are constants
         found = self._db.execute(query, (after, limit)).fetchall()
-        return [dict(zip(names, row, strict=True)) for row in found]
+        return [{name: _plain(value) for name, value in zip(names, row, strict=True)} for row in found]
 
 
 def _row(commit: Commit, entry: Entry, before: bytes | None, after: bytes | None) -> tuple[object, ...]:
@@ -187,9 +211,18 @@ def _row(commit: Commit, entry: Entry, before: bytes | None, after: bytes | None
     return (commit.revision, at, entry.actor, entry.reason, entry.name.kind, entry.name.key, before, after)
 
 
+def _plain(value: object) -> object:
+    """Return a column as what JSON can say: a stored object as its document."""
+    return json.loads(value) if isinstance(value, bytes) else value
+
+
 def _lock(path: Path) -> IO[str]:
     """Hold `<path>.lock` for the life of the process; Unavailable names the process that has it."""
-    lock = path.with_name(path.name + ".lock").open("a+")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".lock").open("a+")
+    except OSError as error:
+        raise Unavailable(f"{path.parent} cannot be used: {error.strerror}", code="store") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
