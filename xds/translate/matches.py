@@ -11,7 +11,6 @@ import functools
 from envoy_data_plane.envoy.config.route.v3 import CookieMatcher, HeaderMatcher, RouteMatch
 from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher, StringMatcher
 
-from xds.model.problems import InvalidInput
 from xds.model.route import MatchKind, PathKind, PathMatch, Route, ValueMatch
 from xds.wire.codec import encode
 
@@ -116,8 +115,6 @@ _ANYTHING = "(?s).*"
 def _value(match: ValueMatch, pointer: str) -> StringMatcher:
     match match.kind:
         case MatchKind.PREFIX:
-            if not match.value:
-                raise InvalidInput("an empty prefix; to match any value use present", pointer=pointer)
             return StringMatcher(prefix=match.value)
         case MatchKind.REGEX:
             return StringMatcher(safe_regex=RegexMatcher(regex=check_regex(match.value, pointer=pointer)))

@@ -20,17 +20,8 @@ from xds.model.split import Split
 from . import naming
 from .clusters import cluster
 from .endpoints import Endpoints, assignment, named_ports, refresh
-from .routes import Rule, catch_all, rule
+from .routes import RETRY_CONDITIONS, Rule, catch_all, rule
 from .splits import Effective, effective
-
-# Conditions of x-envoy-retry-on and x-envoy-retry-grpc-on; Envoy ignores what it does not know without a word.
-RETRY_CONDITIONS = frozenset(
-    {
-        "5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "envoy-ratelimited",
-        "retriable-4xx", "refused-stream", "retriable-status-codes", "retriable-headers",
-        "http3-post-connect-failure", "cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable",
-    }
-)  # fmt: skip
 
 Serving = Mapping[str, Set[str]]
 """Port ("" is the service's own) -> the subsets that have a member to count on there."""
@@ -208,7 +199,7 @@ class _Maker:
     def _check_conditions(self, conditions: tuple[str, ...], kind: str, name: str) -> None:
         for at, condition in enumerate(conditions):
             if condition not in RETRY_CONDITIONS:
-                message = f"Envoy knows no retry condition {condition!r} and ignores it"
+                message = f"Envoy knows no retry condition {condition!r}; it is left out"
                 self._warn(kind, name, f"/retry/on/{at}", message)
 
     def _warn(self, kind: str, name: str, pointer: str, message: str) -> None:

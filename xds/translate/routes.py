@@ -47,6 +47,15 @@ _HOST_SELECTION_ATTEMPTS = 5
 _ANY_PATH = PathMatch()
 _PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts"
 
+RETRY_CONDITIONS = frozenset(
+    {
+        "5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "envoy-ratelimited",
+        "retriable-4xx", "refused-stream", "retriable-status-codes", "retriable-headers",
+        "http3-post-connect-failure", "cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable",
+    }
+)  # fmt: skip
+"""Conditions of x-envoy-retry-on and x-envoy-retry-grpc-on; at any other Envoy logs a warning at every update."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -173,11 +182,12 @@ def _retry(retry: Retry) -> RetryPolicy | None:
 
     A retry avoids the hosts that failed and asks for its cluster anew, so that requests of a failing canary leave it.
     """
-    if not retry.attempts or not retry.on:
+    conditions = [condition for condition in retry.on if condition in RETRY_CONDITIONS]
+    if not retry.attempts or not conditions:
         return None
     predicate = RetryPolicyRetryHostPredicate(name=_PREVIOUS_HOSTS, typed_config=pack_any(PreviousHostsPredicate()))
     policy = RetryPolicy(
-        retry_on=",".join(retry.on),
+        retry_on=",".join(conditions),
         num_retries=retry.attempts,
         retry_host_predicate=[predicate],
         host_selection_retry_max_attempts=_HOST_SELECTION_ATTEMPTS,
