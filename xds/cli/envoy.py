@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -215,6 +216,7 @@ def _say(spec: BootstrapSpec, output: Format) -> Callable[[int], None]:
             typer.echo(json.dumps({"id": spec.node_id, "pid": pid, "ads": str(spec.ads), **addresses}))
         else:
             typer.echo("  ".join([f"envoy {spec.node_id}", f"pid {pid}", *(f"{n} {a}" for n, a in addresses.items())]))
+        sys.stdout.flush()  # whoever reads a pipe waits for this line
 
     return say
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
+import logging
 import os
+import sys
 from typing import Annotated
 
 import typer
 
 from xds.cli.connection import Connection
-from xds.cli.exits import Exit, complain
+from xds.cli.exits import Exit
+from xds.cli.output import Format
+from xds.model.problems import FairleadError
 
 
 def serve(
@@ -38,6 +43,10 @@ def serve(
         str, typer.Option("--filter-config", metavar="PATH", help="JSON file with the filter's global defaults.")
     ] = "",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error. [default: info]")] = "",
+    output: Annotated[
+        Format,
+        typer.Option("-o", "--output", help="How to print the one line of addresses, once everything is served."),
+    ] = Format.TABLE,
 ) -> None:
     """Run the control plane: the API for people, ADS for Envoys, one store for both.
 
@@ -57,12 +66,37 @@ def serve(
         "log_level": log_level,
     }
     settings = Settings.read(os.environ, flags)
+    _log_to_stderr(settings.log_level)
     run = importlib.import_module("xds.app").serve
     try:
-        asyncio.run(run(settings))
-    except KeyboardInterrupt:
-        complain("stopped")
+        asyncio.run(run(settings, lambda serving: _say(serving.api, serving.ads, output)))
+    except* FairleadError as several:
+        raise _first(several) from None
+    except* KeyboardInterrupt:
         raise typer.Exit(Exit.DONE) from None
+
+
+def _say(api: str, ads: str, output: Format) -> None:
+    """Print where the control plane can be reached, once it can."""
+    if output is Format.JSON:
+        typer.echo(json.dumps({"api": api, "ads": ads, "pid": os.getpid()}))
+    else:
+        typer.echo(f"fairlead serves  api {api}  ads {ads}")
+    sys.stdout.flush()  # whoever reads a pipe waits for this line
+
+
+def _first(several: BaseExceptionGroup[FairleadError]) -> FairleadError:
+    """Return the first error of a group, however deep: the others follow from it."""
+    for error in several.exceptions:
+        return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    raise AssertionError  # a group is never empty
+
+
+def _log_to_stderr(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def add_to(app: typer.Typer) -> None:
