@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import json
 import logging
@@ -67,9 +66,9 @@ def serve(
     }
     settings = Settings.read(os.environ, flags)
     _log_to_stderr(settings.log_level)
-    run = importlib.import_module("xds.app").serve
+    run = importlib.import_module("xds.app").run
     try:
-        asyncio.run(run(settings, lambda serving: _say(serving.api, serving.ads, output)))
+        run(settings, lambda serving: _say(serving.api, serving.ads, output))
     except* FairleadError as several:
         raise _first(several) from None
     except* KeyboardInterrupt:
