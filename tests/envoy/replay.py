@@ -39,6 +39,8 @@ class FileEnvoy:
         self._folder = folder
         self._rounds = itertools.count(1)
         self.admin = free_port()
+        self.ports: dict[str, int] = {}
+        """Where each listener of the last replay is, on 127.0.0.1."""
         self._move("cds", {"resources": []})
         self._move("lds", {"resources": []})
         (folder / "bootstrap.yaml").write_text(json.dumps(self._bootstrap()), encoding="utf-8")
@@ -60,6 +62,7 @@ class FileEnvoy:
         files = _Files(self._folder / f"round-{at}")
         before = self._counts()
         plain = {key: files.local(message) for key, message in seen.items()}
+        self.ports = files.ports
         for (type_, name), message in plain.items():
             if type_ not in {ResourceType.CLUSTER, ResourceType.LISTENER}:
                 files.write(type_, name, message)
@@ -72,6 +75,10 @@ class FileEnvoy:
         wait_until(self._settled, 15, what="nothing is warming")
         self._judge(before, self._program.output()[log:])
         self._compare(plain)
+
+    def output(self) -> str:
+        """All that Envoy has written, its access logs among it."""
+        return self._program.output()
 
     def get(self, path: str) -> Any:
         """An admin page, decoded from JSON."""
@@ -162,6 +169,7 @@ class _Files:
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self._folder = folder
+        self.ports: dict[str, int] = {}
 
     def path(self, type_: ResourceType, name: str) -> Path:
         return self._folder / f"{type_.short}-{name.replace('/', '-')}.yaml"
@@ -179,7 +187,7 @@ class _Files:
             socket = copy["address"]["socket_address"]
             if socket["address"] == "0.0.0.0":  # `::` stays: only there Envoy takes ipv4_compat
                 socket["address"] = "127.0.0.1"
-            socket["port_value"] = free_port(socket["address"])
+            socket["port_value"] = self.ports[copy["name"]] = free_port(socket["address"])
             manager = chain["filters"][0].get("typed_config", {})
             if "rds" in manager:
                 self._rewrite(manager["rds"], "config_source", ResourceType.ROUTE, manager["rds"]["route_config_name"])

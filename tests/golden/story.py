@@ -1,9 +1,9 @@
 """Stories: a small intent that a person reads, and the resources that it becomes.
 
 `intent.yaml` holds lists of `services`, `instances`, `routes`, `gateways` and `nodes` (what an Envoy says of itself
-under `fairlead` in its metadata). Weights are percent. After everything is declared, `health` is observed and what
-`delete` names is removed. `filter: true` builds with the real module. What comes out is shown per resource type,
-decoded from the encoded bytes.
+under `fairlead` in its metadata). Weights are percent. After everything is declared, the services under `then` are
+declared over what is there, `health` is observed and what `delete` names is removed. `filter: true` builds with the
+real module. What comes out is shown per resource type, decoded from the encoded bytes.
 """
 
 from __future__ import annotations
@@ -83,11 +83,17 @@ class Story:
 
 
 def read(folder: Path) -> Story:
-    """Read `intent.yaml`, apply it through the model's own rules, and translate all of it."""
-    document = YAML(typ="safe", pure=True).load(folder / "intent.yaml")
+    """Read `intent.yaml` and tell it."""
+    return tell(YAML(typ="safe", pure=True).load(folder / "intent.yaml"))
+
+
+def tell(document: Document) -> Story:
+    """Apply a story through the model's own rules, and translate all of it."""
     intent = Intent()
     for declared in _declared(document):
         _commit(intent, [Put(declared)])
+    for service in document.get("then", []):
+        _commit(intent, [Put(_service(service))])
     intent.observe_health({name: Health(health) for name, health in document.get("health", {}).items()})
     for name in document.get("delete", []):
         _commit(intent, [Delete(Ref(Kind.INSTANCE, name))])
@@ -130,8 +136,8 @@ def _commit(intent: Intent, changes: Iterable[Put | Delete]) -> None:
 
 def _declared(document: Document) -> Iterable[Declared]:
     readers: list[tuple[str, Callable[[Document], Declared]]] = [
-        ("instances", _instance),
         ("services", _service),
+        ("instances", _instance),
         ("routes", _route),
         ("gateways", _gateway),
     ]
