@@ -18,7 +18,7 @@ def rollout(phase: str, *, state: str = "", gate: str = "done", weight: int = 25
 
 def ends(document: dict[str, object], wanted: Wanted, blocked_for: float = 0.0) -> Exit | None:
     found = verdict(document, wanted, blocked_for=blocked_for, patience=10.0)
-    return found and found.exit
+    return found.exit if found else None
 
 
 @pytest.mark.parametrize(
