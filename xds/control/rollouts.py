@@ -62,12 +62,22 @@ class RolloutDriver:
         """Return the gate of the rollout's present weight, blocked too when the new version cannot take it."""
         since = self._since.get(rollout.id, (None, now))[1]
         found = gate(rollout.service, self._publisher, nodes, waited=now - since, now=now)
-        wanted = rollout.version if rollout.weight else rollout.stable
+        if rollout.phase.is_over:
+            return found
         view = self._intent.view(rollout.service)
-        if not rollout.phase.is_over and view is not None and wanted not in view.serving:
-            reason = f"no healthy instance of version {wanted}; its users are sent to other versions"
+        missing = [v for v, weight in rollout.weights.items() if weight and view is not None and v not in view.serving]
+        if missing:
+            reason = f"no healthy instance of version {missing[0]}; its users are sent to other versions"
             return GateStatus(GateState.BLOCKED, reason, found.acked, found.live, found.nodes)
+        if found.state is GateState.DONE and not self._is_published(rollout):
+            return GateStatus(GateState.WAITING, "", 0, found.live, found.nodes)
         return found
+
+    def _is_published(self, rollout: Rollout) -> bool:
+        """Say whether what is published is what the rollout wants: decided and not yet sent is not done."""
+        wanted = {version: weight for version, weight in rollout.weights.items() if weight}
+        carriers = self._publisher.carriers(rollout.service)
+        return all(self._publisher.published(carrier, rollout.service) == wanted for carrier in carriers)
 
     def _due(self, rollout: Rollout, nodes: Sequence[NodeState], now: float) -> tuple[Event | None, float | None]:
         since = self._since[rollout.id][1]
