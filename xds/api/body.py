@@ -15,12 +15,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive
 
 from xds.api import json_text
 from xds.api.problem_document import PayloadTooLarge, SeveralErrors, TooSlow, UnsupportedMedia
 from xds.api.settings import ApiSettings
 from xds.api.validation import explain
 from xds.model.problems import InvalidInput
+
+MAX_DISCARDED: Final = 64 << 20
 
 BATCH: Final = "batch"
 """The tag of routes that take many objects, and may be larger for it."""
@@ -93,6 +96,7 @@ async def read_bytes(request: Request, limit: int, deadline: float) -> bytes:
     """Return the body; PayloadTooLarge above `limit` bytes, TooSlow when it is not there after `deadline` seconds."""
     claimed = request.headers.get("content-length", "")
     if claimed.isdigit() and (len(claimed) > 18 or int(claimed) > limit):
+        await discard(request.receive, deadline)
         raise PayloadTooLarge(f"the body has {claimed[:18]} bytes, at most {limit} are read")
     parts = bytearray()
     try:
@@ -100,10 +104,31 @@ async def read_bytes(request: Request, limit: int, deadline: float) -> bytes:
             async for part in request.stream():
                 parts += part
                 if len(parts) > limit:
-                    raise PayloadTooLarge(f"the body has more than {limit} bytes")
+                    break
     except TimeoutError:
         raise TooSlow(f"the body was not complete after {deadline:g} s") from None
+    if len(parts) > limit:
+        parts.clear()
+        await discard(request.receive, deadline)
+        raise PayloadTooLarge(f"the body has more than {limit} bytes")
     return bytes(parts)
+
+
+async def discard(receive: Receive, seconds: float) -> None:
+    """Read what is left of a body and keep none of it, for so long and up to MAX_DISCARDED bytes.
+
+    A connection that is closed while bytes are under way is reset, and the client never sees the answer.
+    """
+    left = MAX_DISCARDED
+    try:
+        async with asyncio.timeout(seconds):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
 
 
 def fingerprint(request: Request, raw: bytes) -> str:

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xds.api import problem_document
+from xds.api.body import discard
 from xds.api.problem_document import Unauthenticated
 from xds.api.settings import ApiSettings
 from xds.model.problems import FairleadError, Forbidden
@@ -60,8 +61,12 @@ class Guard:
 
         try:
             refusal = self._refusal(scope)
-            served = self._app if refusal is None else _answer(refusal, scope)
-            await served(scope, receive, watched)
+            if refusal is None:
+                await self._app(scope, receive, watched)
+            else:
+                if _has_body(scope):
+                    await discard(receive, self._settings.body_deadline)
+                await _answer(refusal, scope)(scope, receive, watched)
         except Exception:
             _log.exception("request %s failed", request_id)
             if began:
@@ -104,6 +109,11 @@ def is_loopback(host: str | None) -> bool:
 def _own(origin: str | None) -> bool:
     """Say whether a request comes from no page at all, or from one of this machine."""
     return origin is None or is_loopback(origin.partition("://")[2])
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def _answer(error: FairleadError, scope: Scope) -> Response:

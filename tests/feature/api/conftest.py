@@ -8,20 +8,21 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.feature.api.running import client_of, control_plane
+from tests.feature.api.running import client_of
+from tests.feature.control.plane_on_disk import running_plane
 from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 
 
 @pytest.fixture
 async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
-    async with control_plane(tmp_path / "fairlead.db") as plane:
+    async with running_plane(tmp_path) as plane:
         yield plane
 
 
 @pytest.fixture
 async def api(plane: ControlPlane) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the application, without a token, as localhost."""
+    """A client without a token, as localhost."""
     async with client_of(plane, ApiSettings()) as client:
         yield client
 
