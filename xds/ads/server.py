@@ -1,0 +1,189 @@
+"""Listens, tells who may come in, and maps how a stream ended to a gRPC status.
+
+One stream's failure ends one stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+import grpc
+import grpc.aio
+
+from xds.cache.roster import Roster
+from xds.cache.table import Cache
+from xds.model.problems import Conflict, FairleadError, Forbidden, InvalidInput, PeerError, Unavailable
+from xds.protocol.delta import DeltaExchange
+from xds.protocol.exchange import R
+from xds.protocol.requests import DeltaRequest, StateRequest
+from xds.protocol.sotw import StateExchange
+
+from .decode import delta_request, state_request
+from .settings import AdsSettings
+from .stream import Assign, Call, Parts, Protocols, SlowReader, Stream
+
+_log = logging.getLogger("xds.ads")
+
+SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+STATE: Final = Protocols("sotw", state_request, StateExchange)
+DELTA: Final = Protocols("delta", delta_request, DeltaExchange)
+LAST_WORDS: Final = 5.0
+"""Seconds for the status of a stream that ends to leave; a client that reads nothing does not read that either."""
+
+Authorize = Callable[[Mapping[str, str], str], str | None]
+"""(initial metadata, peer) -> None if the client may come in, else the reason why not."""
+
+
+class ServicerContext(Call, Protocol):
+    """What the server needs of grpc.aio's servicer context beyond what a stream needs."""
+
+    def invocation_metadata(self) -> tuple[tuple[str, str | bytes], ...] | None:
+        """Return the client's initial metadata."""
+        ...
+
+    async def send_initial_metadata(self, metadata: tuple[tuple[str, str], ...]) -> None:
+        """Send the server's initial metadata."""
+        ...
+
+    async def abort(self, code: grpc.StatusCode, details: str) -> None:
+        """End the call with this status; raises."""
+        ...
+
+
+class AdsServer:
+    """The ADS listener. `clock` gives monotonic seconds, the same as the roster's readers use.
+
+    `ports` are those it listens on, in the order of the addresses, after `start`.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of a server, all but two of them by name
+        self,
+        cache: Cache,
+        roster: Roster,
+        *,
+        assign: Assign,
+        authorize: Authorize,
+        clock: Callable[[], float],
+        settings: AdsSettings | None = None,
+    ) -> None:
+        self._settings = settings or AdsSettings()
+        self._parts = Parts(cache, roster, assign, clock, self._settings)
+        self._authorize = authorize
+        self._numbers = itertools.count(1)
+        self._streams: set[Stream[StateRequest] | Stream[DeltaRequest]] = set()
+        self._server: grpc.aio.Server | None = None
+        self._draining = False
+        self.ports: tuple[int, ...] = ()
+
+    async def start(self) -> None:
+        """Listen on every address. Raises Conflict, in words, if one is taken or not ours; nothing listens then."""
+        server = grpc.aio.server(options=self._settings.channel_options())
+        methods = {
+            # No (de)serialisers: bytes in, bytes out.
+            "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(self._state),
+            "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(self._delta),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
+        self.ports = tuple([_bind(server, address) for address in self._settings.addresses])
+        await server.start()
+        self._server = server
+        _log.info("listening", extra={"addresses": list(self._settings.addresses), "ports": list(self.ports)})
+
+    async def stop(self) -> None:
+        """End every stream with UNAVAILABLE, wait for them at most the grace, stop listening. Safe to call twice."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        self._draining = True
+        for stream in self._streams:
+            stream.drain()
+        await server.stop(self._settings.drain_grace)
+
+    async def _state(self, _requests: object, context: ServicerContext) -> None:
+        await self._run(context, STATE)
+
+    async def _delta(self, _requests: object, context: ServicerContext) -> None:
+        await self._run(context, DELTA)
+
+    async def _run(self, context: ServicerContext, protocol: Protocols[R]) -> None:
+        refused = self._refusal(context)
+        if refused is not None:
+            await context.abort(*refused)
+        # Before anything else: a status can be sent while a write is under way only if the metadata went ahead of it.
+        await context.send_initial_metadata(())
+        stream = Stream(next(self._numbers), context, protocol, self._parts)
+        self._streams.add(stream)
+        try:
+            await stream.run()
+        except FairleadError as error:
+            await _end(context, _code(error), error.message, stream.node_id)
+        except Exception:  # noqa: BLE001 - one stream's failure ends one stream, whatever it is; it is logged whole
+            _log.exception("stream failed", extra={"node": stream.node_id})
+            await _end(context, grpc.StatusCode.INTERNAL, "the control plane failed", stream.node_id)
+        finally:
+            self._streams.discard(stream)
+
+    def _refusal(self, context: ServicerContext) -> tuple[grpc.StatusCode, str] | None:
+        if self._draining:
+            return grpc.StatusCode.UNAVAILABLE, "the control plane is shutting down; reconnect"
+        pairs = context.invocation_metadata() or ()
+        metadata = {key: value for key, value in pairs if isinstance(value, str)}
+        reason = self._authorize(metadata, context.peer())
+        if reason is None:
+            return None
+        _log.warning("stream refused", extra={"peer": context.peer(), "reason": reason})
+        return grpc.StatusCode.UNAUTHENTICATED, reason
+
+
+async def _end(context: ServicerContext, code: grpc.StatusCode, words: str, node: str) -> None:
+    """Say why the stream ends. A client that takes nothing finds the status behind what it has not taken."""
+    _log.info("stream ended by us", extra={"node": node, "status": code.name, "reason": words})
+    try:
+        async with asyncio.timeout(LAST_WORDS):
+            await context.abort(code, words)
+    except TimeoutError:
+        _log.warning("client took no status", extra={"node": node, "status": code.name})
+
+
+def _code(error: FairleadError) -> grpc.StatusCode:
+    """Return the status that tells the client whether to come back (UNAVAILABLE) or to be repaired first."""
+    match error:
+        case PeerError() | InvalidInput():
+            return grpc.StatusCode.INVALID_ARGUMENT
+        case Forbidden():
+            return grpc.StatusCode.PERMISSION_DENIED
+        case Unavailable():
+            return grpc.StatusCode.UNAVAILABLE
+        case SlowReader():
+            return grpc.StatusCode.DEADLINE_EXCEEDED
+        case _:
+            return grpc.StatusCode.INTERNAL
+
+
+def _bind(server: grpc.aio.Server, address: str) -> int:
+    """Bind one address exclusively and return its port."""
+    try:
+        port = int(server.add_insecure_port(address))
+    except RuntimeError as error:
+        raise Conflict(f"cannot listen on {address}: {_why(address)}", code="port_in_use") from error
+    if not port:
+        raise Conflict(f"cannot listen on {address}: {_why(address)}", code="port_in_use")
+    return port
+
+
+def _why(address: str) -> str:
+    """Ask the kernel again, for its reason: gRPC keeps it in a debug string."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind((host, int(port)))
+    except (OSError, ValueError) as error:
+        return (getattr(error, "strerror", None) or str(error)).lower()
+    return "another program holds the port"
