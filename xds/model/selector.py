@@ -18,7 +18,6 @@ knows nothing of indexes; `index.py` answers the same question for many instance
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -181,13 +180,5 @@ class _Parser:
 
     def _fail(self, at: int, message: str) -> NoReturn:
         line = "".join(" " if char.isspace() else char for char in self._text)  # a line break would move the caret
-        caret = f"{line}\n{' ' * _columns(line[:at])}^ {message}"
+        caret = f"{line}\n{' ' * at}^ {message}"
         raise InvalidInput(caret, pointer=self._pointer, code="selector_syntax")
-
-
-def _columns(text: str) -> int:
-    """Return how many columns of a terminal `text` takes."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
-        for char in text
-    )
