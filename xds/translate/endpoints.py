@@ -2,7 +2,9 @@
 
 An instance is encoded when it or its health changes and never again; an assignment is a join. Failing instances stay,
 so that Envoy's panic threshold can work; draining ones and those of weight 0 leave, because a host that is marked in
-place still gets new requests under panic, and a removed one only finishes what it has.
+place still gets new requests under panic, and a removed one only finishes what it has. The last ones stay: endpoints
+travel before routes, and Envoy does not retry when a cluster is empty (measured: 503 for that subset's users until the
+route that falls back arrives).
 """
 
 from __future__ import annotations
@@ -22,11 +24,15 @@ UNSTABLE_SHARE = 4
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One member as EDS shows it: a fragment per port that it has, "" for its own. No fragments: not in EDS."""
+    """One member as EDS shows it: a fragment per port that it has, "" for its own.
+
+    `parked` ones get no requests on purpose: they drain, or have weight 0.
+    """
 
     member: Member
     locality: tuple[str, str]
     fragments: Mapping[str, bytes]
+    parked: bool
 
     def stands_for(self, member: Member) -> bool:
         """Say whether `member` would give the same fragments."""
@@ -51,6 +57,19 @@ def refresh(known: Mapping[str, Endpoint], members: Iterable[Member]) -> Endpoin
 def named_ports(instance: Instance) -> Sequence[str]:
     """Return the ports beyond the first, each of which is a service of its own."""
     return list(instance.ports)[1:] if len(instance.ports) > 1 else ()
+
+
+def present(endpoints: Sequence[Endpoint], *, elsewhere: bool) -> Sequence[Endpoint]:
+    """Return those of a subset that EDS shows; `elsewhere` tells whether another subset can take its requests.
+
+    Parked ones leave once somebody else of the subset serves. Until then they stay where routes lead away from them
+    anyway; where nobody serves at all, one that drains is better than none, and weight 0 keeps its word.
+    """
+    if not any(endpoint.parked for endpoint in endpoints):
+        return endpoints
+    if any(endpoint.member.serves for endpoint in endpoints):
+        return [endpoint for endpoint in endpoints if not endpoint.parked]
+    return [endpoint for endpoint in endpoints if elsewhere or endpoint.member.instance.weight]
 
 
 def assignment(cluster: str, endpoints: Iterable[Endpoint], port: str = "") -> bytes:
@@ -84,9 +103,8 @@ def _priority(_locality: tuple[str, str]) -> int:
 def _endpoint(member: Member) -> Endpoint:
     instance = member.instance
     locality = (instance.region, instance.zone)
-    if instance.weight == 0 or (member.health is Health.DRAINING and not member.leaving):
-        return Endpoint(member, locality, {})
-    weight, health = instance.weight, _HEALTHY
+    parked = instance.weight == 0 or member.health is Health.DRAINING
+    weight, health = max(1, instance.weight), _HEALTHY
     if member.health is Health.UNSTABLE:
         weight = max(1, weight // UNSTABLE_SHARE)
     elif member.health is Health.UNHEALTHY:
@@ -99,4 +117,4 @@ def _endpoint(member: Member) -> Endpoint:
             fragments[port if at else ""] = lb_endpoint(
                 address.host, address.port, health=health, weight=weight, metadata=facts
             )
-    return Endpoint(member, locality, fragments)
+    return Endpoint(member, locality, fragments, parked)

@@ -19,7 +19,7 @@ from xds.model.split import Split
 
 from . import naming
 from .clusters import cluster
-from .endpoints import Endpoints, assignment, named_ports, refresh
+from .endpoints import Endpoints, assignment, named_ports, present, refresh
 from .routes import RETRY_CONDITIONS, Rule, catch_all, rule
 from .splits import Effective, effective
 
@@ -86,9 +86,10 @@ def product(view: ServiceView, ports: Set[str], before: Product | None) -> Produ
     assignments: dict[str, bytes] = {}
     for subset in shape.subsets:
         members = [endpoints[member.instance.id] for member in view.subsets.get(subset, ())]
+        shown = present(members, elsewhere=bool(shape.serving[""]))
         for port in ("", *shape.ports):
             name = naming.cluster(view.key.name, subset, port)
-            assignments[name] = assignment(name, members, port)
+            assignments[name] = assignment(name, shown, port)
     return Product(shape, clusters, *made, endpoints, assignments)
 
 
