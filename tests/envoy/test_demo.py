@@ -9,6 +9,7 @@ import re
 import signal
 import sysconfig
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,11 +45,11 @@ def left_over(mark: str) -> list[str]:
 def ask(url: str) -> Any:  # a JSON document, whose shape the API's own tests know
     """What `curl -H 'x-user: ada' url` gets."""
     at = urlsplit(url)
-    connection = http.client.HTTPConnection(at.netloc, timeout=5)
-    connection.request("GET", at.path, headers={"x-user": "ada"})
-    answer = connection.getresponse()
-    assert answer.status == http.client.OK
-    return json.load(answer)
+    with closing(http.client.HTTPConnection(at.netloc, timeout=5)) as connection:
+        connection.request("GET", at.path, headers={"x-user": "ada"})
+        answer = connection.getresponse()
+        assert answer.status == http.client.OK
+        return json.load(answer)
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_kept_running_it_serves_by_hand_until_ctrl_c(demo: Demo, tmp_path: Path,
 
 def test_interrupted_half_way_it_cleans_up(demo: Demo, tmp_path: Path, mark: str) -> None:
     run = demo("--users", "400")
-    wait_until(lambda: "held" in run.output() or not run.running, ENDS_WITHIN, what="the first step")
+    wait_until(lambda: "held   before" in run.output() or not run.running, ENDS_WITHIN, what="the first step")
     run.send(signal.SIGINT)
     assert run.wait(60) == 130, run.output()
     assert not left_over(mark)
@@ -121,7 +122,7 @@ def test_interrupted_half_way_it_cleans_up(demo: Demo, tmp_path: Path, mark: str
 
 def test_a_killed_demo_takes_its_programs_with_it(demo: Demo, mark: str) -> None:
     run = demo("--users", "400")
-    wait_until(lambda: "held" in run.output() or not run.running, ENDS_WITHIN, what="the first step")
+    wait_until(lambda: "held   before" in run.output() or not run.running, ENDS_WITHIN, what="the first step")
     assert any("envoy" in line for line in left_over(mark))
     os.kill(run.pid, signal.SIGKILL)
     wait_until(lambda: not left_over(mark), 60, what="nothing is left")

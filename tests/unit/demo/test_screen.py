@@ -35,7 +35,8 @@ def board_with_a_step(failed: str = "") -> tuple[Board, Row]:
 
 
 def drawn(board: Board) -> str:
-    console = Console(file=io.StringIO(), width=140, no_color=True)
+    """The table on a terminal of the usual width."""
+    console = Console(file=io.StringIO(), width=80, no_color=True)
     console.print(draw(board, 1500.0))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -45,8 +46,8 @@ def test_the_table_shows_what_was_promised_of_a_step() -> None:
     board, row = board_with_a_step()
     assert row.seen is not None
     shown = " ".join(drawn(board).split())
-    assert f"canary 25 % 25 % 3 of 3 120 ms 2,000 {row.seen.share:.2f} %" in shown
-    assert f"{row.seen.users_seen:,} of {row.seen.users_wanted:,} 0 0" in shown
+    assert f"canary 25 % 3 of 3 120 ms 2,000 {row.seen.share:.2f} %" in shown
+    assert f"{row.seen.users_seen:,}/{row.seen.users_wanted:,} 0 0" in shown
     assert "2,000 users · 2,000 requests · 1,500 requests/s · 0 users went back · 0 requests failed" in shown
 
 
@@ -54,7 +55,7 @@ def test_a_step_in_progress_shows_what_is_known_so_far() -> None:
     ledger = some_ledger()
     board = Board(ledger, lambda _: None)
     board.begin("canary", 5).tell(Gate("waiting", acked=1, live=3, seconds=0.01))
-    assert "canary 5 % 5 % 1 of 3 10 ms 0 0" in " ".join(drawn(board).split())
+    assert "canary 5 % 1 of 3 10 ms 0 0" in " ".join(drawn(board).split())
 
 
 def test_without_a_terminal_each_step_is_one_line() -> None:
@@ -92,3 +93,18 @@ def test_a_step_that_no_envoy_acknowledged_tells_what_the_api_said() -> None:
     blocked = Gate("blocked", acked=2, live=3, seconds=15.0, reason="edge refused: no such cluster")
     (broken,) = judge(replace(row.seen, gate=blocked))
     assert "edge refused: no such cluster" in failure(Disappointed((broken,)), Path("logs"))
+
+
+def test_the_table_fits_a_terminal_of_80_columns() -> None:
+    ledger = some_ledger(4000)
+    board = Board(ledger, lambda _: None)
+    row = board.begin("v1 stopped", 100)
+    ledger.moving(10_000)
+    slow = replace(DONE, seconds=0.999)
+    row.tell(slow)
+    row.window = ledger.moved(2000)
+    play_round(ledger)
+    row.finish(measure(row.title, slow, 3, ledger, row.window), ())
+    shown = " ".join(drawn(board).split())
+    assert "…" not in shown
+    assert "v1 stopped 100 % 3 of 3 999 ms 4,000 100.00 % 4,000/4,000 0 0" in shown

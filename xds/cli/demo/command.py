@@ -8,7 +8,7 @@ import typer
 
 from xds.cli.exits import Exit, Failed
 
-MOST_USERS = 20_000
+MOST_USERS = 8_000  # each step waits until all of them have come back
 # Drawn users are a sample: at 4,000 their share may differ from the weight by 2 points. This seed draws a fair one, so
 # that the screen shows what people expect to read; any other has to hold just as well, user by user.
 SEED = 5

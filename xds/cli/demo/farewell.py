@@ -13,8 +13,7 @@ def failure(error: BaseException, logs: Path) -> str:
     if isinstance(error, Disappointed):
         what = "\n".join(f"  {broken}" for broken in error.broken)
         return f"NOT everything held:\n{what}\nLogs: {logs}"
-    words = str(error) or f"not finished in time ({type(error).__name__})"
-    return f"NOT everything held:\n  {words}\nLogs: {logs}"
+    return f"NOT everything held:\n  {error}\nLogs: {logs}"
 
 
 def things_to_try(stage: Stage, version: str) -> str:

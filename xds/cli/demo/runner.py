@@ -25,6 +25,7 @@ from xds.cli.demo.programs import Ended, Programs
 from xds.cli.demo.screen import Screen
 from xds.cli.demo.stage import NEW, OLD, SERVICE, NotSetUp, Stage
 from xds.cli.demo.story import Disappointed, Story
+from xds.cli.demo.verdict import Broken
 
 RATE = 1_500.0  # requests per second; a slower machine is given time, not more requests
 SALT = f"default/{SERVICE}"  # a service's own salt is its name in full
@@ -33,7 +34,7 @@ INTERRUPTED = 130  # what a shell reports of a program that SIGINT ended
 STORY_TIMEOUT = 90.0  # seconds after set-up
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_FAILURES = (Disappointed, NotSetUp, Refused, Ended, TimeoutError)
+_FAILURES = (Disappointed, NotSetUp, Refused, Ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,11 @@ async def _play(options: Options, screen: Screen, programs: Programs, stage: Sta
         with screen.showing(board):
             visits = tasks.create_task(load.run())
             drawing = tasks.create_task(screen.run(board))
-            async with asyncio.timeout(STORY_TIMEOUT):
-                await Story(stage, ledger, board).play()
+            try:
+                async with asyncio.timeout(STORY_TIMEOUT):
+                    await Story(stage, ledger, board).play()
+            except TimeoutError:
+                raise Disappointed((_late(board),)) from None
             load.stop()
             await visits
             drawing.cancel()
@@ -116,6 +120,12 @@ async def _play(options: Options, screen: Screen, programs: Programs, stage: Sta
             screen.say(things_to_try(stage, KEEP_VERSION))
             await _interrupted()
         watch.cancel()
+
+
+def _late(board: Board) -> Broken:
+    speed = f"{board.ledger.requests / STORY_TIMEOUT:,.0f} requests a second"
+    seen = f"still at step {board.rows[-1].title!r}, with {speed}: a slow machine wants fewer --users"
+    return Broken("the story", "time after set-up", f"at most {STORY_TIMEOUT:g} s", seen)
 
 
 async def _interrupted() -> None:

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -70,26 +69,16 @@ class Screen:
 
 def draw(board: Board, rate: float) -> RenderableType:
     """Return the table of all steps, and the sums under it; `rate` is requests per second, 0 for none to show."""
-    table = Table(title=f"web: {board.ledger.old} to {board.ledger.new}", title_justify="left", box=SIMPLE_HEAD)
-    for heading, right in _COLUMNS:
-        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold underline")  # fits into 80 columns
+    for at, heading in enumerate((*_COLUMNS[:6], f"users at {board.ledger.new}", *_COLUMNS[6:])):
+        table.add_column(heading, justify="right" if at else "left", no_wrap=True)
     for row in board.rows:
         style = "bold red" if row.broken else "green" if row.seen else "bold"
         table.add_row(*cells(row, board.ledger), style=style)
-    return Group(table, Text(sums(board.ledger, rate)))
+    return Group(Text(), table, Text(), Text(sums(board.ledger, rate)))
 
 
-_COLUMNS = (
-    ("step", False),
-    ("wanted", True),
-    ("ACKed by", True),
-    ("after", True),
-    ("requests since", True),
-    ("share", True),
-    ("users there", True),
-    ("went back", True),
-    ("failed", True),
-)
+_COLUMNS = ("step", "wanted", "ACKed", "after", "requests", "share", "went back", "failed")
 
 
 def cells(row: Row, ledger: Ledger) -> tuple[str, ...]:
@@ -99,13 +88,13 @@ def cells(row: Row, ledger: Ledger) -> tuple[str, ...]:
     share = 100 * window.by_version.get(ledger.new, 0) / answered if window and answered else None
     at_new = sum(version == ledger.new for version in window.users.values()) if window else 0
     return (
-        row.title,
+        row.name,
         f"{row.weight} %",
         f"{gate.acked} of {gate.live}" if gate else "",
         f"{gate.seconds * 1000:.0f} ms" if gate and gate.seconds else "",
         f"{window.answered:,}" if window else "",
         f"{share:.2f} %" if share is not None else "",
-        f"{at_new:,} of {seen.users_wanted:,}" if seen else "",
+        f"{at_new:,}/{seen.users_wanted:,}" if seen else "",
         str(ledger.went_back.number) if seen is None else seen.went_back.partition(" ")[0],
         str(ledger.failed.number) if seen is None else seen.failed.partition(" ")[0],
     )
