@@ -25,7 +25,7 @@ from xds.protocol.sotw import StateExchange
 
 from .decode import delta_request, state_request
 from .settings import AdsSettings
-from .stream import Assign, Call, Parts, Protocols, SlowReader, Stream
+from .stream import Assign, Call, ClientGone, Parts, Protocols, SlowReader, Stream
 
 _log = logging.getLogger("xds.ads")
 
@@ -120,6 +120,8 @@ class AdsServer:
         self._streams.add(stream)
         try:
             await stream.run()
+        except ClientGone:
+            _log.info("client gone", extra={"node": stream.node_id})
         except FairleadError as error:
             await _end(context, _code(error), error.message, stream.node_id)
         except Exception:  # noqa: BLE001 - one stream's failure ends one stream, whatever it is; it is logged whole

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol
 
+import grpc.aio
 from envoy_data_plane.envoy.config.core.v3 import Node as WireNode
 
 from xds.cache.group import Group
@@ -55,6 +56,10 @@ class SlowReader(FairleadError):
     """A client did not take a response within the write deadline."""
 
     slug = "slow_reader"
+
+
+class ClientGone(Exception):
+    """The connection broke under a write, which gRPC tells a moment before it cancels the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +203,8 @@ class Stream(Generic[R]):
         except TimeoutError:
             waited = f"{settings.write_deadline:g} s"
             raise SlowReader(f"the client did not take a {response.type.short} response in {waited}") from None
+        except grpc.aio.InternalError as error:
+            raise ClientGone from error
 
     def _latest(self) -> Snapshot:
         snapshot = self._parts.cache.latest()

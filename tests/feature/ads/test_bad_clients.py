@@ -191,3 +191,15 @@ async def test_a_stop_ends_every_stream_with_unavailable(plane: Plane) -> None:
         await stopping
     await server.stop()
     assert not any(state.connected for state in plane.roster.nodes())
+
+
+async def test_a_client_that_vanishes_under_a_write_is_no_failure_of_ours(
+    plane: Plane, caplog: pytest.LogCaptureFixture
+) -> None:
+    plane.publish(CDS, web="x" * 4_000_000)
+    with caplog.at_level(logging.INFO):
+        async with connect(plane.port, ("grpc.http2.bdp_probe", 0)) as wire:
+            await wire.delta().ask(CDS, as_node=node())
+            await until(lambda: CDS in plane.types(), what="the client is being served")
+        await until(plane.gone, what="it is noticed")
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
