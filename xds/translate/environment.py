@@ -49,12 +49,15 @@ class Environment:
         self._gateways: dict[str, Gateway] = {}
         self._nodes = Nodes(name, ledger, with_filter=with_filter)
         self._problems: dict[str, tuple[Problem, ...]] = {}
+        self._left: set[OutputKey] = set()
+        self._taken: set[OutputKey] = set()
         self._put_routes(naming.EGRESS, [])
 
     def apply(self, change: Change) -> None:
         """Translate what changed."""
         for service in sorted(self._take_views(change.services)):
             self._translate(service)
+        self._sweep()
         gateways = self._take_gateways(change.gateways)
         upstreams = self._upstreams.settle()
         self._publish_routes(self._hosts.settle(), gateways, upstreams)
@@ -102,11 +105,19 @@ class Environment:
             self._problems[service] = after.problems
 
     def _replace(self, kind: ResourceType, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
-        for name in before.keys() - after.keys():
-            self._ledger.drop(OutputKey(kind, name, self._name))
+        """Put what differs; leave what has no place any more to `_sweep`, since another service may take its name."""
+        self._left |= {OutputKey(kind, name, self._name) for name in before.keys() - after.keys()}
         for name, value in after.items():
             if before.get(name) != value:
-                self._ledger.put(OutputKey(kind, name, self._name), value)
+                key = OutputKey(kind, name, self._name)
+                self._ledger.put(key, value)
+                self._taken.add(key)
+
+    def _sweep(self) -> None:
+        """Drop what one service left and no other took in this build."""
+        for key in self._left - self._taken:
+            self._ledger.drop(key)
+        self._left, self._taken = set(), set()
 
     def _protocol_of(self, service: str) -> Protocol:
         view = self._views.get(service)
