@@ -28,7 +28,6 @@ from xds.sources import leases as lease_source
 from xds.sources.leases import HeapLeases
 from xds.store.shelf import FilterShelf
 from xds.store.sqlite import SqliteStore
-from xds.translate.build import Builder
 
 _log = logging.getLogger(__name__)
 
@@ -58,14 +57,16 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
     try:
         admitted = await _filter(settings)
         leases = HeapLeases(clock)
-        plane = ControlPlane(store=store, clock=clock, leases=leases, builder=Builder(admitted.spec))
-        if admitted.problem is not None:
-            plane.report(admitted.problem)
+        plane = ControlPlane(store=store, clock=clock, leases=leases, filter=admitted)
         await plane.start()
         _settle_heap()
         async with asyncio.TaskGroup() as tasks:
             renewals = lease_source.watch(leases, plane.intent, clock, plane.submit, plane.observe)
-            background = [tasks.create_task(plane.run(), name="loop"), tasks.create_task(renewals, name="leases")]
+            background = [
+                tasks.create_task(plane.run(), name="loop"),
+                tasks.create_task(renewals, name="leases"),
+                tasks.create_task(_reload_filter(plane, settings), name="reload"),
+            ]
             ads = await _start_ads(plane, settings)
             ads_at = Address(settings.ads.host, ads.ports[0])
             api = ApiServer(plane, _api_settings(settings, ads_at))
@@ -106,6 +107,19 @@ async def _filter(settings: Settings) -> Admitted:
         return await admit(module, configuration, admission.check, FilterShelf(settings.data_dir / "filter"))
     finally:
         admission.close()
+
+
+async def _reload_filter(plane: ControlPlane, settings: Settings) -> None:
+    """Read the filter and its configuration again at each SIGHUP; what is refused changes nothing."""
+    asked = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+    while True:
+        await asked.wait()
+        asked.clear()
+        try:
+            plane.use_filter(await _filter(settings))
+        except OSError as error:
+            _log.error("the filter could not be read again: %s", error)
 
 
 def _guard(token: str) -> Callable[[Mapping[str, str], str], str | None]:

@@ -14,6 +14,7 @@ from xds.control.ports import Receipt
 from xds.model.declare import Declaration
 from xds.model.health import Health
 from xds.model.problems import FairleadError
+from xds.translate.outputs import FilterSpec
 
 Outcome = Receipt | FairleadError
 
@@ -32,6 +33,7 @@ class Arrivals:
 
     submissions: list[Submission] = field(default_factory=list)
     health: dict[str, Health] = field(default_factory=dict)
+    filter: FilterSpec | None = None
 
 
 class Inbox:
@@ -52,6 +54,11 @@ class Inbox:
     def observe(self, health: Mapping[str, Health]) -> None:
         """Note what was seen of instances; the last word about each counts."""
         self._arrivals.health.update(health)
+        self._something.set()
+
+    def use(self, spec: FilterSpec) -> None:
+        """Ask for another filter; the last one asked for counts."""
+        self._arrivals.filter = spec
         self._something.set()
 
     def nudge(self) -> None:

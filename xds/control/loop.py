@@ -87,6 +87,9 @@ class Loop:
         if entries:
             gone = any(isinstance(entry.before, Instance) and entry.after is None for entry in entries)
             self._pace.changed(now, urgent=gone)
+        if arrivals.filter is not None:
+            self._publisher.use(arrivals.filter)
+            self._pace.changed(now)
         if self._nodes.are_new:
             self._pace.changed(now, urgent=True)
         if (due := self._pace.due()) is not None and due <= now:

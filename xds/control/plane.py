@@ -14,6 +14,7 @@ from xds.cache.group import Group
 from xds.cache.roster import Roster
 from xds.cache.table import Cache
 from xds.cache.typestate import Node
+from xds.control.admission import Admitted
 from xds.control.gate import GateStatus, NodeGate, gate
 from xds.control.inbox import Inbox, Outcome
 from xds.control.loop import Loop, Parts
@@ -62,8 +63,9 @@ class ServiceStatus:
 class ControlPlane:
     """Everything that the HTTP API, the ADS server and the sources talk to."""
 
-    def __init__(self, *, store: Store, clock: Clock, leases: Leases, builder: Builder) -> None:
+    def __init__(self, *, store: Store, clock: Clock, leases: Leases, filter: Admitted) -> None:  # noqa: A002 - its name
         """Assemble the parts around an empty intent; nothing runs before `start`."""
+        self._filter = filter
         self.clock = clock
         self.intent = Intent()
         self.cache = Cache()
@@ -72,11 +74,10 @@ class ControlPlane:
         self._leases = leases
         self._inbox = Inbox()
         self._nodes = Nodes(self._inbox)
-        self._publisher = Publisher(builder, self.cache)
+        self._publisher = Publisher(Builder(filter.spec), self.cache)
         self._changes = 0
         self._changed = asyncio.Event()
         self._ready = False
-        self._reported: list[Problem] = []
         self._loop = Loop(
             Parts(
                 self.intent, store, self._publisher, self._nodes, self.roster, self._inbox, leases, clock, self._moved
@@ -84,9 +85,16 @@ class ControlPlane:
         )
         self.roster.listen(lambda _: self._inbox.nudge())
 
-    def report(self, problem: Problem) -> None:
-        """Show a problem that somebody else found, for as long as this process lives."""
-        self._reported.append(problem)
+    def use_filter(self, admitted: Admitted) -> None:
+        """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
+        had_place = self._filter.spec is not None
+        if admitted.spec is not None and not had_place:
+            message = "this control plane was started without a filter: restart it to use one"
+            admitted = Admitted(None, Problem("filter", "fairlead.health", "", message))
+        elif admitted.problem is None and admitted.spec is not None:
+            self._inbox.use(admitted.spec)
+        self._filter = Admitted(admitted.spec or self._filter.spec, admitted.problem)
+        self._moved()
 
     async def start(self) -> None:
         """Load the store and publish once; Unavailable when that is not possible now."""
@@ -148,7 +156,8 @@ class ControlPlane:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Return every problem that stands now."""
-        return tuple(sorted((*self._reported, *self._loop.problems, *self._publisher.problems)))
+        filter_problem = () if self._filter.problem is None else (self._filter.problem,)
+        return tuple(sorted((*filter_problem, *self._loop.problems, *self._publisher.problems)))
 
     def rollout_status(self, rollout_id: str) -> RolloutStatus:
         """Return a rollout with its gate; NotFound."""

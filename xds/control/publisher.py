@@ -18,7 +18,7 @@ from xds.model.node import NodeProfile
 from xds.model.problems import Problem
 from xds.translate import naming
 from xds.translate.build import Builder
-from xds.translate.outputs import Output, OutputKey
+from xds.translate.outputs import FilterSpec, Output, OutputKey
 from xds.wire.types import ResourceType
 
 LINGER = 60.0
@@ -41,6 +41,10 @@ class Publisher:
         self._carried: dict[ResourceKey, OrderedDict[str, Mapping[ServiceKey, Weights]]] = {}
         self._carriers: Mapping[ServiceKey, frozenset[OutputKey]] = {}
         self.problems: tuple[Problem, ...] = ()
+
+    def use(self, spec: FilterSpec) -> None:
+        """Publish another filter from the next time on; Conflict where listeners have no place for one."""
+        self._builder.use(spec)
 
     def publish(self, intent: Intent, dirty: Dirty, profiles: frozenset[NodeProfile], now: float) -> None:
         """Translate what is dirty and publish the difference; nothing changed means nothing is sent."""

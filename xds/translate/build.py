@@ -13,6 +13,7 @@ from xds.model.gateway import Gateway
 from xds.model.intent import ServiceView
 from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile
+from xds.model.problems import Conflict
 from xds.wire.types import ResourceType
 
 from . import naming
@@ -31,7 +32,13 @@ class Builder:
         self._environments: dict[str, Environment] = {}
         self._profiles: frozenset[NodeProfile] = frozenset()
         if filter is not None:
-            self._ledger.put(OutputKey(ResourceType.EXTENSION, naming.HEALTH_FILTER, ""), extension(filter))
+            self.use(filter)
+
+    def use(self, filter: FilterSpec) -> None:  # noqa: A002 - as above
+        """Replace the filter from the next build on. Conflict for a builder that began without one."""
+        if not self._with_filter:
+            raise Conflict("listeners were made without a place for a filter: it takes a restart", code="no_filter")
+        self._ledger.put(OutputKey(ResourceType.EXTENSION, naming.HEALTH_FILTER, ""), extension(filter))
 
     def build(
         self,

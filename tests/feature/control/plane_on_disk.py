@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from xds.control.admission import Admitted
 from xds.control.clock import SystemClock
 from xds.control.plane import ControlPlane
 from xds.model.declare import Change, Declaration
 from xds.model.intent import Ref
 from xds.sources.leases import HeapLeases
 from xds.store.sqlite import SqliteStore
-from xds.translate.build import Builder
 
 
 @asynccontextmanager
@@ -21,7 +21,7 @@ async def running_plane(folder: Path) -> AsyncIterator[ControlPlane]:
     """Run a control plane whose database lies in `folder` until the block ends."""
     clock = SystemClock()
     store = SqliteStore(folder / "fairlead.db")
-    plane = ControlPlane(store=store, clock=clock, leases=HeapLeases(clock), builder=Builder(None))
+    plane = ControlPlane(store=store, clock=clock, leases=HeapLeases(clock), filter=Admitted(None))
     try:
         await plane.start()
         async with asyncio.TaskGroup() as group:
