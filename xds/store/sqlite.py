@@ -220,7 +220,8 @@ def _lock(path: Path) -> IO[str]:
     """Hold `<path>.lock` for the life of the process; Unavailable names the process that has it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(path.name + ".lock").open("a+")
+        real = path.resolve()  # by whatever link it is called, there is one lock
+        lock = real.with_name(real.name + ".lock").open("a+")
     except OSError as error:
         raise Unavailable(f"{path.parent} cannot be used: {error.strerror}", code="store") from error
     try:

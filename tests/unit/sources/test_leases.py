@@ -1,0 +1,218 @@
+"""Leases on a clock that stands still until it is moved: who lapses, how many at once, and what is forgiven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.harness.declared import WEB, instance
+from xds.control.ports import Entry, Lease
+from xds.model.health import Health
+from xds.model.intent import Declared, Intent, Kind, Ref, ref
+from xds.model.names import ServiceKey
+from xds.sources.leases import PASS, SPARE, HeapLeases
+
+TTL = 10.0
+
+
+class Time:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class House:
+    """Leases over an intent that follows what they decide."""
+
+    def __init__(self) -> None:
+        self.time = Time()
+        self.intent = Intent()
+        self.leases = HeapLeases(self.time)
+
+    def put(self, *objects: Declared) -> None:
+        self._commit({ref(each): each for each in objects})
+
+    def register(self, *names: str, ttl: float | None = TTL, service: ServiceKey = WEB) -> None:
+        self.put(*[instance(name, service=service, ttl=ttl) for name in names])
+
+    def remove(self, *names: str) -> None:
+        self._commit({Ref(Kind.INSTANCE, name): None for name in names})
+
+    def after(self, seconds: float, *, late: bool = False) -> tuple[list[str], Mapping[str, Health]]:
+        """Let time pass and make a pass; whom it removes is removed."""
+        self.time.now += seconds
+        removed, health = self.leases.lapse(self.intent, late=late)
+        self.intent.observe_health(health)
+        self.remove(*removed)
+        return removed, health
+
+    def _commit(self, writes: Mapping[Ref, Declared | None]) -> None:
+        entries = [Entry(name, self.intent.get(name), after, "api:test") for name, after in writes.items()]
+        self.intent.commit(writes, self.intent.revision + 1)
+        self.leases.committed(entries)
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_whoever_says_nothing_for_its_ttl_goes(house: House) -> None:
+    house.register("a", "b")
+    assert house.after(TTL - 0.1) == ([], {})
+    house.leases.renew("b")
+    assert house.after(0.1) == (["a"], {})
+    assert "a" not in house.intent.instances
+
+
+def test_a_renewal_is_a_full_lease_from_now(house: House) -> None:
+    house.register("a")
+    house.time.now += 7
+    assert house.leases.remaining("a") == Lease(3.0)
+    assert house.leases.renew("a") == Lease(TTL)
+    assert house.leases.remaining("a") == Lease(TTL)
+
+
+def test_a_renewal_creates_nothing(house: House) -> None:
+    house.register("forever", ttl=None)
+    for name in ("ghost", "forever"):
+        assert house.leases.renew(name) is None
+        assert house.leases.remaining(name) is None
+
+
+def test_an_instance_without_a_ttl_stays_for_ever(house: House) -> None:
+    house.register("a", "b", ttl=None)
+    assert house.after(1e6) == ([], {})
+
+
+def test_any_change_of_an_instance_is_a_sign_of_life(house: House) -> None:
+    house.register("a", "b")
+    house.after(8)
+    house.put(instance("a", ttl=TTL, weight=1))
+    assert house.after(8)[0] == ["b"]
+
+
+def test_the_last_instance_of_a_service_is_marked_and_stays(house: House) -> None:
+    house.register("a", "b")
+    house.register("alone", service=ServiceKey("default", "shop"))
+    assert house.after(TTL) == (["a"], {"b": Health.UNHEALTHY, "alone": Health.UNHEALTHY})
+    for _ in range(5):
+        assert house.after(PASS) == ([], {})
+    assert set(house.intent.instances) == {"b", "alone"}
+
+
+@pytest.mark.parametrize(("size", "share"), [(2, 1), (6, 1), (7, 1), (13, 1), (14, 2), (20, 3), (100, 15)])
+def test_a_pass_removes_at_most_its_share_of_a_service(house: House, size: int, share: int) -> None:
+    """At most max(1, 15 %) of a service per pass; the rest is marked and waits its turn."""
+    house.register(*[f"i{at:03}" for at in range(size)])
+    removed, health = house.after(TTL)
+    assert len(removed) == share
+    assert dict(health) == {f"i{at:03}": Health.UNHEALTHY for at in range(share, size)}
+
+
+def test_one_service_does_not_use_up_the_share_of_another(house: House) -> None:
+    house.register("a", "b")
+    house.register("c", "d", service=ServiceKey("default", "shop"))
+    assert sorted(house.after(TTL)[0]) == ["a", "c"]
+
+
+def test_a_service_that_is_dead_shrinks_to_its_last_instance_pass_by_pass(house: House) -> None:
+    house.register(*[f"i{at}" for at in range(40)])
+    house.after(TTL)
+    passes = 0
+    while len(house.intent.instances) > 1:
+        house.after(PASS)
+        passes += 1
+        assert passes < 40
+    assert house.after(PASS) == ([], {})
+
+
+def test_who_was_marked_and_speaks_again_is_healthy_again(house: House) -> None:
+    house.register("a")
+    house.after(TTL)
+    assert house.intent.health("a") is Health.UNHEALTHY
+    house.leases.renew("a")
+    assert house.after(PASS) == ([], {"a": Health.HEALTHY})
+    assert house.after(PASS) == ([], {})
+    assert house.after(TTL)[1] == {"a": Health.UNHEALTHY}
+
+
+def test_who_was_marked_and_gives_up_its_lease_is_healthy_again(house: House) -> None:
+    house.register("a")
+    house.after(TTL)
+    house.register("a", ttl=None)
+    assert house.after(PASS) == ([], {"a": Health.HEALTHY})
+
+
+def test_who_was_marked_and_then_removed_is_forgotten(house: House) -> None:
+    house.register("a", "b")
+    house.after(TTL)
+    house.remove("b")
+    assert house.after(PASS) == ([], {})
+
+
+def test_a_removal_that_was_not_committed_is_tried_again(house: House) -> None:
+    house.register("a", "b")
+    house.time.now += TTL
+    assert house.leases.lapse(house.intent, late=False)[0] == ["a"]
+    assert house.after(PASS)[0] == ["a"]
+
+
+def test_a_late_pass_gives_everybody_a_full_lease(house: House) -> None:
+    """The control plane was stopped: nobody could be heard, neither those that lapsed nor those that are about to."""
+    house.register("lapsed")
+    house.register("about-to", ttl=TTL + 20.5)
+    assert house.after(TTL + 20, late=True) == ([], {})
+    assert house.leases.remaining("lapsed") == Lease(TTL)
+    assert house.leases.remaining("about-to") == Lease(TTL + 20.5)
+    assert house.after(TTL - 0.1) == ([], {})
+    assert house.after(0.1)[0] == ["lapsed"]
+
+
+def test_a_late_pass_does_not_revive_who_was_silent_before(house: House) -> None:
+    house.register("a")
+    house.after(TTL)
+    assert house.after(60, late=True) == ([], {})
+    assert house.intent.health("a") is Health.UNHEALTHY
+    house.leases.renew("a")
+    assert house.after(PASS) == ([], {"a": Health.HEALTHY})
+
+
+def test_a_shorter_ttl_counts_at_once(house: House) -> None:
+    house.register("a", "b", ttl=3600.0)
+    house.register("a", ttl=2.0)
+    assert house.after(2)[0] == ["a"]
+
+
+def test_renewals_leave_one_entry_per_lease_in_the_heap(house: House) -> None:
+    """A lease of an hour renewed every second would otherwise leave 3,600 entries per instance."""
+    names = [f"i{at}" for at in range(50)]
+    house.register(*names, ttl=3600.0)
+    for _ in range(200):
+        house.time.now += 30
+        for name in names:
+            house.leases.renew(name)
+        house.after(0)
+    assert len(house.leases._heap) == len(names)
+
+
+def test_the_heap_forgets_those_that_came_and_went(house: House) -> None:
+    for at in range(5 * SPARE):
+        house.register(f"i{at}", ttl=3600.0)
+        house.remove(f"i{at}")
+    assert len(house.leases._heap) <= SPARE + 2
+    assert len(house.leases._due) <= SPARE + 2
+
+
+def test_services_and_routes_have_no_leases(house: House) -> None:
+    house.leases.committed([Entry(Ref(Kind.SERVICE, "default/web"), None, None, "api:test")])
+    assert house.after(TTL) == ([], {})
