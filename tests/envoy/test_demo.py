@@ -30,13 +30,13 @@ STEPS += ["canary 100 %", "promote", "v1 stopped"]
 Demo = Callable[..., Program]
 
 
-def left_over(mark: str) -> list[str]:
-    """The command lines of all that descends from the demo started under `mark`: the environment is inherited."""
-    found = []
+def descendants(mark: str) -> dict[int, str]:
+    """Process id and command line of all that descends from the demo started under `mark`: environment is inherited."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
-                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue  # it ended while we looked, or is not ours
     return found
@@ -70,7 +70,7 @@ def demo(programs: Programs, tmp_path: Path, mark: str) -> Iterator[Demo]:
 
     yield start
     programs.stop_all()
-    assert not left_over(mark)
+    assert not descendants(mark)
 
 
 def test_the_demo_holds_every_promise_and_leaves_nothing(demo: Demo, tmp_path: Path, mark: str) -> None:
@@ -82,7 +82,7 @@ def test_the_demo_holds_every_promise_and_leaves_nothing(demo: Demo, tmp_path: P
     assert said.count("ACKed by 3 of 3") == len(STEPS)
     assert said.count("0 went back, 0 failed") == len(STEPS)
     assert "BROKEN" not in said
-    assert not left_over(mark)
+    assert not descendants(mark)
     assert not list((tmp_path / "tmp").iterdir())
 
 
@@ -94,7 +94,7 @@ def test_a_version_that_fails_ends_the_demo_with_the_promise_it_broke(demo: Demo
     assert re.search(r"canary 5 %: failed requests: expected 0, seen \d+ \(user-\w+: status 500 from v2", said)
     logs = Path(said.rpartition("Logs: ")[2].strip())
     assert {"control-plane.log", "envoy-gateway.log", "app-v2.log"} <= {log.name for log in logs.iterdir()}
-    assert not left_over(mark)
+    assert not descendants(mark)
 
 
 def test_kept_running_it_serves_by_hand_until_ctrl_c(demo: Demo, tmp_path: Path, mark: str) -> None:
@@ -107,7 +107,7 @@ def test_kept_running_it_serves_by_hand_until_ctrl_c(demo: Demo, tmp_path: Path,
     assert {member["version"] for member in ask(explain)["instances"]} == {"v2", "v3"}
     run.send(signal.SIGINT)
     assert run.wait(60) == 0, run.output()
-    assert not left_over(mark)
+    assert not descendants(mark)
     assert not list((tmp_path / "tmp").iterdir())
 
 
@@ -116,16 +116,26 @@ def test_interrupted_half_way_it_cleans_up(demo: Demo, tmp_path: Path, mark: str
     wait_until(lambda: "held   before" in run.output() or not run.running, ENDS_WITHIN, what="the first step")
     run.send(signal.SIGINT)
     assert run.wait(60) == 130, run.output()
-    assert not left_over(mark)
+    assert not descendants(mark)
     assert not list((tmp_path / "tmp").iterdir())
 
 
 def test_a_killed_demo_takes_its_programs_with_it(demo: Demo, mark: str) -> None:
     run = demo("--users", "400")
     wait_until(lambda: "held   before" in run.output() or not run.running, ENDS_WITHIN, what="the first step")
-    assert any("envoy" in line for line in left_over(mark))
+    assert any("envoy" in line for line in descendants(mark).values())
     os.kill(run.pid, signal.SIGKILL)
-    wait_until(lambda: not left_over(mark), 60, what="nothing is left")
+    wait_until(lambda: not descendants(mark), 60, what="nothing is left")
+
+
+def test_a_control_plane_that_dies_is_named_as_the_reason(demo: Demo, mark: str) -> None:
+    run = demo("--users", "400")
+    wait_until(lambda: "held   before" in run.output() or not run.running, ENDS_WITHIN, what="the first step")
+    (server,) = [pid for pid, line in descendants(mark).items() if " serve " in line]
+    os.kill(server, signal.SIGKILL)
+    assert run.wait(60) == 1, run.output()
+    assert "control-plane ended with code -9" in run.output()
+    assert not descendants(mark)
 
 
 def test_an_impossible_request_is_refused_at_once(demo: Demo) -> None:

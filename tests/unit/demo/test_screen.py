@@ -48,7 +48,7 @@ def test_the_table_shows_what_was_promised_of_a_step() -> None:
     shown = " ".join(drawn(board).split())
     assert f"canary 25 % 3 of 3 120 ms 2,000 {row.seen.share:.2f} %" in shown
     assert f"{row.seen.users_seen:,}/{row.seen.users_wanted:,} 0 0" in shown
-    assert "2,000 users · 2,000 requests · 1,500 requests/s · 0 users went back · 0 requests failed" in shown
+    assert "2,000 users · 2,000 requests (1,500 a second) · 0 went back · 0 failed" in shown
 
 
 def test_a_step_in_progress_shows_what_is_known_so_far() -> None:

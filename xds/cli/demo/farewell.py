@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xds.cli.demo.stage import GATEWAY, NEW, SERVICE, Stage
+from xds.cli.demo.stage import GATEWAY, NEW, OLD, SERVICE, Stage
 from xds.cli.demo.story import Disappointed
 
 
-def failure(error: BaseException, logs: Path) -> str:
-    """Return which expectation broke, expected and seen, and where the logs are."""
-    if isinstance(error, Disappointed):
-        what = "\n".join(f"  {broken}" for broken in error.broken)
-        return f"NOT everything held:\n{what}\nLogs: {logs}"
-    return f"NOT everything held:\n  {error}\nLogs: {logs}"
+def failure(error: BaseException, logs: Path, fallen: str = "") -> str:
+    """Return which expectation broke, expected and seen, and where the logs are; `fallen` is a program that ended."""
+    broken = error.broken if isinstance(error, Disappointed) else (error,)
+    lines = [str(each) for each in broken]
+    if fallen and fallen not in lines:
+        lines.append(fallen)
+    return "\n".join(["NOT everything held:", *(f"  {line}" for line in lines), f"Logs: {logs}"])
 
 
 def things_to_try(stage: Stage, version: str) -> str:
@@ -33,6 +34,7 @@ Everything keeps running until Ctrl-C.
   admin of the gateway   http://127.0.0.1:{stage.admin_port}
 {sidecars}
 
+Gates wait for {OLD}'s sidecar for a minute after its end: it might come back.
 {NEW} serves everybody; {version} runs beside it and gets nothing yet. Try:
   curl -H 'x-user: ada' {gateway}/
   curl {api}/v1/services/{SERVICE}:explain

@@ -93,13 +93,17 @@ class Programs:
     async def watch(self) -> None:
         """Return never; Ended as soon as a program ends that should not have."""
         while True:
-            for program in self._running:
-                if program.is_wanted and program.process.returncode is not None:
-                    raise Ended(
-                        f"{program.name} ended with code {program.process.returncode}; the end of {program.log}:\n"
-                        f"{program.last_words()}"
-                    )
+            if fallen := self.fallen():
+                raise Ended(fallen)
             await asyncio.sleep(0.1)
+
+    def fallen(self) -> str:
+        """Return which program ended although nobody asked it to, and its last words; "" while none did."""
+        for program in self._running:
+            if program.is_wanted and program.process.returncode is not None:
+                how = f"{program.name} ended with code {program.process.returncode}"
+                return f"{how}; the end of {program.log}:\n{program.last_words()}"
+        return ""
 
     async def stop(self, *programs: Program) -> None:
         """End these, all at once."""

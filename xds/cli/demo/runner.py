@@ -31,6 +31,7 @@ RATE = 1_500.0  # requests per second; a slower machine is given time, not more 
 SALT = f"default/{SERVICE}"  # a service's own salt is its name in full
 KEEP_VERSION = "v3"
 INTERRUPTED = 130  # what a shell reports of a program that SIGINT ended
+REAPED = 0.2  # seconds until the end of a program is known, which may be why a call failed
 STORY_TIMEOUT = 90.0  # seconds after set-up
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -75,17 +76,20 @@ async def _run(options: Options, screen: Screen) -> int:
     programs = Programs(logs)
     stage = Stage(programs, folder, broken=options.broken)
     error: BaseException | None = None
+    fallen = ""
     try:
         await _play(options, screen, programs, stage)
     except* _FAILURES as failures:
         error = _first(failures)
+        await asyncio.sleep(REAPED)
+        fallen = programs.fallen()
     finally:
         await stage.calls.close()
         await programs.stop_all()
         if error is None:
             shutil.rmtree(folder, ignore_errors=True)
     if error is not None:
-        screen.say(failure(error, logs))
+        screen.say(failure(error, logs, fallen))
         return 1
     screen.say("Everything held. Nothing is left running.")
     return 0

@@ -102,10 +102,10 @@ def cells(row: Row, ledger: Ledger) -> tuple[str, ...]:
 
 def sums(ledger: Ledger, rate: float) -> str:
     """Return the line under the table."""
-    speed = f" · {rate:,.0f} requests/s" if rate else ""
+    speed = f" ({rate:,.0f} a second)" if rate else ""
     return (
         f"{len(ledger.users):,} users · {ledger.requests:,} requests{speed} · "
-        f"{ledger.went_back.number} users went back · {ledger.failed.number} requests failed"
+        f"{ledger.went_back.number} went back · {ledger.failed.number} failed"
     )
 
 
