@@ -75,7 +75,7 @@ class Outgoing:
     """One response. `body` is the encoded message but for its nonce, shared by all streams that are sent the same.
 
     `version` is the response's version_info (system_version_info in delta), `sent` the contents it carries by name,
-    `removed` the names it removes (delta only).
+    `removed` the names it takes away: named in a delta response, missing from a full state.
     """
 
     type: ResourceType

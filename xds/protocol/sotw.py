@@ -60,13 +60,14 @@ class StateExchange(Exchange[StateRequest]):
             return None
         fresh = self._fresh(present)
         lingering = [r for name in sorted(gone) if keep and (r := self.sent[name]) is not None]
-        self._sent(nonce, now, present, () if keep else gone)
+        removed = () if keep else tuple(sorted(gone))
+        self._sent(nonce, now, present, removed)
         self.dirty = {r.name for r in lingering}
         for names in (self.forced, self.parked, self.retry):  # everything goes together: nothing is left for later
             names.clear()
         version = self._version()
         body = view.shared(("full", version), lambda: _body([*self._asked(view), *lingering], view, version))
-        return Response(Outgoing(self.type, nonce, version, body.data, body.contents), fresh)
+        return Response(Outgoing(self.type, nonce, version, body.data, body.contents, removed), fresh)
 
     def _asked(self, view: View) -> Iterable[Resource]:
         """Return everything there is of what the client asks for, by name."""

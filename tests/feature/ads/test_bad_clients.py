@@ -58,7 +58,15 @@ async def test_p9_an_unknown_type_url_is_refused_with_the_nearest_known_one(plan
     assert CDS.url in words
 
 
-@pytest.mark.parametrize("data", [b"\xff\xff\xff", bytes(DeltaDiscoveryRequest(node=node())), b""])
+async def test_rule_10_a_request_without_a_type_url_is_refused(plane: Plane, client: WireClient) -> None:
+    plane.publish(CDS, web="1")
+    stream = client.delta()
+    await stream.write(bytes(DeltaDiscoveryRequest(node=node())))
+    code, words = await stream.end()
+    assert (code, "type_url" in words) == (Code.INVALID_ARGUMENT, True)
+
+
+@pytest.mark.parametrize("data", [b"\xff\xff\xff", b"\x0a\x05short", b""])
 async def test_p9_bytes_that_are_no_request_are_refused(plane: Plane, client: WireClient, data: bytes) -> None:
     plane.publish(CDS, web="1")
     stream = client.delta()

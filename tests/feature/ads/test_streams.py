@@ -46,6 +46,17 @@ async def test_a_state_client_gets_every_type_in_order(plane: Plane, client: Wir
     assert rest == [LDS.url, ECDS.url, RDS.url]
 
 
+async def test_rule_6_the_node_is_needed_on_the_first_request_only(plane: Plane, client: WireClient) -> None:
+    plane.publish(CDS, web="1")
+    stream = client.delta()
+    await stream.ask(CDS, as_node=node())
+    await stream.response()
+    await stream.ask(EDS, ["ghost"])
+    assert (await stream.response()).removed_resources == ["ghost"]
+    await stream.ask(EDS, ["ghost"], as_node=node())  # and may be repeated
+    await stream.silence()
+
+
 async def test_a_publish_wakes_every_stream_and_an_unchanged_one_none(plane: Plane, client: WireClient) -> None:
     plane.publish(EDS, web="1")
     streams = [client.delta() for _ in range(3)]

@@ -1,4 +1,4 @@
-"""The rules of the xDS protocol, delta, one test per rule (numbers as in docs/protocol.md)."""
+"""The rules of the xDS protocol, delta, one test per rule (numbers as in docs/protocol-rules.md)."""
 
 from __future__ import annotations
 
@@ -270,3 +270,49 @@ def test_equal_changes_share_one_body() -> None:
     client.publish(EDS, a="1", b="1")
     one, two = delta(client.cache), delta(client.cache)
     assert one.ask(ask(EDS, "a", "b"))[0].body is two.ask(ask(EDS, "b", "a"))[0].body
+
+
+def test_rule_1_a_nack_without_words_is_a_nack() -> None:
+    client = delta()
+    client.publish(EDS, a="1")
+    client.ask(ask(EDS, "a"))
+    assert client.send(ask(EDS, nonce="1", error="")).answer is Answer.NACK
+
+
+def test_rule_5_on_a_new_stream_the_nonces_of_the_old_one_mean_nothing() -> None:
+    client = delta()
+    client.publish(EDS, a="1")
+    client.ask(ask(EDS, "a"))
+    again = delta(client.cache)
+    event = again.send(ask(EDS, "a", nonce="1"))
+    assert (event.answer, event.subscribed) == (Answer.NONE, True)
+    assert contents(again.look()) == [("eds", ["a"], [])]
+
+
+def test_rule_19_a_new_stream_knows_nothing_of_the_old_one() -> None:
+    client = delta()
+    client.publish(EDS, a="1")
+    client.ask(ask(EDS, "a"))
+    client.ask(ask(EDS, nonce="1"))
+    assert contents(delta(client.cache).ask(ask(EDS, "a"))) == [("eds", ["a"], [])]
+
+
+def test_rule_23_no_name_is_twice_in_a_response_however_often_it_is_asked_for() -> None:
+    client = delta()
+    client.publish(EDS, a="1")
+    (response,) = client.ask(ask(EDS, "a", "a", "*"))
+    assert [r.name for r in DeltaDiscoveryResponse.parse(response.encode()).resources] == ["a"]
+
+
+def test_rule_29_what_exists_is_not_held_back_for_what_does_not() -> None:
+    client = delta()
+    client.publish(RDS, a="1")
+    assert contents(client.ask(ask(RDS, "a", "ghost"))) == [("rds", ["a"], ["ghost"])]
+
+
+def test_a_refused_name_that_the_client_gives_up_no_longer_holds_up_the_others() -> None:
+    client = delta()
+    client.publish(EDS, bad="1", good="1")
+    client.ask(ask(EDS, "bad", "good"))
+    client.ask(ask(EDS, nonce="1", error="bad"))
+    assert contents(client.ask(ask(EDS, drop=("bad",)))) == [("eds", ["good"], [])]

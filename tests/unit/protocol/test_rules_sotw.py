@@ -1,4 +1,4 @@
-"""The rules of the xDS protocol, state of the world, one test per rule (numbers as in docs/protocol.md)."""
+"""The rules of the xDS protocol, state of the world, one test per rule (numbers as in docs/protocol-rules.md)."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_rule_21_an_emptied_full_state_is_an_empty_response() -> None:
     client.publish(LDS, a="1")
     client.ask(ask(LDS))
     client.ask(ask(LDS, nonce="1"))
-    assert contents(client.publish(LDS, ("a",))) == [("lds", [], [])]
+    assert contents(client.publish(LDS, ("a",))) == [("lds", [], ["a"])]
 
 
 def test_rule_21_other_types_cannot_lose_anything_and_are_new_when_they_come_back() -> None:

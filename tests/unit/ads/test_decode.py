@@ -1,0 +1,98 @@
+"""What a client says of itself, from bytes to values."""
+
+from __future__ import annotations
+
+import pytest
+from envoy_data_plane.envoy.config.core.v3 import BuildVersion, Node
+from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryRequest, DiscoveryRequest
+from envoy_data_plane.envoy.type.v3 import SemanticVersion
+from envoy_data_plane.google.protobuf import ListValue, Struct, Value
+from envoy_data_plane.google.rpc import Status
+
+from xds.ads.decode import delta_request, node_of, state_request
+from xds.model.problems import PeerError
+from xds.protocol import DeltaRequest, StateRequest
+from xds.wire.types import ResourceType
+
+CDS = ResourceType.CLUSTER
+
+
+def nested(levels: int) -> Struct:
+    value = Value(string_value="deep")
+    for level in range(levels):
+        if level % 2:
+            value = Value(list_value=ListValue(values=[value]))
+        else:
+            value = Value(struct_value=Struct(fields={"k": value}))
+    return Struct(fields={"k": value})
+
+
+def test_a_state_request_is_read_field_by_field() -> None:
+    message = DiscoveryRequest(version_info="v", resource_names=["a", "b"], type_url=CDS.url, response_nonce="7")
+    assert state_request(bytes(message), 10) == (StateRequest(CDS, ("a", "b"), "v", "7"), None)
+
+
+def test_a_delta_request_is_read_field_by_field() -> None:
+    message = DeltaDiscoveryRequest(
+        type_url=CDS.url,
+        resource_names_subscribe=["a"],
+        resource_names_unsubscribe=["b"],
+        initial_resource_versions={"c": "v"},
+        response_nonce="7",
+    )
+    assert delta_request(bytes(message), 10) == (DeltaRequest(CDS, ("a",), ("b",), {"c": "v"}, "7"), None)
+
+
+@pytest.mark.parametrize(("words", "kept"), [("", ""), ("no", "no"), ("x" * 50, "x" * 10)])
+def test_rule_1_an_error_is_a_refusal_even_without_words_and_is_cut(words: str, kept: str) -> None:
+    request, _ = state_request(bytes(DiscoveryRequest(type_url=CDS.url, error_detail=Status(message=words))), 10)
+    assert request.error == kept
+
+
+@pytest.mark.parametrize("read", [state_request, delta_request])
+def test_garbage_is_the_peers_fault(read: object) -> None:
+    assert callable(read)
+    with pytest.raises(PeerError, match="DiscoveryRequest"):
+        read(b"\xff", 10)
+
+
+def test_metadata_of_every_kind_becomes_json_values() -> None:
+    fields = {
+        "text": Value(string_value="a"),
+        "number": Value(number_value=1.5),
+        "zero": Value(number_value=0.0),
+        "flag": Value(bool_value=False),
+        "nothing": Value(),
+        "list": Value(list_value=ListValue(values=[Value(string_value="x"), Value(number_value=2.0)])),
+        "struct": Value(struct_value=Struct(fields={"k": Value(string_value="v")})),
+    }
+    node = node_of(Node(id="n", metadata=Struct(fields=fields)), "peer")
+    assert node.metadata == {
+        "text": "a",
+        "number": 1.5,
+        "zero": 0.0,
+        "flag": False,
+        "nothing": None,
+        "list": ["x", 2.0],
+        "struct": {"k": "v"},
+    }
+
+
+def test_p9_metadata_nested_beyond_reason_is_refused_through_lists_too() -> None:
+    assert node_of(Node(id="n", metadata=nested(20)), "").metadata
+    with pytest.raises(PeerError, match="nested"):
+        node_of(Node(id="n", metadata=nested(40)), "")
+
+
+def test_the_version_is_what_the_client_calls_itself() -> None:
+    build = BuildVersion(version=SemanticVersion(major_number=1, minor_number=40, patch=2))
+    assert node_of(Node(id="n", user_agent_name="envoy", user_agent_build_version=build), "").version == "envoy 1.40.2"
+    named = Node(id="n", user_agent_name="gRPC", user_agent_version="1.85")
+    assert node_of(named, "").version == "gRPC 1.85"
+    assert node_of(Node(id="n"), "").version == ""
+
+
+@pytest.mark.parametrize("node", [None, Node(), Node(cluster="c")])
+def test_p3_who_does_not_say_who_it_is_is_refused(node: Node | None) -> None:
+    with pytest.raises(PeerError, match=r"node\.id"):
+        node_of(node, "")
