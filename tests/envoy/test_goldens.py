@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import re2
 
 from tests.envoy.replay import FileEnvoy, Refused
 from tests.golden.story import Story, read, stories
 from tests.harness.envoy import envoy_path
 from tests.harness.processes import Programs
 from xds.model.node import NodeProfile, Role
+from xds.translate.regex import MAX_PROGRAM_SIZE
 from xds.wire.types import ResourceType
 
 pytestmark = pytest.mark.envoy
@@ -71,3 +73,18 @@ def test_a_broken_resource_is_seen_as_refused(
     """The proof that the replay can fail."""
     with pytest.raises(Refused, match=words):
         envoy.replay(broken(type_, name, field, value))
+
+
+@pytest.mark.parametrize("size", [MAX_PROGRAM_SIZE, MAX_PROGRAM_SIZE + 1])
+def test_envoy_draws_the_line_for_expressions_where_we_do(size: int, envoy: FileEnvoy) -> None:
+    """Both count the instructions of RE2's program; the limit is Envoy's default, which our bootstrap keeps."""
+    pattern = "a" * (size - re2.compile("").programsize)
+    assert re2.compile(pattern).programsize == size
+    route = {"match": {"safe_regex": {"regex": pattern}}, "route": {"cluster": "web/v1"}}
+    hosts = [{"name": "a", "domains": ["*"], "routes": [route]}]
+    seen = broken(ResourceType.ROUTE, "egress", "virtual_hosts", hosts)
+    if size <= MAX_PROGRAM_SIZE:
+        envoy.replay(seen)
+        return
+    with pytest.raises(Refused, match="max program size of 100"):
+        envoy.replay(seen)

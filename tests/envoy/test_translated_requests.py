@@ -247,3 +247,32 @@ def test_an_unknown_host_is_nobodys(mesh: Mesh) -> None:
     mesh.hold()
     assert mesh.ask(headers={"host": "nobody"}) == {"status": 404}
     assert mesh.ask(headers={"host": "web:8080"})["by"] == "v1"
+
+
+def test_a_sidecars_ingress_hands_requests_to_its_own_application(mesh: Mesh) -> None:
+    app = f"127.0.0.1:{mesh.echoes['v2'].port}"
+    mesh.hold(nodes=[{"role": "sidecar", "service": "web", "app": app}])
+    answers = [mesh.ask("/here", {"host": "anything"}, listener="ingress/web") for _ in range(5)]
+    assert {(answer["by"], answer["path"]) for answer in answers} == {("v2", "/here")}
+
+
+def test_connections_to_a_tcp_service_follow_the_split(mesh: Mesh) -> None:
+    """At random, since a connection has no key: one side alone would come up once in 2**59."""
+    mesh.hold(services=[{"name": "web", "protocol": "tcp", "stable": "v1", "split": [{"v1": 50}, {"v2": 50}]}])
+    assert {mesh.ask(listener="upstream/web")["by"] for _ in range(60)} == {"v1", "v2"}
+
+
+def test_a_gateway_takes_no_orders_from_strangers(mesh: Mesh) -> None:
+    """x-envoy-* headers and the bucket of a client would steer retries, timeouts and the split."""
+    mesh.hold(
+        nodes=[{"role": "gateway", "gateway": "edge"}],
+        gateways=[{"name": "edge"}],
+        routes=[{"name": "web.public", "service": "web", "hosts": ["web"]}],
+    )
+    forged = {"x-envoy-upstream-rq-timeout-ms": "1", "x-envoy-max-retries": "9", "x-request-id": "kept", **FORGED}
+    seen = mesh.ask(headers=forged, listener="gateway/edge")["headers"]
+    assert "x-fairlead-bucket" not in seen
+    assert "x-envoy-max-retries" not in seen
+    assert seen.get("x-envoy-expected-rq-timeout-ms") == "15000"
+    assert seen["x-request-id"] == "kept"
+    assert mesh.ask("/a/../b//c", listener="gateway/edge")["path"] == "/b/c"

@@ -11,7 +11,12 @@ import datetime
 from enum import Enum
 
 from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation
-from envoy_data_plane.envoy.config.core.v3 import Http2ProtocolOptions, HttpProtocolOptions, TypedExtensionConfig
+from envoy_data_plane.envoy.config.core.v3 import (
+    CidrRange,
+    Http2ProtocolOptions,
+    HttpProtocolOptions,
+    TypedExtensionConfig,
+)
 from envoy_data_plane.envoy.extensions.filters.http.router.v3 import Router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
@@ -36,6 +41,7 @@ _EARLY = "envoy.http.early_header_mutation.header_mutation"
 _HEADERS_TIMEOUT = datetime.timedelta(seconds=10)
 _EDGE_IDLE = datetime.timedelta(minutes=5)
 _EDGE_STREAMS = 100
+_NOBODY = "255.255.255.255"  # never the source of a connection; without any range Envoy trusts RFC 1918 and loopback
 _EDGE_STREAM_WINDOW = 64 * 1024
 _EDGE_CONNECTION_WINDOW = 1024 * 1024
 
@@ -79,7 +85,9 @@ def _guard(manager: HttpConnectionManager) -> None:
 
     Source: envoyproxy.io, "Configuring Envoy as an edge proxy".
     """
-    manager.internal_address_config = HttpConnectionManagerInternalAddressConfig(unix_sockets=False)
+    manager.internal_address_config = HttpConnectionManagerInternalAddressConfig(
+        unix_sockets=False, cidr_ranges=[CidrRange(address_prefix=_NOBODY, prefix_len=32)]
+    )
     manager.path_with_escaped_slashes_action = HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT
     manager.common_http_protocol_options = HttpProtocolOptions(idle_timeout=_EDGE_IDLE)
     manager.http2_protocol_options = Http2ProtocolOptions(

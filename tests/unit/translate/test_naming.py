@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from xds.translate import naming
 
-IDS = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}\Z")
+IDS = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}", fullmatch=True)
 
 
 def test_a_named_port_is_part_of_the_clusters_service() -> None:
