@@ -39,9 +39,18 @@ def create_app(plane: ControlPlane, settings: ApiSettings) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
+        # FastAPI's own would send bodies and paths wherever an environment variable of the process says.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
     app.state.plane = plane
     app.state.settings = settings
+    app.state.stopping = False
     for part in _PARTS:
         app.include_router(part.router)
     openapi.install(app, has_token=settings.token is not None)

@@ -99,7 +99,8 @@ def _too_deep(body: bytes) -> bool:
     """Say whether brackets nest deeper than allowed: each round takes the innermost level away, at the speed of C."""
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return False
-    rest = _STRING.sub(b"", body).translate(_TO_BRACES, _NOT_BRACKETS)
+    bare = _STRING.sub(b"", body) if b"\\" in body else b"".join(body.split(b'"')[::2])
+    rest = bare.translate(_TO_BRACES, _NOT_BRACKETS)
     for _ in range(MAX_DEPTH):
         shorter = rest.replace(b"{}", b"")
         if len(shorter) == len(rest):

@@ -113,6 +113,7 @@ class ApiServer:
 
     async def stop(self) -> None:
         """Accept nothing more and return once `serve` has come to its end."""
+        self.app.state.stopping = True
         self._server.should_exit = True
         if self._server.started:
             await self._ended.wait()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 
 import httpx
 import pytest
@@ -285,3 +287,45 @@ async def test_parameters_are_checked_too(web: httpx.AsyncClient) -> None:
     assert (await web.get("/v1/services?env=NOT")).status_code == 422
     assert (await web.get("/v1/bootstrap?rolle=gateway")).status_code == 422
     assert (await web.get("/v1/bootstrap?role=gateway")).json()["pointer"] == "/gateway"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer", "words"),
+    [
+        ("instances/a", {"service": "web", "address": "10.0.0.9"}, "", "a port, or named ports"),
+        ("instances/a", {**INSTANCE, "ports": {"http": 80}}, "", "not both"),
+        ("instances/a", {"service": "web", "address": "10.0.0.9", "ports": {}}, "/ports", "at least one port"),
+        ("services/web", {"split_key": {"header": "a", "cookie": "b"}}, "/split_key", "not both"),
+        ("services/web", {"split_key": {"header": "a b"}}, "/split_key", "not the name of a header"),
+        ("services/web", {"split_key": "user"}, "/split_key", "not an object"),
+        ("services/web", {"protocol": "htp"}, "/protocol", "'http'"),
+        ("services/web", {"stable": "V1"}, "/stable", "version"),
+        ("routes/web.api", {"service": "web", "headers": {"x-a": {}}}, "/headers/x-a", "one of exact, prefix"),
+        ("routes/web.api", {"service": "web", "path": "no-slash"}, "/path", "begin with '/'"),
+        ("routes/web.api", {"service": "web", "split": []}, "/split", "at least 1"),
+        ("gateways/edge", {"listeners": [{"port": 80, "address": "here"}]}, "/listeners/0/address", "IPv4 or IPv6"),
+        ("gateways/edge", {"listeners": [{"port": 80}, {"port": 80, "name": "b"}]}, "/listeners/1", "share"),
+    ],
+)
+async def test_a_contradiction_is_explained(
+    refused: Refusals, path: str, body: dict[str, object], pointer: str, words: str
+) -> None:
+    problem = await refused("PUT", f"/v1/{path}", body)
+    assert (problem["status"], problem["pointer"]) == (422, pointer), problem
+    assert words in str(problem["detail"])
+
+
+async def test_a_store_that_fails_refuses_the_write_and_serves_the_rest(
+    web: httpx.AsyncClient, plane: ControlPlane, tmp_path: Path
+) -> None:
+    """Reliability rule 10: reads from memory, writes refused with 503."""
+    revision = plane.intent.revision
+    with sqlite3.connect(tmp_path / "fairlead.db") as other:
+        other.execute("DROP TABLE journal")
+    other.close()
+    answer = await web.put("/v1/gateways/edge", json={})
+    assert (answer.status_code, answer.json()["code"]) == (503, "store")
+    assert answer.headers["retry-after"] == "1"
+    assert (await web.get("/v1/services/web")).status_code == 200
+    assert (await web.get("/v1/gateways/edge")).status_code == 404
+    assert plane.intent.revision == revision

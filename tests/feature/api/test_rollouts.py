@@ -160,3 +160,16 @@ async def test_nodes_are_listed_with_what_each_was_sent_and_said(web: httpx.Asyn
     assert (node["state"], node["connected"]) == ("live", False)
     assert (await web.get("/v1/nodes", params={"connected": True})).json()["items"] == []
     assert (await web.get("/v1/nodes/other")).status_code == 404
+
+
+async def test_the_record_of_a_rollout_is_forgotten_once_it_is_over(
+    web: httpx.AsyncClient, plane: ControlPlane
+) -> None:
+    envoy = Egress(plane, "sidecar-1", 1)
+    await envoy.connect()
+    await web.post("/v1/rollouts", json={"service": "web", "version": "v2"})
+    assert (await web.delete("/v1/rollouts/web-v2-1")).status_code == 409
+    await web.post("/v1/rollouts/web-v2-1:abort")
+    await _reaches(web, envoy, phase="aborted")
+    assert (await web.delete("/v1/rollouts/web-v2-1")).status_code == 204
+    assert (await web.get("/v1/rollouts")).json()["items"] == []

@@ -102,6 +102,24 @@ async def test_a_request_in_progress_is_finished_at_the_end(plane: ControlPlane)
     assert answer.startswith(b"HTTP/1.1 201")
 
 
+async def test_a_watcher_does_not_hold_up_the_end(plane: ControlPlane) -> None:
+    server = ApiServer(plane, QUICK)
+    at = await server.bind()
+    async with asyncio.TaskGroup() as tasks, httpx.AsyncClient(base_url=f"http://{at}") as client:
+        tasks.create_task(server.serve())
+        items = [{"service": "web", "address": f"10.0.0.{n}", "port": 80, "version": f"v{n}"} for n in (1, 2)]
+        await client.post("/v1/instances:batch", json={"items": items})
+        change = (await client.post("/v1/rollouts", json={"service": "web", "version": "v2"})).json()["change"]
+        watch = f"/v1/rollouts/web-v2-1?wait={change}&timeout=60"
+        watching = tasks.create_task(client.get(watch))
+        await asyncio.sleep(0.1)  # so that it watches already; if not, it is refused, and the test still holds
+        started = time.monotonic()
+        await server.stop()
+        assert time.monotonic() - started < 3
+        with contextlib.suppress(httpx.TransportError):
+            assert (await watching).status_code == 200
+
+
 async def test_a_slow_body_is_given_up(plane: ControlPlane) -> None:
     async with serving(plane, QUICK) as at:
         status, problem = await _talk(at, HEAD + b"Content-Length: 10\r\n\r\n{")

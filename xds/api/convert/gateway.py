@@ -1,4 +1,4 @@
-"""Gateways, both ways."""
+"""Gateways: from documents to values of the model, and back."""
 
 from __future__ import annotations
 

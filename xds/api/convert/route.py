@@ -1,4 +1,4 @@
-"""Routes, both ways."""
+"""Routes: from documents to values of the model, and back."""
 
 from __future__ import annotations
 

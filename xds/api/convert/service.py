@@ -1,4 +1,4 @@
-"""Services, both ways."""
+"""Services: from documents to values of the model, and back."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -48,6 +49,7 @@ _MODELS: Final = {
     Kind.ROUTE: RouteDocument,
     Kind.GATEWAY: GatewayDocument,
 }
+_SLICE: Final = 500  # documents between two turns of the event loop
 _ORDER: Final = {kind: at for at, kind in enumerate(_SCHEMAS)}
 
 
@@ -57,7 +59,11 @@ async def apply(document: ApplyIn, caller: CallerOf, settings: SettingsOf) -> Ap
     documents = list[object](document.documents)
     check_items(documents, settings.max_batch_items)
     owner = f"file:{document.set}" if document.set else caller.actor
-    read = [_read(item, owner) for item in documents]
+    read: list[Declared | FairleadError] = []
+    for at, item in enumerate(documents):
+        read.append(_read(item, owner))
+        if at % _SLICE == _SLICE - 1:
+            await asyncio.sleep(0)
     before = {
         at: caller.plane.intent.get(ref(item)) for at, item in enumerate(read) if not isinstance(item, FairleadError)
     }

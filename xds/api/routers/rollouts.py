@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
@@ -13,6 +12,7 @@ from xds.api.convert.rollout import rollout_out, start_of
 from xds.api.openapi import reads, writes
 from xds.api.pages import AnyEnv, PagingOf, check_env, is_in
 from xds.api.schemas.rollout import RolloutIn, RolloutList, RolloutOut, SetWeightIn
+from xds.api.watch import WatchOf
 from xds.control.plane import ControlPlane
 from xds.model.declare import Delete, StepRollout
 from xds.model.intent import Kind, Ref
@@ -56,21 +56,10 @@ async def start_rollout(document: RolloutIn, caller: CallerOf, response: Respons
 
 
 @router.get("/rollouts/{rollout_id}", summary="Read or watch a rollout", responses=reads())
-async def read_rollout(
-    rollout_id: RolloutId,
-    plane: PlaneOf,
-    response: Response,
-    wait: Annotated[int | None, Query(ge=0, description="`change` of the answer before: wait for a later one")] = None,
-    timeout: Annotated[float, Query(ge=0, le=60, description="wait for so many seconds at most")] = 10.0,  # noqa: ASYNC109 - the caller's patience, a part of the question
-) -> RolloutOut:
+async def read_rollout(rollout_id: RolloutId, plane: PlaneOf, watch: WatchOf, response: Response) -> RolloutOut:
     """Return a rollout and its gate; with `wait`, once something has changed or the time is over."""
-    if wait is not None and wait <= plane.changes:  # a higher number is from before a restart
-        plane.rollout_status(rollout_id)
-        try:
-            async with asyncio.timeout(timeout):
-                await plane.wait_change(wait)
-        except TimeoutError:
-            pass
+    plane.rollout_status(rollout_id)
+    await watch.until_changed(plane)
     return _tagged(plane, rollout_id, response)
 
 

@@ -68,7 +68,7 @@ class ServiceIn(Input):
     protocols: dict[str, ProtocolName] = Field(default_factory=dict)
     subsets: list[SubsetIn] = Field(default_factory=list, max_length=256)
     stable: Name | None = None
-    split: list[WeightIn] | None = Field(None, min_length=1, max_length=64)
+    split: list[WeightIn] | None = Field(None, max_length=64, description="an empty list says nothing of it either")
     split_key: SplitKeyIn | None = None
     balancing: BalancingName = "round-robin"
     connect_timeout: Duration | None = None
