@@ -19,8 +19,7 @@ from xds.model.rollout import Event, Phase, Rollout, advance
 from xds.model.route import Route
 from xds.model.service import EVERY, Protocol, Service
 from xds.model.split import Split
-
-FIRST_UPSTREAM_PORT = 16_000  # local ports that sidecars open for services without an HTTP Host to tell them apart
+from xds.model.upstream import UpstreamPorts
 
 
 class Draft:
@@ -32,6 +31,7 @@ class Draft:
         self.revision = intent.revision + 1
         self.writes: dict[Ref, Declared | None] = {}
         self.authors: dict[Ref, Declaration] = {}
+        self._ports: UpstreamPorts | None = None  # made when the first service asks
 
     def declare(self, declaration: Declaration) -> Ref:
         """Validate one declaration and add its writes; return the name of the object it is about.
@@ -129,22 +129,11 @@ class Draft:
         """Give a TCP service the local port that tells it apart, and refuse one that another service has."""
         if service.upstream_port is None and service.protocol is not Protocol.TCP:
             return service
-        taken = {
-            other.upstream_port: other.key
-            for other in (self.get(name) for name in {*map(ref, self._intent.services.values()), *self.writes})
-            if isinstance(other, Service) and other.key != service.key and other.key.env == service.key.env
-        }
-        if service.upstream_port is None:
-            port = next((number for number in range(FIRST_UPSTREAM_PORT, 65_536) if number not in taken), None)
-            if port is None:
-                raise Conflict("every local port for TCP services is taken", pointer="/upstream_port", code="no_port")
-            return replace(service, upstream_port=port)
-        if service.upstream_port in taken:
-            raise InvalidInput(
-                f"port {service.upstream_port} belongs to service {taken[service.upstream_port]}",
-                pointer="/upstream_port",
-            )
-        return service
+        if self._ports is None:
+            held = (self.service(key) for key in self._intent.services)
+            drafted = (write for write in self.writes.values() if isinstance(write, Service))
+            self._ports = UpstreamPorts(each for each in (*held, *drafted) if each is not None)
+        return self._ports.assign(service)
 
     def _check_route(self, declared: Route, before: Declared | None) -> None:
         """A route needs its service, and the subsets it names have to mean something there."""
@@ -186,9 +175,7 @@ class Draft:
                     raise Conflict(f"service {key} still has routes", code="in_use")
             case Rollout(phase=phase) if not phase.is_over:
                 raise Conflict(f"rollout {name.key} is in progress; abort it first", code="rollout_active")
-        self.writes[name] = None
-        self.authors[name] = declaration
-        return name
+        return self._enter(name, None, declaration)
 
     # -- rollouts -----------------------------------------------------------------------------------------------
 
@@ -274,7 +261,14 @@ class Draft:
         )
 
     def _write(self, declared: Declared, declaration: Declaration) -> Ref:
-        name = ref(declared)
-        self.writes[name] = declared
+        return self._enter(ref(declared), declared, declaration)
+
+    def _enter(self, name: Ref, after: Declared | None, declaration: Declaration) -> Ref:
+        if self._ports is not None and name.kind is Kind.SERVICE:
+            before = self.get(name)
+            self._ports.note(
+                before if isinstance(before, Service) else None, after if isinstance(after, Service) else None
+            )
+        self.writes[name] = after
         self.authors[name] = declaration
         return name

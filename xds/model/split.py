@@ -189,9 +189,8 @@ def _tidy(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """Drop empty segments and join neighbours of one subset."""
     tidy: list[Segment] = []
     for segment in segments:
-        if not segment.weight:
-            continue
         if tidy and tidy[-1].subset == segment.subset:
-            segment = Segment(segment.subset, tidy.pop().weight + segment.weight)  # noqa: PLW2901 - joined
-        tidy.append(segment)
+            tidy[-1] = Segment(segment.subset, tidy[-1].weight + segment.weight)
+        elif segment.weight:
+            tidy.append(segment)
     return tuple(tidy)

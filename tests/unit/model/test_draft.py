@@ -6,7 +6,7 @@ import pytest
 
 from tests.harness.declared import WEB, Book, instance, route, service, split
 from xds.model.declare import Change, Declaration, Delete, Put
-from xds.model.draft import FIRST_UPSTREAM_PORT, Draft
+from xds.model.draft import Draft
 from xds.model.gateway import Gateway
 from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref
@@ -23,6 +23,7 @@ from xds.model.rollout import Rollout
 from xds.model.selector import Selector
 from xds.model.service import Protocol, Service, Subset
 from xds.model.split import KeySource, Segment, Split, SplitKey
+from xds.model.upstream import FIRST_UPSTREAM_PORT
 
 
 @pytest.fixture
@@ -211,6 +212,18 @@ def test_ports_are_unique_within_one_batch_too(book: Book) -> None:
     assert sorted(port for port in ports if port) == list(range(FIRST_UPSTREAM_PORT, FIRST_UPSTREAM_PORT + 20))
 
 
+def test_a_port_is_free_again_within_the_batch_that_gave_it_up(book: Book) -> None:
+    book.put(service(upstream_port=16_005))
+    draft = Draft(book.intent)
+    other = service(ServiceKey("default", "db"), upstream_port=16_005)
+    with pytest.raises(InvalidInput):
+        draft.declare(Declaration(Put(other), "api:a"))
+    draft.declare(Declaration(Put(service(upstream_port=16_006)), "api:a"))
+    draft.declare(Declaration(Put(other), "api:a"))
+    with pytest.raises(InvalidInput):
+        draft.declare(Declaration(Put(service(upstream_port=16_005)), "api:a"))
+
+
 def test_a_port_that_another_service_has_is_refused_by_name(book: Book) -> None:
     book.put(service(upstream_port=16_005))
     with pytest.raises(InvalidInput, match="belongs to service default/web") as caught:
@@ -299,7 +312,7 @@ def test_when_every_port_is_taken_a_tcp_service_is_refused_in_words(
     book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The range is cut to one port; filling the real one takes fifty thousand services."""
-    monkeypatch.setattr("xds.model.draft.FIRST_UPSTREAM_PORT", 65_535)
+    monkeypatch.setattr("xds.model.upstream.FIRST_UPSTREAM_PORT", 65_535)
     book.put(service(ServiceKey("default", "a"), protocol=Protocol.TCP))
     draft = Draft(book.intent)
     with pytest.raises(Conflict) as caught:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
 
 from tests.harness.declared import WEB, instance
+from tests.harness.waiting import until
 from xds.control.ports import Entry, Lease
+from xds.model.declare import Declaration, Delete
 from xds.model.health import Health
 from xds.model.intent import Declared, Intent, Kind, Ref, ref
 from xds.model.names import ServiceKey
-from xds.sources.leases import PASS, SPARE, HeapLeases
+from xds.model.problems import Unavailable
+from xds.sources.leases import LATE, PASS, SPARE, HeapLeases, watch
 
 TTL = 10.0
 
@@ -216,3 +221,47 @@ def test_the_heap_forgets_those_that_came_and_went(house: House) -> None:
 def test_services_and_routes_have_no_leases(house: House) -> None:
     house.leases.committed([Entry(Ref(Kind.SERVICE, "default/web"), None, None, "api:test")])
     assert house.after(TTL) == ([], {})
+
+
+@asynccontextmanager
+async def watched(house: House, submitted: list[Declaration]) -> AsyncIterator[None]:
+    """Passes are made while the block runs; what they submit is noted and refused, as by a store that is away."""
+
+    async def submit(declarations: Sequence[Declaration]) -> list[Unavailable]:
+        submitted.extend(declarations)
+        return [Unavailable("the store is away") for _ in declarations]
+
+    def observe(health: Mapping[str, Health]) -> None:
+        house.intent.observe_health(health)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(watch(house.leases, house.intent, house.time, submit, observe))
+        yield
+        task.cancel()
+
+
+async def test_the_watch_removes_by_declaration_observes_the_rest_and_tries_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xds.sources.leases.PASS", 0.01)
+    house.register("a", "b", ttl=2.0)
+    submitted: list[Declaration] = []
+    async with watched(house, submitted):
+        house.time.now += 2.0
+        await until(lambda: len(submitted) >= 1, what="a removal")
+        house.time.now += 0.02
+        await until(lambda: len(submitted) >= 2, what="the removal again")
+    assert set(submitted) == {Declaration(Delete(Ref(Kind.INSTANCE, "a")), "lease", "the lease ran out", operator=True)}
+    assert house.intent.health("b") is Health.UNHEALTHY
+
+
+async def test_a_watch_that_was_held_up_forgives(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xds.sources.leases.PASS", 0.01)
+    house.register("a", "b", ttl=2.0)
+    submitted: list[Declaration] = []
+    async with watched(house, submitted):
+        await asyncio.sleep(0)  # the first pass
+        house.time.now += LATE + 1.0
+        await until(lambda: house.leases.remaining("a") == Lease(2.0), what="a full lease")
+    assert not submitted
+    assert house.intent.health("b") is Health.HEALTHY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -132,8 +133,8 @@ async def test_the_journal_tells_what_changed_from_what_to_what_by_whom_and_why(
         "because",
         "2026-01-02T03:04:05.678+00:00",
     )
-    weights = [[row[side] and row[side]["weight"] for side in ("before", "after")] for row in rows]  # type: ignore[index]  # JSON
-    assert weights == [[None, 100], [100, 1], [1, None]]
+    stored = json.loads(json.dumps([[row["before"], row["after"]] for row in rows]))
+    assert [[side and side["weight"] for side in sides] for sides in stored] == [[None, 100], [100, 1], [1, None]]
     assert [row["id"] for row in await store.journal(after=1, limit=1)] == [2]
     await store.close()
 
