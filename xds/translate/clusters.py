@@ -59,6 +59,11 @@ _POLICIES = {
 }
 
 
+def duration(seconds: float) -> datetime.timedelta:
+    """Return a time that Envoy can tell from none: it counts milliseconds, and 0 means "no limit" or is refused."""
+    return datetime.timedelta(seconds=max(seconds, 0.001) if seconds else 0)
+
+
 def ads() -> ConfigSource:
     """Return the source of everything that is discovered: the one ADS stream."""
     return ConfigSource(ads=AggregatedConfigSource(), resource_api_version=ApiVersion.V3)
@@ -101,7 +106,7 @@ def _policy(protocol: Protocol, balancing: Balancing, connect_timeout: float) ->
         Cluster(
             type=ClusterDiscoveryType.EDS,
             eds_cluster_config=ClusterEdsClusterConfig(eds_config=ads()),
-            connect_timeout=datetime.timedelta(seconds=connect_timeout),
+            connect_timeout=duration(connect_timeout),
             per_connection_buffer_limit_bytes=BUFFER,
             lb_policy=_POLICIES[balancing],
             circuit_breakers=_breakers(),

@@ -20,8 +20,6 @@ from .outputs import Ledger, OutputKey
 from .product import Upstream
 from .routes import route_configuration, to_application, virtual_host
 
-_Table = tuple[NodeProfile, Upstream]
-
 
 class Nodes:
     """What the Envoys of one environment listen on."""
@@ -104,26 +102,36 @@ class Nodes:
 
     def _settle_ingresses(self, before: frozenset[NodeProfile], protocol_of: Callable[[str], Protocol]) -> None:
         """Put or drop what stands in front of applications, where a profile came or went or a protocol changed."""
-        served = {profile.service for profile in self._profiles if profile.ingress and profile.app and profile.service}
-        protocols = {service: protocol_of(service) for service in served}
-        for profile in before | self._profiles:
-            service = profile.service
-            if profile.ingress is None or profile.app is None or not service:
-                continue
-            listener = OutputKey(ResourceType.LISTENER, naming.ingress(service), profile.variant)
-            cluster = OutputKey(ResourceType.CLUSTER, naming.ingress(service), profile.variant)
-            if profile not in self._profiles:
-                self._ledger.drop(listener)
-                self._ledger.drop(cluster)
-            elif profile not in before or protocols[service] != self._protocols.get(service):
-                protocol = protocols[service]
-                self._ledger.put(listener, listeners.ingress(service, protocol, profile.ingress))
-                self._ledger.put(cluster, local_cluster(service, protocol, profile.app))
-        for service in protocols.keys() | self._protocols.keys():
-            routes = OutputKey(ResourceType.ROUTE, naming.ingress(service), self._env)
-            if service in protocols and protocols[service].is_http:
-                host = virtual_host(service, "*", [to_application(service)])
-                self._ledger.put(routes, route_configuration(naming.ingress(service), [host]))
-            else:
+        served = {profile.service for profile in self._profiles if _serves(profile)}
+        known, self._protocols = self._protocols, {service: protocol_of(service) for service in served}
+        if self._profiles == before and known == self._protocols:
+            return
+        for profile in before - self._profiles:
+            for kind in (ResourceType.LISTENER, ResourceType.CLUSTER):
+                self._ledger.drop(OutputKey(kind, naming.ingress(profile.service), profile.variant))
+        for profile in self._profiles:
+            protocol = self._protocols.get(profile.service)
+            if profile not in before or protocol is not known.get(profile.service):
+                self._put_ingress(profile, protocol)
+        for service in self._protocols.keys() | known.keys():
+            name = naming.ingress(service)
+            routes, found = OutputKey(ResourceType.ROUTE, name, self._env), self._protocols.get(service)
+            if found is None or not found.is_http:
                 self._ledger.drop(routes)
-        self._protocols = protocols
+            else:
+                host = virtual_host(service, "*", [to_application(service)])
+                self._ledger.put(routes, route_configuration(name, [host]))
+
+    def _put_ingress(self, profile: NodeProfile, protocol: Protocol | None) -> None:
+        if protocol is None or profile.ingress is None or profile.app is None:
+            return
+        name, variant = naming.ingress(profile.service), profile.variant
+        listener = listeners.ingress(profile.service, protocol, profile.ingress)
+        self._ledger.put(OutputKey(ResourceType.LISTENER, name, variant), listener)
+        cluster = local_cluster(profile.service, protocol, profile.app)
+        self._ledger.put(OutputKey(ResourceType.CLUSTER, name, variant), cluster)
+
+
+def _serves(profile: NodeProfile) -> bool:
+    """Say whether nodes of that profile stand in front of an application."""
+    return bool(profile.service and profile.ingress and profile.app)

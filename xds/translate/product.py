@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from xds.model.instance import Instance
 from xds.model.intent import Member, ServiceView
+from xds.model.labels import escape
 from xds.model.problems import InvalidInput, Problem, Severity
 from xds.model.route import Route
 from xds.model.service import Protocol, Service
@@ -148,6 +149,9 @@ class _Maker:
             if service.protocol_of(port).is_http:
                 found = effective(service.split, self._shape.serving[port], service.stable)
                 inside[naming.host(name, port)] = [catch_all(service, found.split, port)]
+            else:
+                message = f"port {port!r} speaks TCP and has no local port of its own: nobody can reach it by name"
+                self._warn("service", str(service.key), f"/protocols/{escape(port)}", message)
         upstream = self._upstream(own.split)
         return _frozen(by_host), _frozen(inside), upstream, tuple(self._problems)
 

@@ -31,6 +31,7 @@ from xds.wire.fragments import field, join_repeated, text, varint
 from xds.wire.packing import pack_any
 
 from . import naming
+from .clusters import duration
 from .matches import CATCH_ALL, Order, Signature, encoded_match, everything, order, signature
 from .metadata import metadata
 from .regex import check_regex, literal
@@ -144,9 +145,9 @@ def _policy(
     rewrite: str | None = None,
 ) -> bytes:
     """Return the encoded RouteAction but for its clusters."""
-    action = RouteAction(timeout=datetime.timedelta(seconds=timeout), retry_policy=_retry(retry))
+    action = RouteAction(timeout=duration(timeout), retry_policy=_retry(retry))
     if idle_timeout is not None:
-        action.idle_timeout = datetime.timedelta(seconds=idle_timeout)
+        action.idle_timeout = duration(idle_timeout)
     if rewrite is not None:
         _rewrite(action, path, rewrite)
     return encode(action)
@@ -194,7 +195,7 @@ def _retry(retry: Retry) -> RetryPolicy | None:
         refresh_cluster_on_retry=True,
     )
     if retry.per_try:
-        policy.per_try_timeout = datetime.timedelta(seconds=retry.per_try)
+        policy.per_try_timeout = duration(retry.per_try)
     return policy
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.unit.translate.views import EDGE, SIDECAR, Published, member, route, view
@@ -10,7 +12,7 @@ from xds.model.instance import Address
 from xds.model.names import Key, ServiceKey
 from xds.model.node import NodeProfile, Role
 from xds.model.problems import Problem, Severity
-from xds.model.route import MatchKind, PathKind, Route, ValueMatch
+from xds.model.route import MatchKind, PathKind, Retry, Route, ValueMatch
 from xds.model.service import Protocol
 from xds.translate import Built
 from xds.wire.types import ResourceType
@@ -22,8 +24,13 @@ def told(built: Built) -> list[tuple[str, str, str]]:
     return [(problem.kind, problem.object, problem.pointer) for problem in built.problems]
 
 
+def virtual_hosts(published: Published) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = published.message(ResourceType.ROUTE, "egress").get("virtual_hosts", [])
+    return found
+
+
 def routes_of(published: Published, host: str) -> list[str]:
-    hosts = published.message(ResourceType.ROUTE, "egress").get("virtual_hosts", [])
+    hosts = virtual_hosts(published)
     return [found["name"] for one in hosts if one["name"] == host for found in one["routes"]]
 
 
@@ -149,3 +156,31 @@ def test_an_environment_is_a_wall() -> None:
     assert built.problems == tuple[Problem, ...]()
     variants = {key.variant for key in published.standing if key.name == "web.admin/v1"}
     assert variants == {"default", "stage"}
+
+
+def test_a_named_port_that_speaks_tcp_is_reported_since_nobody_can_reach_it() -> None:
+    published = Published()
+    built = published.build(view("web", member("web", 1, ports=PORTS), protocols={"admin": Protocol.TCP}))
+    assert told(built) == [("service", "default/web", "/protocols/admin")]
+    assert routes_of(published, "web.admin") == []
+
+
+def test_retry_conditions_that_envoy_does_not_know_are_left_out_and_reported() -> None:
+    """Envoy ignores them, with a warning in its log at every update."""
+    published = Published()
+    built = published.build(
+        view("web", member("web", 1), retry=Retry(2, ("5xx", "sometimes"))),
+        view("api", member("api", 2), retry=Retry(2, ("never",))),
+    )
+    assert told(built) == [("service", "default/api", "/retry/on/0"), ("service", "default/web", "/retry/on/1")]
+    found = {host["name"]: host["routes"][0]["route"] for host in virtual_hosts(published)}
+    assert found["web"]["retry_policy"]["retry_on"] == "5xx"
+    assert "retry_policy" not in found["api"]
+
+
+def test_a_time_too_short_for_envoy_is_a_millisecond_and_never_no_limit() -> None:
+    published = Published()
+    published.build(view("web", member("web", 1), timeout=1e-9, connect_timeout=1e-9, retry=Retry(per_try=1e-9)))
+    assert published.message(ResourceType.CLUSTER, "web/v1")["connect_timeout"] == "0.001s"
+    action = virtual_hosts(published)[0]["routes"][0]["route"]
+    assert (action["timeout"], action["retry_policy"]["per_try_timeout"]) == ("0.001s", "0.001s")
