@@ -116,6 +116,7 @@ def test_interrupted_half_way_it_cleans_up(demo: Demo, tmp_path: Path, mark: str
     wait_until(lambda: "held   before" in run.output() or not run.running, ENDS_WITHIN, what="the first step")
     run.send(signal.SIGINT)
     assert run.wait(60) == 130, run.output()
+    assert "Interrupted. Nothing is left running." in run.output()
     assert not descendants(mark)
     assert not list((tmp_path / "tmp").iterdir())
 

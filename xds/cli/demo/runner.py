@@ -58,9 +58,11 @@ def population(users: int, seed: int) -> list[str]:
 def run(options: Options) -> int:
     """Run the demo and return its exit code: 0 only if every expectation held, 1 otherwise, 130 when interrupted."""
     console = Console(no_color=not options.color, force_terminal=False if options.plain else None)
+    screen = Screen(console)
     try:
-        return asyncio.run(_run(options, Screen(console)))
+        return asyncio.run(_run(options, screen))
     except (asyncio.CancelledError, KeyboardInterrupt):
+        screen.say("Interrupted. Nothing is left running.")
         return INTERRUPTED
 
 
