@@ -31,6 +31,7 @@ class Builder:
         self._with_filter = filter is not None
         self._environments: dict[str, Environment] = {}
         self._profiles: frozenset[NodeProfile] = frozenset()
+        self._by_env: dict[str, frozenset[NodeProfile]] = {}
         if filter is not None:
             self.use(filter)
 
@@ -56,14 +57,10 @@ class Builder:
             changes.setdefault(key.env, Change()).services[key.name] = view
         for env, found in gateways.items():
             changes.setdefault(env, Change()).gateways = found
-        by_env: dict[str, set[NodeProfile]] = {}
-        for profile in profiles:
-            by_env.setdefault(profile.env, set()).add(profile)
-        for profile in profiles ^ self._profiles:
-            changes.setdefault(profile.env, Change())
-        self._profiles = profiles
+        for env in self._take_profiles(profiles):
+            changes.setdefault(env, Change())
         for env, change in changes.items():
-            change.profiles = frozenset(by_env.get(env, ()))
+            change.profiles = self._by_env.get(env, frozenset())
             environment = self._environments.get(env)
             if environment is None:
                 environment = Environment(env, self._ledger, with_filter=self._with_filter)
@@ -72,3 +69,13 @@ class Builder:
         upserts, removals = self._ledger.take()
         problems = tuple(problem for env in sorted(self._environments) for problem in self._environments[env].problems)
         return Built(upserts, removals, problems, self._ledger.carriers())
+
+    def _take_profiles(self, profiles: frozenset[NodeProfile]) -> set[str]:
+        """Keep the profiles in use; return the environments in which one came or went."""
+        if profiles == self._profiles:
+            return set()
+        touched = {profile.env for profile in profiles ^ self._profiles}
+        self._profiles = profiles
+        for env in touched:
+            self._by_env[env] = frozenset(profile for profile in profiles if profile.env == env)
+        return touched

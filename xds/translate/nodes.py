@@ -43,6 +43,9 @@ class Nodes:
     ) -> None:
         """Bring the listeners up to date with all that stands and the names of what changed, for either table."""
         before, self._profiles = self._profiles, profiles
+        if before is profiles and not (upstreams[1] or gateways[1]):
+            self._settle_ingresses(before, protocol_of)
+            return
         for profile in before - profiles:
             self._sidecar(profile, upstreams[0].keys() | upstreams[1], upstreams[0], gone=True)
             self._gateway(profile, {})
@@ -102,9 +105,10 @@ class Nodes:
 
     def _settle_ingresses(self, before: frozenset[NodeProfile], protocol_of: Callable[[str], Protocol]) -> None:
         """Put or drop what stands in front of applications, where a profile came or went or a protocol changed."""
-        served = {profile.service for profile in self._profiles if _serves(profile)}
+        same = self._profiles is before
+        served = self._protocols if same else {profile.service for profile in self._profiles if _serves(profile)}
         known, self._protocols = self._protocols, {service: protocol_of(service) for service in served}
-        if self._profiles == before and known == self._protocols:
+        if same and known == self._protocols:
             return
         for profile in before - self._profiles:
             for kind in (ResourceType.LISTENER, ResourceType.CLUSTER):

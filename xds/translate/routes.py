@@ -113,7 +113,7 @@ def route_configuration(name: str, virtual_hosts: Iterable[bytes]) -> bytes:
     return encode(RouteConfiguration(name=name, ignore_port_in_host_matching=True)) + b"".join(virtual_hosts)
 
 
-def _body(name: str, match: bytes, policy: bytes, service: Service, split: Split, port: str) -> bytes:  # noqa: PLR0913
+def _body(name: str, match: bytes, policy: bytes, service: Service, split: Split, port: str) -> bytes:  # noqa: PLR0913 - the parts of one message
     """Return an encoded Route; `match` and `policy` are encoded too."""
     action = policy + field(_ACTION_WEIGHTED, _weighted(service, split, port))
     return b"".join(
