@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xds.model.split import TOTAL, Segment, Split
@@ -65,6 +65,7 @@ def test_the_same_weights_again_move_nobody(split: Split, wanted: dict[str, int]
     assert split.shift(split.weights) == split
 
 
+@settings(max_examples=300)
 @given(splits(), st.data())
 def test_a_new_canary_passes_through_the_same_users_up_and_down(split: Split, data: st.DataObject) -> None:
     """It grows from nothing out of one subset, whatever the others are and however divided that subset is."""

@@ -16,6 +16,7 @@ from xds.model.split import Split
 
 MAX_HOSTS = 64
 MAX_MATCHES = 16
+MAX_ATTEMPTS = 10
 MAX_PATTERN = 1024
 MAX_PRIORITY = 1_000_000
 
@@ -76,8 +77,9 @@ class Retry:
 
     def __post_init__(self) -> None:
         """Refuse attempts outside 0 to 10 and conditions that are not a single token."""
-        if not 0 <= self.attempts <= 10:
-            raise InvalidInput(f"{self.attempts} retry attempts, from 0 to 10 are allowed", pointer="/retry/attempts")
+        if not 0 <= self.attempts <= MAX_ATTEMPTS:
+            allowed = f"from 0 to {MAX_ATTEMPTS} are allowed"
+            raise InvalidInput(f"{self.attempts} retry attempts, {allowed}", pointer="/retry/attempts")
         for at, condition in enumerate(self.on):
             if not _TOKEN.match(condition):
                 raise InvalidInput(f"{condition!r} is not a retry condition", pointer=f"/retry/on/{at}")

@@ -126,14 +126,14 @@ class Split:
         if not self.segments:
             return Split(_tidy(Segment(name, weight) for name, weight in weights.items()), self.key, self.salt)
         held = self.weights
-        order = _order(held, weights)
-        wanted = {name: weights.get(name, 0) - held.get(name, 0) for name in order}
+        wanted = {name: weights.get(name, 0) - held.get(name, 0) for name in {**held, **weights}}
         takes = {name: delta for name, delta in wanted.items() if delta > 0}
         gives = {name: -delta for name, delta in wanted.items() if delta < 0}
         segments = list(self.segments)
         for taker, giver in itertools.product(takes, gives):
             moved = min(takes[taker], gives[giver])
             if moved:
+                order = list(held) if taker in held else [*weights, giver]  # a new one stands where it was declared
                 tail_first = order.index(giver) < order.index(taker)
                 segments = _move(segments, giver, taker, moved, tail_first=tail_first)
                 takes[taker] -= moved
@@ -145,18 +145,6 @@ class Split:
         gone = set(empty)
         segments = (Segment(fallback if s.subset in gone else s.subset, s.weight) for s in self.segments)
         return Split(_tidy(segments), self.key, self.salt)
-
-
-def _order(held: Iterable[str], wanted: Iterable[str]) -> list[str]:
-    """Return the subsets in order of first appearance; a new one stands where `wanted` puts it among them."""
-    order = list(held)
-    at = len(order)
-    for name in reversed(list(wanted)):
-        if name in order:
-            at = order.index(name)
-        else:
-            order.insert(at, name)
-    return order
 
 
 def _move(segments: list[Segment], giver: str, taker: str, amount: int, *, tail_first: bool) -> list[Segment]:

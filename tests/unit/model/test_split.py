@@ -99,6 +99,12 @@ def test_a_canary_that_took_the_upper_half_of_a_divided_version_gives_it_back() 
     assert six.shift({"v1": 8000, "v2": 2000}) == held
 
 
+def test_who_was_emptied_by_a_canary_takes_back_its_first_users_though_others_stand_beside_it() -> None:
+    one = Split((Segment("v3", 1), Segment("canary", 1), Segment("v4", 9998)))
+    both = one.shift({"v3": 0, "v4": 9998, "canary": 2})
+    assert both.shift({"v3": 1, "v4": 9998, "canary": 1}) == one
+
+
 def test_shifting_keeps_key_and_salt() -> None:
     keyed = Split.whole("v1", key=SplitKey(KeySource.COOKIE, "sid"), salt="web")
     moved = keyed.shift({"v1": 9000, "v2": 1000})
