@@ -80,7 +80,7 @@ def cluster(service: Service, subset: str, port: str = "") -> bytes:
 
 def local_cluster(service: str, protocol: Protocol, app: Address) -> bytes:
     """Return the encoded cluster of the one application behind a sidecar's ingress."""
-    name = naming.ingress(service)
+    name = naming.application(service)
     endpoints = cluster_load_assignment(name, [locality_endpoints("", "", endpoints=[lb_endpoint(app.host, app.port)])])
     message = Cluster(
         name=name,

@@ -65,7 +65,7 @@ def ingress(service: str, protocol: Protocol, bind: Address) -> bytes:
         manager = connection_manager(name, name, Side.INGRESS, with_filter=False)
         chosen = Filter(name=_HTTP, typed_config=pack_any(manager))
     else:
-        chosen = _tcp(TcpProxy(cluster=name), name)
+        chosen = _tcp(TcpProxy(cluster=naming.application(service)), name)
     return _listener(name, bind, chosen, inbound=True)
 
 

@@ -47,8 +47,13 @@ def upstream(service: str) -> str:
 
 
 def ingress(service: str) -> str:
-    """Return the listener, route configuration and local cluster of a sidecar's own instance."""
+    """Return the listener and route configuration of a sidecar's own instance."""
     return f"ingress/{service}"
+
+
+def application(service: str) -> str:
+    """Return the cluster of the application behind a sidecar's ingress; three parts, so no subset is called like it."""
+    return f"ingress/{service}/application"
 
 
 def gateway(name: str, listener: str = "") -> str:

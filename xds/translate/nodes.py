@@ -111,8 +111,9 @@ class Nodes:
         if same and known == self._protocols:
             return
         for profile in before - self._profiles:
-            for kind in (ResourceType.LISTENER, ResourceType.CLUSTER):
-                self._ledger.drop(OutputKey(kind, naming.ingress(profile.service), profile.variant))
+            service, variant = profile.service, profile.variant
+            self._ledger.drop(OutputKey(ResourceType.LISTENER, naming.ingress(service), variant))
+            self._ledger.drop(OutputKey(ResourceType.CLUSTER, naming.application(service), variant))
         for profile in self._profiles:
             protocol = self._protocols.get(profile.service)
             if profile not in before or protocol is not known.get(profile.service):
@@ -133,7 +134,7 @@ class Nodes:
         listener = listeners.ingress(profile.service, protocol, profile.ingress)
         self._ledger.put(OutputKey(ResourceType.LISTENER, name, variant), listener)
         cluster = local_cluster(profile.service, protocol, profile.app)
-        self._ledger.put(OutputKey(ResourceType.CLUSTER, name, variant), cluster)
+        self._ledger.put(OutputKey(ResourceType.CLUSTER, naming.application(profile.service), variant), cluster)
 
 
 def _serves(profile: NodeProfile) -> bool:

@@ -95,7 +95,7 @@ def test_a_node_that_comes_and_goes_leaves_no_listener() -> None:
     published.build()
     listeners = sorted(key.name for key in published.standing if key.type is ResourceType.LISTENER)
     assert listeners == ["egress", "gateway/edge", "ingress/web", "upstream/web"]
-    assert OutputKey(ResourceType.CLUSTER, "ingress/web", ingress.variant) in published.standing
+    assert OutputKey(ResourceType.CLUSTER, "ingress/web/application", ingress.variant) in published.standing
     published.nodes = frozenset()
     published.build()
     assert published.standing == before
