@@ -74,6 +74,10 @@ class BootstrapSpec:
             raise InvalidInput(
                 f"{self.max_connections} connections are not between 1 and 10,000,000", pointer="/max_connections"
             )
+        if self.ads.host in {"0.0.0.0", "::"}:  # noqa: S104 - refused here
+            raise InvalidInput(
+                f"{self.ads.host} is where a control plane listens, not where an Envoy finds it", pointer="/ads"
+            )
         if not ipaddress.ip_address(self.admin.host).is_loopback:
             raise InvalidInput(
                 f"the admin interface can end Envoy and shows its secrets: {self.admin} is not loopback",

@@ -76,6 +76,10 @@ class Client:
         """Return the document at `path`; query parameters that are None or "" are left out."""
         return self.request("GET", path, query=query)
 
+    def poll(self, path: str, **query: object) -> Json:
+        """Return the document at `path` after a single attempt: for who asks again in any case."""
+        return self.request("GET", path, query=query, attempts=1)
+
     def post(self, path: str, body: Mapping[str, object], **query: object) -> Json:
         """Return the answer to a document."""
         return self.request("POST", path, body=body, query=query)
@@ -101,10 +105,11 @@ class Client:
         *,
         body: Mapping[str, object] | None = None,
         query: Mapping[str, object] | None = None,
+        attempts: int = _ATTEMPTS,
     ) -> Json:
         """Return the answer's document ({} for none); Refused for the server's no, Failed when it cannot be reached."""
         chosen = {name: str(value) for name, value in (query or {}).items() if value not in (None, "")}
-        answer = self._send(method, path, body, chosen)
+        answer = self._send(method, path, body, chosen, attempts if method in _SAFE else 1)
         if answer.is_success:
             return self._json(answer)
         try:
@@ -114,13 +119,13 @@ class Client:
         raise Refused(answer.status_code, problem)
 
     def _send(
-        self, method: str, path: str, body: Mapping[str, object] | None, query: Mapping[str, str]
+        self, method: str, path: str, body: Mapping[str, object] | None, query: Mapping[str, str], attempts: int
     ) -> httpx.Response:
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(attempts):
             try:
                 return self._http.request(method, path, json=body, params=query)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                if method not in _SAFE or attempt == _ATTEMPTS - 1:
+                if attempt == attempts - 1:
                     raise Failed(
                         f"no control plane answers at {self.server} ({error}): start one with `fairlead serve`, or "
                         "name it with --server or FAIRLEAD_SERVER"

@@ -21,6 +21,7 @@ from xds.model.node import Role
 
 if TYPE_CHECKING:
     from xds.bootstrap import BootstrapSpec
+    from xds.cli.child import Drain
 
 Bind = "ADDR:PORT"
 
@@ -192,13 +193,12 @@ def envoy(
     raise typer.Exit(code)
 
 
-def _run(binary: Path, spec: BootstrapSpec, flags: list[str], drain: object, started: Callable[[int], None]) -> int:
+def _run(binary: Path, spec: BootstrapSpec, flags: list[str], drain: Drain, started: Callable[[int], None]) -> int:
     """Run Envoy on a file that only this user can read: it may hold the token."""
     from xds.bootstrap import bootstrap as made
     from xds.cli.admin import Admin
-    from xds.cli.child import Drain, run
+    from xds.cli.child import run
 
-    assert isinstance(drain, Drain)  # noqa: S101 - its class is imported late, for the sake of --help
     with tempfile.TemporaryDirectory(prefix="fairlead-") as folder:
         file = Path(folder) / "bootstrap.json"
         file.touch(mode=0o600)

@@ -62,7 +62,8 @@ def reported() -> Iterator[None]:
 def words(error: FairleadError) -> str:
     """Return an error of ours as a sentence; a pointer to an option reads as the option."""
     name = error.pointer.strip("/").replace("_", "-")
-    return f"--{name}: {error.message}" if name and "/" not in name else error.message
+    is_option = isinstance(error, InvalidInput) and name and "/" not in name
+    return f"--{name}: {error.message}" if is_option else error.message
 
 
 def complain(message: str) -> None:

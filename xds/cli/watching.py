@@ -57,14 +57,15 @@ def _next(client: Client, rollout: Rollout, wait: float) -> Rollout:
     from xds.cli.client import Refused
 
     try:
-        return client.get(f"/v1/rollouts/{rollout['id']}", wait=rollout.get("change"), timeout=round(wait, 3))
+        return client.poll(f"/v1/rollouts/{rollout['id']}", wait=rollout.get("change"), timeout=round(wait, 3))
     except Refused as error:
         if error.status < 500:
             raise
     except Failed:
         pass  # the control plane restarts; the deadline bounds the patience
     time.sleep(min(RETRY_S, wait))
-    return rollout
+    # The counter of changes begins anew with the process: the next question must not wait for the old one's.
+    return {**rollout, "change": None}
 
 
 @contextmanager

@@ -67,6 +67,7 @@ def test_an_id_that_was_given_is_used() -> None:
         ({"id": "Web"}, "/id"),
         ({"env": "-"}, "/env"),
         ({"admin": Address("0.0.0.0", 15000)}, "/admin"),
+        ({"ads": Address("0.0.0.0", 15010)}, "/ads"),
         ({"token": "two words"}, "/token"),
         ({"max_connections": 0}, "/max_connections"),
     ],
