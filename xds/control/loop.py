@@ -69,7 +69,9 @@ class Loop:
         self._committer.remember(loaded.kept)
         self.problems = loaded.problems
         self._leases.committed([Entry(name, None, self._intent.get(name), "store") for name in self._intent.revisions])
-        await self._publish(self._clock.monotonic())
+        now = self._clock.monotonic()
+        self.driver.restored(now)
+        await self._publish(now)
 
     async def run(self) -> None:
         """Take turns for ever."""

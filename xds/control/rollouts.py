@@ -7,7 +7,7 @@ which commits them like anybody's declaration.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xds.cache.roster import NodeState
 from xds.control.gate import SILENCE, GateState, GateStatus, gate
@@ -18,6 +18,7 @@ from xds.model.names import ServiceKey
 from xds.model.rollout import Acked, Elapsed, Event, Phase, Rollout
 
 ACTOR = "fairlead"
+RECONNECT = 12.0  # seconds in which Envoys come back after a restart: a bootstrap's longest back-off, and a bit
 LEAVING_BOUND = 30.0  # seconds after which an endpoint goes even if somebody has not acknowledged its absence
 
 
@@ -39,6 +40,14 @@ class RolloutDriver:
         self._publisher = publisher
         self._since: dict[str, tuple[tuple[Phase, int, int], float]] = {}
         self._left: dict[str, float] = {}
+        self._resumed: dict[str, float] = {}
+
+    def restored(self, now: float) -> None:
+        """Give the Envoys of rollouts that were in progress time to come back after a restart.
+
+        Who was connected before is not known any more: the first one back would otherwise speak for all of them.
+        """
+        self._resumed = {r.id: now + RECONNECT for r in self._intent.rollouts.values() if not r.phase.is_over}
 
     def look(self, nodes: Sequence[NodeState], now: float) -> Moves:
         """Return what to do now. Called after each publish, with everything that was decided already published."""
@@ -71,6 +80,9 @@ class RolloutDriver:
             return GateStatus(GateState.BLOCKED, reason, found.acked, found.live, found.nodes)
         if found.state is GateState.DONE and not self._is_published(rollout):
             return GateStatus(GateState.WAITING, "", 0, found.live, found.nodes)
+        if found.state is GateState.DONE and not rollout.acked and now < self._resumed.get(rollout.id, now):
+            reason = "the control plane was restarted: Envoys may still be on their way back"
+            return replace(found, state=GateState.WAITING, reason=reason)
         return found
 
     def _is_published(self, rollout: Rollout) -> bool:
@@ -88,7 +100,8 @@ class RolloutDriver:
             return None, None
         if self.status(rollout, nodes, now).state is GateState.DONE:
             return Acked(), None
-        return None, since + SILENCE
+        resumed = self._resumed.get(rollout.id, now)
+        return None, resumed if now < resumed else since + SILENCE
 
     def _released(self, nodes: Sequence[NodeState], now: float) -> tuple[str, ...]:
         leaving: Mapping[str, ServiceKey] = {member: i.service for member, i in self._intent.leaving.items()}
