@@ -80,7 +80,9 @@ def line(rollout: Rollout) -> str:
     plan = cast("list[object]", rollout.get("plan") or [])
     if plan:
         words.insert(1, f"step {cast('int', rollout.get('step')) + 1} of {len(plan)}")
-    return " · ".join(words) + (f" · {rollout['reason']}" if rollout.get("reason") else "")
+    if reason := rollout.get("reason") or _gate(rollout).get("reason"):
+        words.append(str(reason))
+    return " · ".join(words)
 
 
 def _gate(rollout: Rollout) -> Mapping[str, object]:

@@ -66,3 +66,12 @@ def test_one_line_says_where_it_stands() -> None:
     assert line(rollout("shifting", gate="waiting")) == (
         "web-v2-1 · step 2 of 2 · v2 25 % · shifting · acknowledged by 2 of 3 Envoys · edge-1 refused it"
     )
+
+
+def test_a_gate_that_waits_says_what_for() -> None:
+    """After a restart it waits for Envoys to come back although those that are there have acknowledged."""
+    waiting = rollout("shifting", gate="waiting") | {
+        "reason": "",
+        "gate": {"state": "waiting", "acked": 1, "live": 1, "reason": "Envoys may still be on their way back"},
+    }
+    assert line(waiting).endswith("acknowledged by 1 of 1 Envoys · Envoys may still be on their way back")
