@@ -32,11 +32,12 @@ USER = "x-user"
 class Mesh:
     """One control plane and everything that was started around it."""
 
-    def __init__(self, programs: Programs, binary: Path, folder: Path, *flags: str) -> None:
+    def __init__(self, programs: Programs, binary: Path, folder: Path, *flags: str, token: str = "") -> None:
         self.programs = programs
+        self._token = token
         self._binary = binary
         self.folder = folder
-        self.plane = Plane(programs, folder / "data", *flags)
+        self.plane = Plane(programs, folder / "data", *flags, token=token)
 
     # -- starting -----------------------------------------------------------------------------------------------
 
@@ -48,21 +49,28 @@ class Mesh:
         wait_until(lambda: "up" in program.output(), what="the applications listen")
         return ports, program
 
-    def gateway(self, name: str, *, env: str = DEFAULT_ENV, node: str = "", by_hand: bool = False) -> Proxy:
-        """Declare a gateway and start an Envoy for it; `by_hand` starts it by `fairlead envoy`."""
-        port = free_port()
+    def edge(self, name: str, port: int, env: str = DEFAULT_ENV) -> None:
+        """Declare a gateway that listens on `port` and serves every host that a route names."""
         listeners = [{"name": "http", "address": "127.0.0.1", "port": port}]
         self.plane.put(f"gateways/{name}?env={env}", {"listeners": listeners, "hosts": ["*"]})
+
+    def gateway(
+        self, name: str, *, env: str = DEFAULT_ENV, node: str = "", port: int = 0, by_hand: bool = False
+    ) -> Proxy:
+        """Declare a gateway and start an Envoy for it; `by_hand` starts it by `fairlead envoy`."""
+        port = port or free_port()
+        self.edge(name, port, env)
         spec = BootstrapSpec(
             role=Role.GATEWAY,
             id=node or f"{env}-{name}",
             env=env,
             gateway=name,
-            bind=_local(port),
             admin=_local(),
             ads=_local(self.plane.ads),
         )
-        return by_command(self.programs, spec) if by_hand else self._start(spec)
+        found = by_command(self.programs, spec) if by_hand else self._start(spec)
+        found.ports["gateway"] = port
+        return found
 
     def sidecar(
         self,
@@ -73,6 +81,7 @@ class Mesh:
         version: str = "",
         app: int = 0,
         by_hand: bool = False,
+        token: str | None = None,
         patch: Patch | None = None,
     ) -> Proxy:
         """Start a sidecar: with an application it has an ingress for it, and an egress in any case."""
@@ -86,6 +95,7 @@ class Mesh:
             app=_local(app) if app else None,
             admin=_local(),
             ads=_local(self.plane.ads),
+            token=self._token if token is None else token,
         )
         return by_command(self.programs, spec) if by_hand else self._start(spec, patch)
 
@@ -155,12 +165,12 @@ class Town:
 
 
 @contextlib.contextmanager
-def mesh(binary: Path, folder: Path, *flags: str) -> Iterator[Mesh]:
+def mesh(binary: Path, folder: Path, *flags: str, token: str = "") -> Iterator[Mesh]:
     """A mesh whose control plane has been started with these flags; everything is ended when the block ends."""
     logs = folder / "logs"
     logs.mkdir(parents=True)
     programs = Programs(logs)
-    made = Mesh(programs, binary, folder, *flags)
+    made = Mesh(programs, binary, folder, *flags, token=token)
     try:
         made.plane.start()
         yield made

@@ -32,13 +32,18 @@ class Refused(AssertionError):
 class Plane:
     """`fairlead serve` on free ports and a data folder of its own; it can be killed and started again on both."""
 
-    def __init__(self, programs: Programs, folder: Path, *flags: str) -> None:
+    def __init__(self, programs: Programs, folder: Path, *flags: str, token: str = "") -> None:
         self._programs = programs
         self._flags = flags
         self.folder = folder
         self.api, self.ads = free_port(), free_port()
         self.program: Program | None = None
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{self.api}", timeout=20, trust_env=False)
+        self._client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.api}",
+            timeout=20,
+            trust_env=False,
+            headers={"authorization": f"Bearer {token}"} if token else {},
+        )
 
     def start(self) -> None:
         """Start it and wait until it has loaded and published everything."""
