@@ -79,7 +79,9 @@ class RolloutDriver:
             reason = f"no healthy instance of version {missing[0]}; its users are sent to other versions"
             return GateStatus(GateState.BLOCKED, reason, found.acked, found.live, found.nodes)
         if found.state is GateState.DONE and not self._is_published(rollout):
-            return GateStatus(GateState.WAITING, "", 0, found.live, found.nodes)
+            wanted = {version: weight for version, weight in rollout.weights.items() if weight}
+            nodes_ahead = tuple(replace(node, wanted=wanted, state=GateState.WAITING) for node in found.nodes)
+            return GateStatus(GateState.WAITING, "", 0, found.live, nodes_ahead)
         if found.state is GateState.DONE and not rollout.acked and now < self._resumed.get(rollout.id, now):
             reason = "the control plane was restarted: Envoys may still be on their way back"
             return replace(found, state=GateState.WAITING, reason=reason)

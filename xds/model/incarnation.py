@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xds.model.instance import Instance
-from xds.model.problems import Conflict
+from xds.model.problems import Conflict, Forbidden
 
 
 def check_succession(before: Instance, declared: Instance) -> None:
-    """Refuse an id that names something else (Conflict `identity`), and what is older than known (`stale_epoch`)."""
+    """Refuse an id that names something else (Forbidden `identity`), and what is older than known (`stale_epoch`)."""
     if before.service != declared.service:
-        raise Conflict(
+        raise Forbidden(
             f"instance {declared.id} belongs to service {before.service}; {declared.service} needs another id",
             pointer="/id",
             code="identity",

@@ -48,7 +48,7 @@ class NodeProfile:
     @property
     def variant(self) -> str:
         """Return the text by which listeners of equal profiles are one resource."""
-        parts = [self.role.value, self.env, self.service or self.gateway]
+        parts = [self.role.value, self.env, self.gateway if self.role is Role.GATEWAY else self.service]
         parts += [
             f"{name}={getattr(self, name)}" for name in ("egress", "ingress", "app", "bind") if getattr(self, name)
         ]
@@ -70,7 +70,7 @@ class NodeProfile:
             return cls(
                 role=role,
                 env=_name(ours, "env") or DEFAULT_ENV,
-                service=_name(ours, "service"),
+                service=_name(ours, "service") if sidecar else "",
                 gateway="" if sidecar else _name(ours, "gateway"),
                 egress=_bind(listeners, "egress", EGRESS, "/listeners/egress") if sidecar else None,
                 ingress=_bind(listeners, "ingress", INGRESS, "/listeners/ingress") if app else None,

@@ -162,7 +162,7 @@ async def test_a_port_outside_1_to_65535_is_refused(refused: Refusals, port: int
 
 async def test_a_known_id_with_another_identity_is_refused(refused: Refusals) -> None:
     problem = await refused("PUT", "/v1/instances/web-10-0-0-7-8080", {**INSTANCE, "service": "shop"})
-    _is(problem, 409, "identity", "/id")
+    _is(problem, 403, "identity", "/id")
 
 
 async def test_an_older_incarnation_is_refused(web: httpx.AsyncClient, refused: Refusals) -> None:

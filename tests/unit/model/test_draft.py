@@ -121,7 +121,7 @@ def test_a_message_that_says_nothing_new_still_outdates_what_was_sent_before_it(
 
 def test_an_id_names_one_service_for_as_long_as_it_is_registered(book: Book) -> None:
     book.put(instance())
-    with pytest.raises(Conflict) as caught:
+    with pytest.raises(Forbidden) as caught:
         book.put(instance(service=ServiceKey("default", "shop")))
     assert (caught.value.code, caught.value.pointer) == ("identity", "/id")
     book.delete(Kind.INSTANCE, "web-1")

@@ -55,6 +55,7 @@ def service_out(service: Service, *, revision: int, instances: int) -> ServiceOu
         stable=service.stable,
         split=weights_out(service.split.weights),
         segments=segments_out(service.split),
+        salt=service.split.salt,
         split_key=split_key_out(service.split.key),
         balancing=service.balancing.value,
         connect_timeout=write_duration(service.connect_timeout),

@@ -28,6 +28,7 @@ _OUT: JsonDict = {
     "subsets": [],
     "stable": "v1",
     "segments": [{"subset": "v1", "weight": 95}, {"subset": "v2", "weight": 5}],
+    "salt": "default/web",
     "balancing": "round-robin",
     "connect_timeout": "2s",
     "retry": {"attempts": 2, "on": ["connect-failure"], "per_try": None},
@@ -91,6 +92,7 @@ class ServiceOut(Output):
     stable: str
     split: list[WeightOut]
     segments: list[WeightOut]
+    salt: str
     split_key: str | dict[str, str]
     balancing: str
     connect_timeout: str
