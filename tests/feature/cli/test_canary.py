@@ -13,7 +13,7 @@ from tests.feature.cli.conftest import Fairlead
 from tests.feature.cli.test_objects import SHOP
 from tests.harness.plane import FAIRLEAD, Plane
 from tests.harness.processes import Program, Programs
-from tests.harness.waiting import wait_until
+from tests.harness.waiting import NotInTime, wait_until
 
 pytestmark = pytest.mark.envoy
 
@@ -32,7 +32,10 @@ def envoy(declared: None, plane: Plane, programs: Programs) -> Program:
          "--ads", f"127.0.0.1:{plane.ads}", "--concurrency", "1", "--drain-time", "0", "-o", "json"],
         name="gateway",
     )  # fmt: skip
-    plane.acked("web")
+    try:
+        plane.acked("web")
+    except NotInTime as error:
+        raise AssertionError(f"{error}\n{program.output()[-3000:]}\n{plane.get('nodes')}") from error
     return program
 
 
