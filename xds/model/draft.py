@@ -138,7 +138,7 @@ class Draft:
     def _check_route(self, declared: Route, before: Declared | None) -> None:
         """A route needs its service, and the subsets it names have to mean something there."""
         if isinstance(before, Route) and before.service != declared.service:
-            raise Conflict(
+            raise Forbidden(
                 f"route {declared.key} belongs to service {before.service}", pointer="/service", code="identity"
             )
         key, subset, split = declared.service, declared.subset, declared.split
