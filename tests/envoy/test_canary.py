@@ -90,7 +90,7 @@ def test_a_weight_without_any_envoy_is_blocked_not_done(town: Town) -> None:
     assert "no live Envoy" in found["gate"]["reason"]
     sidecar = mesh.sidecar("late-listener", env="nobody")
     mesh.ready(sidecar)
-    assert mesh.plane.rollout(rollout)["weight"] == 100, "the plan goes on once somebody listens"
+    assert mesh.plane.phase(rollout, "paused")["weight"] == 100, "the plan goes on once somebody listens"
     sidecar.program.stop()
 
 
