@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from xds.cache.roster import NodeState
+from xds.cache.roster import LIVE_AFTER_CLOSE, NodeState
 from xds.control.gate import SILENCE, GateState, GateStatus, gate
 from xds.control.publisher import Publisher
 from xds.model.declare import Declaration, StepRollout
@@ -65,6 +65,9 @@ class RolloutDriver:
                 deadlines.append(deadline)
         release = self._released(nodes, now)
         deadlines += [since + LEAVING_BOUND for since in self._left.values()]
+        if active or self._left:  # a node that stops being live says nothing: the moment itself is to be noticed
+            gone = (state.closed_at for state in nodes if state.closed_at is not None and state.is_live(now))
+            deadlines += [closed_at + LIVE_AFTER_CLOSE for closed_at in gone]
         return Moves(tuple(declarations), release, min(deadlines, default=None))
 
     def status(self, rollout: Rollout, nodes: Sequence[NodeState], now: float) -> GateStatus:

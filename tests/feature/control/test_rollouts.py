@@ -14,6 +14,7 @@ import pytest
 
 from tests.feature.control.plane_on_disk import running_plane, say
 from tests.harness.waiting import until
+from xds.cache.roster import LIVE_AFTER_CLOSE
 from xds.cache.typestate import Node
 from xds.control.gate import GateState
 from xds.control.plane import ControlPlane, RolloutStatus
@@ -61,8 +62,8 @@ class Sidecar:
         self.take()
         self.plane.roster.nacked(self.stream, ROUTE, message, self.plane.clock.monotonic())
 
-    def leave(self) -> None:
-        self.plane.roster.closed(self.stream, self.plane.clock.monotonic())
+    def leave(self, ago: float = 0.0) -> None:
+        self.plane.roster.closed(self.stream, self.plane.clock.monotonic() - ago)
 
 
 @pytest.fixture
@@ -113,6 +114,20 @@ async def test_a_step_is_done_only_when_every_live_node_has_acknowledged_it(plan
     assert status.rollout.phase is Phase.SHIFTING
     second.ack()
     assert (await reach(plane, rollout, Phase.PAUSED)).gate.acked == 2
+
+
+async def test_a_step_goes_on_by_itself_when_the_last_silent_node_is_not_live_any_more(plane: ControlPlane) -> None:
+    """Nobody says so: the moment itself has to wake the loop."""
+    first, second = Sidecar(plane, "one", 1), Sidecar(plane, "two", 2)
+    for sidecar in (first, second):
+        await sidecar.connect()
+        sidecar.ack()
+    rollout = await start(plane, Step(500, None))
+    await is_published(plane, {"v1": 9500, "v2": 500})
+    first.ack()
+    second.leave(ago=LIVE_AFTER_CLOSE - 0.3)
+    assert plane.rollout_status(rollout).gate.live == 2
+    assert (await reach(plane, rollout, Phase.PAUSED)).gate.live == 1
 
 
 async def test_a_refusal_blocks_the_step_with_the_node_and_envoys_words(plane: ControlPlane) -> None:
