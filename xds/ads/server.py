@@ -23,6 +23,7 @@ from xds.protocol.exchange import R
 from xds.protocol.requests import DeltaRequest, StateRequest
 from xds.protocol.sotw import StateExchange
 
+from . import reports
 from .decode import delta_request, state_request
 from .settings import AdsSettings
 from .stream import Assign, Call, ClientGone, Parts, Protocols, SlowReader, Stream
@@ -78,6 +79,7 @@ class AdsServer:
         self._streams: set[Stream[StateRequest] | Stream[DeltaRequest]] = set()
         self._server: grpc.aio.Server | None = None
         self._draining = False
+        self._closing = asyncio.Event()
         self.ports: tuple[int, ...] = ()
 
     async def start(self) -> None:
@@ -88,7 +90,13 @@ class AdsServer:
             "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(self._state),
             "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(self._delta),
         }
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
+        reporting = {"StreamLoadStats": grpc.stream_stream_rpc_method_handler(self._reports)}
+        server.add_generic_rpc_handlers(
+            (
+                grpc.method_handlers_generic_handler(SERVICE, methods),
+                grpc.method_handlers_generic_handler(reports.SERVICE, reporting),
+            )
+        )
         self.ports = tuple([_bind(server, address) for address in self._settings.addresses])
         await server.start()
         self._server = server
@@ -100,6 +108,7 @@ class AdsServer:
         if server is None:
             return
         self._draining = True
+        self._closing.set()
         for stream in self._streams:
             stream.drain()
         await server.stop(self._settings.drain_grace)
@@ -109,6 +118,12 @@ class AdsServer:
 
     async def _delta(self, _requests: object, context: ServicerContext) -> None:
         await self._run(context, DELTA)
+
+    async def _reports(self, _requests: object, context: ServicerContext) -> None:
+        refused = self._refusal(context)
+        if refused is not None:
+            await context.abort(*refused)
+        await reports.hold(context, self._closing)
 
     async def _run(self, context: ServicerContext, protocol: Protocols[R]) -> None:
         refused = self._refusal(context)

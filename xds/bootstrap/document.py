@@ -130,7 +130,7 @@ def _runtime(spec: BootstrapSpec) -> list[Document]:
 
 
 def _reports(spec: BootstrapSpec) -> Document:
-    """Load reports and metrics to the control plane. One without these services answers UNIMPLEMENTED: harmless."""
+    """Load reports and metrics, for a control plane that wants them; ours asks for no reports and takes no metrics yet."""
     return {
         "cluster_manager": {
             "load_stats_config": {

@@ -85,7 +85,14 @@ class TypeState:
         self._unanswered, self._removed, self.pending = {}, frozenset(), None
 
     def on_nacked(self, message: str, now: float) -> None:
-        """Note that the node refused the response it had not answered."""
+        """Note that the node refused the response it had not answered.
+
+        A response that says "nothing yet" holds nothing that could be refused: Envoy's guard against losing its last
+        cluster refuses the first answer of an empty environment, and that is no news.
+        """
+        if not self._unanswered and not self._removed:
+            self.pending = None
+            return
         self.nack = Nack(now, message, dict(self._unanswered))
         self._unsettled.update(self._unanswered)
         self._unanswered, self._removed, self.pending = {}, frozenset(), None

@@ -193,6 +193,10 @@ class Exchange(ABC, Generic[R]):
             self.sent[resource.name] = resource
             self.total += resource.mark
             names.add(resource.name)
+        if not names.isdisjoint(self.parked):
+            # Asked for again, one of the refused goes out in other company: its answer says something of the rest.
+            self.retry |= self.parked - names
+            self.parked.clear()
         for owed in (self.dirty, self.forced, self.parked, self.retry):
             owed.difference_update(names)
         self.total %= MARK_MODULUS

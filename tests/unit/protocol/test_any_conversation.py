@@ -82,6 +82,8 @@ class AnyConversation(RuleBasedStateMachine):
     def publish(self, type_: ResourceType, contents: dict[str, str], gone: set[str]) -> None:
         upserts = [resource(type_, name, content) for name, content in contents.items()]
         self.cache.publish(upserts, [ResourceKey(type_, name) for name in gone])
+        if self.forgets_nothing(type_):
+            self.sides[type_].excused |= gone  # what comes back is new, for nobody told the client that it was gone
         self.serve()
 
     @rule(type_=TYPES)
