@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.load import Load, request, turns, users
-from tests.harness.mesh import USER, Town, mesh, owners
+from tests.harness.load import Load, ask, request, turns, users
+from tests.harness.mesh import USER, Town, mesh, owners, versions
 from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
@@ -81,6 +81,33 @@ def test_killed_while_a_step_is_on_its_way_it_ends_where_the_last_answer_said(vi
     assert load.failures == []
     wanted = owners(mesh.split("web"), people)
     assert {user: set(met) for user, met in load.by_user(done).items()} == {at: {w} for at, w in enumerate(wanted)}
+
+
+def test_a_cluster_that_changed_while_an_envoy_was_away_is_warm_at_once_on_its_return(village: Town) -> None:
+    """P4, rule 28. It holds the endpoints, which did not change; a changed cluster waits until they are sent again.
+
+    Without that Envoy keeps its answer to clusters for as long as they warm, and routes wait behind it.
+    """
+    mesh, plane = village.mesh, village.mesh.plane
+    rollout = plane.post("rollouts", {"service": "web", "version": "v2"})["id"]
+    plane.set_weight(rollout, 10)
+    village.gateway.stop_working()
+    try:
+        plane.kill()
+        plane.start()
+        mesh.service("web", connect_timeout="1500ms")
+        plane.post(f"rollouts/{rollout}:set-weight", {"weight": 40})
+    finally:
+        village.gateway.go_on()
+    back = time.monotonic()
+    wait_until(lambda: village.gateway.count("cluster_manager.cluster_modified") >= 3, what="it is told")
+    plane.acked("web", nodes=2)
+    assert time.monotonic() - back < 4.5
+    assert village.gateway.count("cluster_manager.warming_clusters") == 0
+    people, requests = users(200, lambda name: request("web.test", (USER, name)))
+    assert versions(ask(village.gateway.port, requests)) == owners(mesh.split("web"), people)
+    assert plane.program is not None
+    assert "no answer in time" not in plane.program.output()
 
 
 def test_what_changes_while_it_is_away_is_told_on_its_return(village: Town) -> None:

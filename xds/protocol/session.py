@@ -71,6 +71,7 @@ class Session(Generic[R]):
         self._make: Callable[[ResourceType], Exchange[R]] = exchange
         self._patience = patience
         self._exchanges: dict[ResourceType, Exchange[R]] = {}
+        self._early: dict[ResourceType, set[str]] = {}
         self._nonces = 0
         self._deadline: float | None = None
 
@@ -107,7 +108,9 @@ class Session(Generic[R]):
         exchanges = [(type_, self._exchanges[type_]) for type_ in SEND_ORDER if type_ in self._exchanges]
         for type_, exchange in exchanges:
             exchange.absorb(snapshot.view(type_, self._group), snapshot)
+            early = self._early.pop(type_, set())
             if exchange.proved:
+                exchange.force(early & exchange.proved.keys())
                 offer.held[type_], exchange.proved = exchange.proved, {}
         for type_, exchange in exchanges:
             if not (type_ in AFTER_CLUSTERS and exchange.owes() and self._clusters_unanswered(offer, now)):
@@ -130,10 +133,17 @@ class Session(Generic[R]):
             self._warm(type_, made)
 
     def _warm(self, type_: ResourceType, made: Response) -> None:
-        """Owe again what the new contents need to warm, where the client has it already."""
-        dependent = self._exchanges.get(WARMED_BY.get(type_, type_))
-        if dependent is not None and dependent.type is not type_:
-            names = (name for resource in made.fresh for name in resource.warms)
+        """Owe again what the new contents need to warm, where the client has it already.
+
+        A client that reconnects may say only afterwards that it has it; so these names are kept until it asks.
+        """
+        if type_ not in WARMED_BY:
+            return
+        names = {name for resource in made.fresh for name in resource.warms}
+        dependent = self._exchanges.get(WARMED_BY[type_])
+        if dependent is None:
+            self._early.setdefault(WARMED_BY[type_], set()).update(names)
+        else:
             dependent.force(name for name in names if name in dependent.sent and dependent.sub.covers(name))
 
     def _clusters_unanswered(self, offer: Offer, now: float) -> bool:
