@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from xds.model.gateway import Gateway
 from xds.model.intent import ServiceView
+from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.problems import Problem
 from xds.model.service import Protocol
@@ -89,12 +90,19 @@ class Environment:
         return dirty
 
     def _translate(self, service: str) -> None:
-        before, view = self._products.pop(service, None), self._views.get(service)
-        after = product(view, self._claims.granted(service), before) if view else None
+        before, view = self._products.get(service), self._views.get(service)
+        self._problems.pop(service, None)
+        try:
+            after = product(view, self._claims.granted(service), before) if view else None
+        except Exception as error:  # noqa: BLE001 - whatever it is, it costs this service only and is said in full
+            what = f"{type(error).__name__}: {error}"
+            message = f"it cannot be translated ({what}); what Envoys have of it stays as it was"
+            self._problems[service] = (Problem("service", str(ServiceKey(self._name, service)), "", message),)
+            return
         self._replace(ResourceType.CLUSTER, before.clusters if before else {}, after.clusters if after else {})
         self._replace(ResourceType.ENDPOINT, before.assignments if before else {}, after.assignments if after else {})
-        self._problems.pop(service, None)
         if after is None:
+            self._products.pop(service, None)
             self._hosts.put(service, {}, {})
             self._upstreams.put(service, None)
             return

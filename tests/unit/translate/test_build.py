@@ -14,6 +14,7 @@ from xds.model.instance import Address
 from xds.model.intent import ServiceView
 from xds.model.names import Key, ServiceKey
 from xds.model.node import NodeProfile, Role
+from xds.model.problems import Severity
 from xds.model.service import Protocol
 from xds.translate import Builder, FilterSpec, OutputKey
 from xds.wire.types import ResourceType
@@ -48,6 +49,33 @@ def test_nothing_changes_when_the_same_views_come_again() -> None:
     published.build(first, gateways=[GATEWAY])
     built = published.build(first, gateways=[GATEWAY])
     assert (built.upserts, built.removals) == ((), ())
+
+
+def test_a_service_that_cannot_be_translated_keeps_what_it_had_and_costs_nobody_else() -> None:
+    published = Published()
+    published.build(view("web", member("web", 1)), view("api", member("api", 9)), gateways=[GATEWAY])
+    before = dict(published.standing)
+    bad = view("web", member("web", 1), member("web", 2), balancing="by the moon")
+    built = published.build(bad, view("api", member("api", 9), member("api", 10)))
+    assert published.changed() == [("eds", "api/-"), ("eds", "api/v1")]
+    assert published.standing.keys() == before.keys()
+    (problem,) = built.problems
+    assert (problem.kind, problem.object, problem.severity) == ("service", "default/web", Severity.ERROR)
+    assert "by the moon" in problem.message
+    published.build(view("web", member("web", 2)))
+    assert published.endpoints("web/v1") == {"10.0.0.2": 100}
+    assert not published.last.problems
+    published.build(bad)
+    published.build(gone=[WEB])
+    assert not [key for key in published.standing if key.name.startswith("web/")]
+    assert not published.last.problems
+
+
+def test_a_service_that_never_could_be_translated_is_missing_alone() -> None:
+    published = Published()
+    published.build(view("web", member("web", 1), balancing="by the moon"), view("api", member("api", 9)))
+    assert published.endpoints("api/v1") == {"10.0.0.9": 100}
+    assert [problem.object for problem in published.last.problems] == ["default/web"]
 
 
 def test_a_service_that_goes_takes_everything_of_its_own_along() -> None:
