@@ -5,6 +5,7 @@ It also keeps the answers that were given under idempotency keys.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +14,9 @@ from xds.control.ports import Clock, Commit, Entry, Kept, Receipt, Store
 from xds.model.declare import Declaration
 from xds.model.draft import Draft
 from xds.model.intent import Intent, Ref
-from xds.model.problems import FairleadError, InvalidInput, Unavailable
+from xds.model.problems import FairleadError, Inconsistent, InvalidInput, Unavailable
+
+_log = logging.getLogger(__name__)
 
 KEPT = 10_000
 
@@ -81,6 +84,11 @@ class Committer:
             name = draft.declare(declaration)
         except FairleadError as error:
             return error
+        except Exception as error:  # noqa: BLE001 - whatever it is, it costs its own declaration; it is logged whole
+            _log.exception("a declaration of %s failed", declaration.actor)
+            return Inconsistent(
+                f"the control plane failed at this declaration ({type(error).__name__}), and logged why"
+            )
         if key:
             keys[key] = (declaration.fingerprint, name)
         return name

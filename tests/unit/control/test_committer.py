@@ -16,7 +16,7 @@ from xds.model.declare import Declaration, Delete, Put, StartRollout
 from xds.model.instance import Instance
 from xds.model.intent import Intent, Kind, Ref
 from xds.model.names import ServiceKey
-from xds.model.problems import InvalidInput, NotFound, PreconditionFailed, Unavailable
+from xds.model.problems import Inconsistent, InvalidInput, NotFound, PreconditionFailed, Unavailable
 from xds.store.sqlite import SqliteStore
 
 WEB = ServiceKey.of("web")
@@ -63,6 +63,15 @@ async def test_a_batch_is_one_revision_and_a_bad_item_costs_only_itself(desk: De
     assert [type(outcome) for outcome in outcomes] == [Receipt, NotFound, Receipt]
     assert set(desk.intent.instances) == {"web-1", "web-2"}
     assert desk.intent.revision == 1
+
+
+async def test_a_declaration_that_nobody_foresaw_costs_itself_only(desk: Desk) -> None:
+    """Here the key of a service without its environment, which no edge lets through."""
+    outcomes, _ = await desk.hand_in(
+        put("web-1"), Declaration(Delete(Ref(Kind.SERVICE, "web")), "api:test"), put("web-2")
+    )
+    assert [type(outcome) for outcome in outcomes] == [Receipt, Inconsistent, Receipt]
+    assert set(desk.intent.instances) == {"web-1", "web-2"}
 
 
 async def test_later_declarations_of_a_batch_see_the_earlier_ones(desk: Desk) -> None:
