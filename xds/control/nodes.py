@@ -7,6 +7,7 @@ for want of a translation.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 
 from xds.cache.group import Group
@@ -26,6 +27,7 @@ class Nodes:
         self._inbox = inbox
         self._wanted: set[NodeProfile] = set()
         self._published: frozenset[NodeProfile] = frozenset()
+        self._arriving: Counter[NodeProfile] = Counter()
         self._news = asyncio.Condition()
 
     async def assign(self, node: Node) -> Group:
@@ -36,12 +38,15 @@ class Nodes:
         profile = NodeProfile.from_metadata(node.metadata)
         if profile not in self._published:
             self._wanted.add(profile)
+            self._arriving[profile] += 1
             self._inbox.nudge()
             try:
                 async with asyncio.timeout(ADMISSION_TIMEOUT), self._news:
                     await self._news.wait_for(lambda: profile in self._published)
             except TimeoutError:
                 raise Unavailable(f"the resources of {node.id} were not ready in time") from None
+            finally:
+                self._arriving[profile] -= 1
         return group(profile)
 
     @property
@@ -61,9 +66,9 @@ class Nodes:
             self._news.notify_all()
 
     def forget(self, known: Iterable[Node]) -> None:
-        """Keep only the profiles of nodes that are still known."""
-        keep = {NodeProfile.from_metadata(node.metadata) for node in known}
-        self._wanted &= keep | (self._wanted - self._published)
+        """Keep only the profiles of nodes that are still known, or on their way in: let in and not yet awake."""
+        self._arriving = +self._arriving
+        self._wanted &= {NodeProfile.from_metadata(node.metadata) for node in known} | self._arriving.keys()
 
 
 def group(profile: NodeProfile) -> Group:

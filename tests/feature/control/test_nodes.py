@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,15 @@ import pytest
 from tests.feature.control.plane_on_disk import running_plane, say
 from tests.harness.waiting import until
 from xds.cache.typestate import Node
+from xds.control.inbox import Inbox
+from xds.control.nodes import Nodes
 from xds.control.plane import ControlPlane
 from xds.model.declare import Delete, Put, StartRollout
 from xds.model.gateway import Gateway
 from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref
 from xds.model.names import Key, ServiceKey
+from xds.model.node import NodeProfile
 from xds.model.problems import PeerError
 from xds.model.rollout import Step
 from xds.model.route import Route
@@ -49,6 +53,21 @@ async def test_a_node_of_a_new_profile_finds_its_listeners_when_it_is_let_in(tmp
             name for kind, name in await versions(plane, Node("n", metadata=SIDECAR)) if kind is ResourceType.LISTENER
         }
         assert names == {"egress", "ingress/web"}
+
+
+async def test_a_node_that_is_let_in_keeps_its_listeners_until_its_stream_is_open() -> None:
+    """The loop may take another turn before the waiting stream has woken up."""
+    nodes, node = Nodes(Inbox()), Node("n", metadata=SIDECAR)
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(nodes.assign(node))
+        await until(lambda: nodes.are_new)
+        await nodes.published(nodes.profiles)
+        nodes.forget([])
+        await nodes.published(nodes.profiles)
+    assert nodes.profiles == {NodeProfile.from_metadata(node.metadata)}
+    assert waiting.result().id
+    nodes.forget([])
+    assert not nodes.profiles
 
 
 async def test_nodes_of_one_profile_share_a_group(tmp_path: Path) -> None:
