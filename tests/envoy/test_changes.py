@@ -82,7 +82,7 @@ def test_routes_that_change_under_load_lose_no_request(town: Town) -> None:
 
 
 def test_with_a_token_only_those_who_hold_it_are_served(envoy_binary: Path, tmp_path: Path) -> None:
-    """M53. API and ADS demand it; an Envoy without it keeps asking and gets nothing; one with it works as ever."""
+    """API and ADS demand it; an Envoy without it keeps asking and gets nothing; one with it works as ever."""
     secret = tmp_path / "token"
     secret.write_text("sesame-open\n")
     with mesh(envoy_binary, tmp_path / "mesh", "--token-file", str(secret), token="sesame-open") as made:

@@ -29,7 +29,7 @@ def village(tmp_path: Path, envoy_binary: Path) -> Iterator[Town]:
 
 
 def test_kill_9_under_load_costs_nothing_and_the_rollout_goes_on_where_it_was(village: Town) -> None:
-    """S1, C7. Nothing fails before, during and after; nothing is sent again; a weight set afterwards arrives."""
+    """S1. Nothing fails before, during and after; nothing is sent again; a weight set afterwards arrives."""
     mesh, plane = village.mesh, village.mesh.plane
     people, requests = users(200, lambda name: request("web.test", (USER, name)))
     plan = [{"weight": 20, "pause": None}, {"weight": 60, "pause": "0s"}, {"weight": 80, "pause": None}]

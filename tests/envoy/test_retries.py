@@ -16,7 +16,7 @@ pytestmark = pytest.mark.envoy
 
 @pytest.mark.parametrize("side", ["gateway", "sidecar"])
 def test_users_of_a_dead_canary_are_answered_by_stable(town: Town, side: str) -> None:
-    """M43. The bucket names the dead cluster at every attempt; Envoy takes another entry of the split for a retry."""
+    """The bucket names the dead cluster at every attempt; Envoy takes another entry of the split for a retry."""
     mesh, service = town.mesh, f"dead-{side}"
     mesh.two_versions(service, {"v1": town.apps["v1"], "v2": free_port()})
     mesh.service(service, split=[{"subset": "v1", "weight": 50}, {"subset": "v2", "weight": 50}])
