@@ -15,6 +15,7 @@ from xds.cache.resource import ResourceKey
 from xds.cache.roster import NodeState
 from xds.control.publisher import Publisher
 from xds.model.names import ServiceKey
+from xds.wire.types import ResourceType
 
 SILENCE = 10.0
 
@@ -75,6 +76,22 @@ def gate(
     return GateStatus(state, "", acked, len(live), tuple(parts))
 
 
+def caught_up(publisher: Publisher, nodes: Sequence[NodeState], *, now: float) -> bool:
+    """Say whether every live node has acknowledged all routes and listeners that it holds as they are published now.
+
+    Asks more than `gate` does: a route with a split of its own carries no weights of its service, and sends users too.
+    """
+    return all(
+        (acked := held.acked.get(name)) is not None and acked.version == resource.version
+        for state in nodes
+        if state.is_live(now)
+        for type_ in (ResourceType.ROUTE, ResourceType.LISTENER)
+        if (held := state.types.get(type_)) is not None
+        for name, resource in publisher.seen(type_, state.group).items()
+        if held.wildcard or name in held.names
+    )
+
+
 def _held(carriers: Iterable[ResourceKey], state: NodeState) -> list[ResourceKey]:
     """Return the carriers that this node subscribes to, its own variant of each."""
     return [
@@ -97,9 +114,9 @@ def _part(
     sent = publisher.weights(key, sent_version.version, service) if sent_version else None
     acked = publisher.weights(key, acked_version.version, service) if acked_version else None
     name = state.node.id
-    if acked == wanted and (sent is None or sent == wanted):
+    if acked == wanted and (sent_version is None or sent == wanted):
         return NodeGate(name, wanted, sent, acked, GateState.DONE)
-    if held.nack is not None and sent == wanted:
+    if held.nack is not None and key.name in held.nack.versions and sent == wanted:
         return NodeGate(name, wanted, sent, acked, GateState.BLOCKED, f"refused: {held.nack.message}")
     if waited >= SILENCE:
         return NodeGate(name, wanted, sent, acked, GateState.BLOCKED, f"has not acknowledged for {waited:.0f} s")

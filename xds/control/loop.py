@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from xds.cache.roster import Roster
 from xds.control.committer import Committer
@@ -22,7 +23,9 @@ from xds.control.publisher import Publisher
 from xds.control.rollouts import RolloutDriver
 from xds.model.instance import Instance
 from xds.model.intent import Intent
-from xds.model.problems import FairleadError, Problem
+from xds.model.problems import FairleadError, Problem, Unavailable
+
+RETRY = 1.0  # seconds until a rollout's step is tried again that the store did not take
 
 _log = logging.getLogger(__name__)
 
@@ -130,6 +133,8 @@ class Loop:
             for outcome in answer.result():
                 if isinstance(outcome, FairleadError):
                     _log.warning("a rollout could not move: %s", outcome.message)
+            if any(isinstance(outcome, Unavailable) for outcome in answer.result()):
+                return min(moves.deadline or inf, now + RETRY)  # nobody says when the store is back
         return moves.deadline
 
     def _timeout(self) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
+from xds.cache.group import Group
 from xds.cache.resource import Resource, ResourceKey
 from xds.cache.table import Cache
 from xds.model.gateway import Gateway
@@ -88,6 +89,11 @@ class Publisher:
         snapshot = self._cache.latest()
         resource = snapshot.get(key) if snapshot is not None else None
         return self.weights(key, resource.version, service) if resource is not None else None
+
+    def seen(self, type_: ResourceType, group: Group) -> Mapping[str, Resource]:
+        """Return what nodes of a group see of a type now, by name."""
+        snapshot = self._cache.latest()
+        return snapshot.view(type_, group).all() if snapshot is not None else {}
 
     def _resource(self, output: Output) -> Resource:
         # A listener that changes warms until it has its routes again (xDS protocol, "Resource warming").

@@ -6,15 +6,14 @@ which commits them like anybody's declaration.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from xds.cache.roster import LIVE_AFTER_CLOSE, NodeState
-from xds.control.gate import SILENCE, GateState, GateStatus, gate
+from xds.control.gate import SILENCE, GateState, GateStatus, caught_up, gate
 from xds.control.publisher import Publisher
 from xds.model.declare import Declaration, StepRollout
 from xds.model.intent import Intent
-from xds.model.names import ServiceKey
 from xds.model.rollout import Acked, Elapsed, Event, Phase, Rollout
 
 ACTOR = "fairlead"
@@ -109,15 +108,9 @@ class RolloutDriver:
         return None, resumed if now < resumed else since + SILENCE
 
     def _released(self, nodes: Sequence[NodeState], now: float) -> tuple[str, ...]:
-        leaving: Mapping[str, ServiceKey] = {member: i.service for member, i in self._intent.leaving.items()}
-        self._left = {member: self._left.get(member, now) for member in leaving}
-        over = [
-            member
-            for member, service in leaving.items()
-            if now - self._left[member] >= LEAVING_BOUND
-            or (found := gate(service, self._publisher, nodes, waited=0.0, now=now)).state is GateState.DONE
-            or not found.nodes
-        ]
+        self._left = {member: self._left.get(member, now) for member in self._intent.leaving}
+        caught = bool(self._left) and caught_up(self._publisher, nodes, now=now)
+        over = [member for member, since in self._left.items() if caught or now >= since + LEAVING_BOUND]
         for member in over:
             del self._left[member]
         return tuple(over)

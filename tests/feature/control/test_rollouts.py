@@ -18,12 +18,14 @@ from xds.cache.roster import LIVE_AFTER_CLOSE
 from xds.cache.typestate import Node
 from xds.control.gate import GateState
 from xds.control.plane import ControlPlane, RolloutStatus
+from xds.control.ports import Commit
 from xds.model.declare import Delete, Put, StartRollout, StepRollout
 from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref
-from xds.model.names import ServiceKey
-from xds.model.problems import Conflict, InvalidInput
+from xds.model.names import Key, ServiceKey
+from xds.model.problems import Conflict, InvalidInput, Unavailable
 from xds.model.rollout import Abort, Pause, Phase, Promote, Resume, SetWeight, Step
+from xds.model.route import Route
 from xds.wire.types import ResourceType
 
 WEB = ServiceKey.of("web")
@@ -225,6 +227,47 @@ async def test_the_last_endpoint_of_a_subset_stays_until_the_fallback_route_is_a
     assert "web-v2" in plane.intent.leaving
     sidecar.ack()
     await until(lambda: "web-v2" not in plane.intent.leaving, timeout=5)
+
+
+async def test_the_last_endpoint_stays_too_until_a_route_with_a_subset_of_its_own_is_acknowledged(
+    plane: ControlPlane,
+) -> None:
+    """Such a route carries no weights of the service, and sends users all the same."""
+    await say(plane, Put(Route(Key("default", "web.beta"), WEB, hosts=("beta.example.com",), subset="v2")))
+    sidecar = Sidecar(plane, "one", 1)
+    await sidecar.connect()
+    sidecar.ack()
+    await say(plane, Delete(Ref(Kind.INSTANCE, "web-v2")))
+    await until(lambda: any("v2" in problem.message for problem in plane.problems), timeout=5, what="the fall-back")
+    plane.roster.subscribed(1, ROUTE, ["egress"])  # wakes the loop, and is no acknowledgement
+    await asyncio.sleep(0.01)
+    assert "web-v2" in plane.intent.leaving
+    sidecar.ack()
+    await until(lambda: "web-v2" not in plane.intent.leaving, timeout=5)
+
+
+async def test_a_step_that_the_store_did_not_take_is_tried_again(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody says when the store is back. A failing disk cannot be had on demand here."""
+    sidecar = Sidecar(plane, "one", 1)
+    await sidecar.connect()
+    sidecar.ack()
+    rollout = await start(plane, Step(500, None))
+    await is_published(plane, {"v1": 9500, "v2": 500})
+    refused: list[Commit] = []
+
+    async def full(commit: Commit) -> None:
+        refused.append(commit)
+        raise Unavailable("the disk is full", code="store")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plane.store, "commit", full)
+        sidecar.ack()
+        await until(lambda: bool(refused), timeout=5)
+    assert plane.rollout_status(rollout).rollout.phase is Phase.SHIFTING
+    await reach(plane, rollout, Phase.PAUSED)
+    assert len(refused) == 1
 
 
 async def test_what_cannot_be_is_refused_and_changes_nothing(plane: ControlPlane) -> None:
