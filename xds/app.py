@@ -49,7 +49,7 @@ def run(settings: Settings, started: Callable[[Serving], None] = lambda _: None)
 async def serve(settings: Settings, started: Callable[[Serving], None] = lambda _: None) -> None:
     """Run a control plane until SIGTERM or SIGINT; `started` is called once it serves.
 
-    Raises Unavailable or Conflict when a port or the database is taken, in words.
+    Raises Unavailable or Conflict when a port or the database is taken, in words; once parts run, in an ExceptionGroup.
     """
     stop = _stop_signal()
     clock = SystemClock()
@@ -68,14 +68,16 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
                 tasks.create_task(_reload_filter(plane, settings), name="reload"),
             ]
             ads = await _start_ads(plane, settings)
-            ads_at = Address(settings.ads.host, ads.ports[0])
-            api = ApiServer(plane, _api_settings(settings, ads_at))
-            started_at = Serving(f"http://{await api.bind()}", str(ads_at))
-            background.append(tasks.create_task(api.serve(), name="api"))
-            started(started_at)
-            await stop.wait()
-            _log.info("stopping: streams are drained, then the API, then the store")
-            await ads.stop()
+            try:
+                ads_at = Address(settings.ads.host, ads.ports[0])
+                api = ApiServer(plane, _api_settings(settings, ads_at))
+                started_at = Serving(f"http://{await api.bind()}", str(ads_at))
+                background.append(tasks.create_task(api.serve(), name="api"))
+                started(started_at)
+                await stop.wait()
+                _log.info("stopping: streams are drained, then the API, then the store")
+            finally:
+                await ads.stop()
             await api.stop()
             for task in background:
                 task.cancel()

@@ -1,0 +1,103 @@
+"""The gate trusts only what it knows: contents whose weights are forgotten are not the wanted ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from xds.cache.resource import Held
+from xds.cache.roster import NodeState, Roster
+from xds.cache.table import Cache
+from xds.cache.typestate import Node
+from xds.control import publisher as publishing
+from xds.control.gate import GateState, gate
+from xds.control.nodes import group
+from xds.control.publisher import Publisher
+from xds.model.instance import Instance
+from xds.model.intent import Intent, ref
+from xds.model.names import ServiceKey
+from xds.model.node import NodeProfile
+from xds.model.service import Service
+from xds.model.split import Split
+from xds.translate.build import Builder
+from xds.wire.types import ResourceType
+
+WEB = ServiceKey.of("web")
+SIDECAR = NodeProfile.from_metadata({"fairlead": {"role": "sidecar"}})
+
+
+class Desk:
+    """A publisher, and one node that is sent what the test says."""
+
+    def __init__(self) -> None:
+        self.intent, self.cache, self.roster = Intent(), Cache(), Roster()
+        self.publisher = Publisher(Builder(), self.cache)
+        instances = [Instance(f"web-{v}", WEB, "127.0.0.1", {"http": 8080}, version=v) for v in ("v1", "v2")]
+        self.intent.commit({ref(instance): instance for instance in instances}, 1)
+        self.roster.opened(1, Node("one"), group(SIDECAR), 0.0)
+        self.roster.subscribed(1, ResourceType.ROUTE, ["egress"])
+
+    def publish(self, canary: int) -> Held:
+        """Publish a share of v2, in 10,000ths; return the route configuration's version."""
+        weights = {"v1": 10_000 - canary, "v2": canary}
+        service = Service(WEB, stable="v1", split=Split.whole("v1").shift(weights))
+        self.intent.commit({ref(service): service}, self.intent.revision + 1)
+        self.publisher.publish(self.intent, self.intent.take_dirty(), frozenset({SIDECAR}), 0.0)
+        return self.publisher.seen(ResourceType.ROUTE, group(SIDECAR))["egress"].held
+
+    def send(self, held: Held) -> None:
+        self.roster.sent(1, ResourceType.ROUTE, {"egress": held}, (), 0.0)
+
+    def ack(self) -> None:
+        self.roster.acked(1, ResourceType.ROUTE, 0.0)
+
+    def state(self) -> GateState:
+        nodes: list[NodeState] = list(self.roster.nodes())
+        return gate(WEB, self.publisher, nodes, waited=0.0, now=0.0).state
+
+
+def test_what_is_acknowledged_does_not_count_while_something_forgotten_is_on_its_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publishing, "HISTORY", 2)
+    desk = Desk()
+    desk.send(desk.publish(100))
+    desk.ack()
+    assert desk.state() is GateState.DONE
+    desk.send(desk.publish(200))
+    desk.publish(300)
+    latest = desk.publish(100)
+    assert desk.state() is GateState.WAITING
+    desk.ack()
+    desk.send(latest)
+    desk.ack()
+    assert desk.state() is GateState.DONE
+
+
+def test_a_refusal_blocks_until_good_content_is_acknowledged() -> None:
+    desk = Desk()
+    desk.send(desk.publish(100))
+    desk.roster.nacked(1, ResourceType.ROUTE, "no such cluster", 0.0)
+    assert desk.state() is GateState.BLOCKED
+    desk.send(desk.publish(200))
+    desk.ack()
+    assert desk.state() is GateState.DONE
+
+
+def test_the_refusal_of_another_resource_does_not_block() -> None:
+    desk = Desk()
+    latest = desk.publish(100)
+    desk.roster.subscribed(1, ResourceType.ROUTE, ["egress", "gateway/edge"])
+    desk.roster.sent(1, ResourceType.ROUTE, {"gateway/edge": Held("bad", 1)}, (), 0.0)
+    desk.roster.nacked(1, ResourceType.ROUTE, "no such cluster", 0.0)
+    desk.send(latest)
+    assert desk.state() is GateState.WAITING
+
+
+def test_versions_that_a_node_never_saw_are_not_asked_for() -> None:
+    desk = Desk()
+    for canary in (100, 200, 300):
+        latest = desk.publish(canary)
+    assert desk.state() is GateState.WAITING
+    desk.send(latest)
+    desk.ack()
+    assert desk.state() is GateState.DONE
