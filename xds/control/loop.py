@@ -112,7 +112,7 @@ class Loop:
         return entries
 
     async def _publish(self, now: float) -> None:
-        self._nodes.forget(state.node for state in self._roster.nodes())
+        self._nodes.forget(state.group for state in self._roster.nodes())
         profiles = self._nodes.profiles
         self._publisher.publish(self._intent, self._intent.take_dirty(), profiles, now)
         self._pace.published()

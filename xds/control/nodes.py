@@ -65,10 +65,11 @@ class Nodes:
         async with self._news:
             self._news.notify_all()
 
-    def forget(self, known: Iterable[Node]) -> None:
+    def forget(self, known: Iterable[Group]) -> None:
         """Keep only the profiles of nodes that are still known, or on their way in: let in and not yet awake."""
         self._arriving = +self._arriving
-        self._wanted &= {NodeProfile.from_metadata(node.metadata) for node in known} | self._arriving.keys()
+        here = {seen.id for seen in known}
+        self._wanted = {p for p in self._wanted if p in self._arriving or p.variant in here}
 
 
 def group(profile: NodeProfile) -> Group:

@@ -81,7 +81,7 @@ class Draft:
         self._check_owner(name, before, declaration, declared.owner)
         if isinstance(before, Instance) and isinstance(declared, Instance):
             check_succession(before, declared)
-        if before is not None and before.owner not in {"", "auto"}:
+        if before is not None and before.owner not in {"", "auto", declared.owner}:
             declared = replace(declared, owner=before.owner)
         match declared:
             case Instance():

@@ -6,10 +6,13 @@ what is known is refused, so that the last word about an instance stays the last
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from operator import attrgetter
 
 from xds.model.instance import Instance
 from xds.model.problems import Conflict, Forbidden
+
+_said = attrgetter(*(field.name for field in fields(Instance) if field.name not in {"epoch", "seq"}))
 
 
 def check_succession(before: Instance, declared: Instance) -> None:
@@ -40,7 +43,6 @@ def numbered(declared: Instance, before: object, revision: int) -> Instance:
         return declared if declared.epoch else replace(declared, epoch=revision, seq=max(declared.seq, 1))
     if declared.epoch > before.epoch:
         return declared
-    same = replace(declared, epoch=before.epoch, seq=before.seq) == before
-    if same and declared.seq <= before.seq:
+    if _said(declared) == _said(before) and declared.seq <= before.seq:
         return before
     return replace(declared, epoch=before.epoch, seq=declared.seq or before.seq + 1)

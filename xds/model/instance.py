@@ -6,6 +6,7 @@ the intent, so that an observation never rewrites a declaration.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -56,6 +57,7 @@ def split_address(text: str, *, pointer: str) -> tuple[str, int]:
     return found["v6"] or found["host"], check_port(int(found["port"]), pointer=pointer)
 
 
+@functools.lru_cache(maxsize=8192)  # half of what an instance's checks cost, and a registration makes it three times
 def check_host(text: str, *, pointer: str) -> str:
     """Return the canonical spelling of an IP address that traffic can be sent to."""
     try:
