@@ -130,7 +130,7 @@ def _runtime(spec: BootstrapSpec) -> list[Document]:
 
 
 def _reports(spec: BootstrapSpec) -> Document:
-    """Load reports and metrics, for a control plane that wants them; ours asks for no reports and takes no metrics yet."""
+    """Load reports and metrics, for whoever wants them; our control plane asks for no reports and takes no metrics."""
     return {
         "cluster_manager": {
             "load_stats_config": {
