@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import logging
 import os
 import sys
 from typing import Annotated
@@ -13,6 +12,7 @@ import typer
 
 from xds.cli.connection import Connection
 from xds.cli.exits import Exit
+from xds.cli.logs import log_to_stderr
 from xds.cli.output import Format
 from xds.model.problems import FairleadError
 
@@ -65,7 +65,7 @@ def serve(
         "log_level": log_level,
     }
     settings = Settings.read(os.environ, flags)
-    _log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level)
     run = importlib.import_module("xds.app").run
     try:
         run(settings, lambda serving: _say(serving.api, serving.ads, output))
@@ -89,13 +89,6 @@ def _first(several: BaseExceptionGroup[FairleadError]) -> FairleadError:
     for error in several.exceptions:
         return _first(error) if isinstance(error, BaseExceptionGroup) else error
     raise AssertionError  # a group is never empty
-
-
-def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def add_to(app: typer.Typer) -> None:
