@@ -51,7 +51,7 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
 
     Raises Unavailable or Conflict when a port or the database is taken, in words; once parts run, in an ExceptionGroup.
     """
-    stop = _stop_signal()
+    stop, asked = _signalled(signal.SIGTERM, signal.SIGINT), _signalled(signal.SIGHUP)
     clock = SystemClock()
     store = SqliteStore(settings.data_dir / "fairlead.db")
     try:
@@ -65,7 +65,7 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
             background = [
                 tasks.create_task(plane.run(), name="loop"),
                 tasks.create_task(renewals, name="leases"),
-                tasks.create_task(_reload_filter(plane, settings), name="reload"),
+                tasks.create_task(_reload_filter(plane, settings, asked), name="reload"),
             ]
             ads = await _start_ads(plane, settings)
             try:
@@ -111,10 +111,8 @@ async def _filter(settings: Settings) -> Admitted:
         admission.close()
 
 
-async def _reload_filter(plane: ControlPlane, settings: Settings) -> None:
-    """Read the filter and its configuration again at each SIGHUP; what is refused changes nothing."""
-    asked = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+async def _reload_filter(plane: ControlPlane, settings: Settings, asked: asyncio.Event) -> None:
+    """Read the filter and its configuration again each time it is asked for; what is refused changes nothing."""
     while True:
         await asked.wait()
         asked.clear()
@@ -158,11 +156,12 @@ def _event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
+def _signalled(*numbers: signal.Signals) -> asyncio.Event:
+    """Return what is set when one of these signals comes, from now on: also while the control plane still starts."""
+    came = asyncio.Event()
+    for number in numbers:
+        asyncio.get_running_loop().add_signal_handler(number, came.set)
+    return came
 
 
 def _settle_heap() -> None:
