@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from xds.cache.resource import ResourceKey
+from xds.cache.resource import Resource, ResourceKey
 from xds.cache.roster import NodeState
+from xds.cache.typestate import TypeState
 from xds.control.publisher import Publisher
 from xds.model.names import ServiceKey
 from xds.wire.types import ResourceType
@@ -82,13 +83,21 @@ def caught_up(publisher: Publisher, nodes: Sequence[NodeState], *, now: float) -
     Asks more than `gate` does: a route with a split of its own carries no weights of its service, and sends users too.
     """
     return all(
-        (acked := held.acked.get(name)) is not None and acked.version == resource.version
+        _is_settled(held, publisher.seen(type_, state.group))
         for state in nodes
         if state.is_live(now)
         for type_ in (ResourceType.ROUTE, ResourceType.LISTENER)
         if (held := state.types.get(type_)) is not None
-        for name, resource in publisher.seen(type_, state.group).items()
-        if held.wildcard or name in held.names
+    )
+
+
+def _is_settled(held: TypeState, seen: Mapping[str, Resource]) -> bool:
+    """Say whether a node has acknowledged all that it sees of a type, and nothing older is on its way to it."""
+    acked, sent = held.acked, held.sent
+    names = seen.keys() if held.wildcard else seen.keys() & held.names
+    return all(
+        name in acked and name in sent and acked[name].version == sent[name].version == seen[name].version
+        for name in names
     )
 
 

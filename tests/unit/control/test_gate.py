@@ -9,7 +9,7 @@ from xds.cache.roster import NodeState, Roster
 from xds.cache.table import Cache
 from xds.cache.typestate import Node
 from xds.control import publisher as publishing
-from xds.control.gate import GateState, gate
+from xds.control.gate import GateState, caught_up, gate
 from xds.control.nodes import group
 from xds.control.publisher import Publisher
 from xds.model.instance import Instance
@@ -49,6 +49,9 @@ class Desk:
 
     def ack(self) -> None:
         self.roster.acked(1, ResourceType.ROUTE, 0.0)
+
+    def has_caught_up(self) -> bool:
+        return caught_up(self.publisher, list(self.roster.nodes()), now=0.0)
 
     def state(self) -> GateState:
         nodes: list[NodeState] = list(self.roster.nodes())
@@ -91,6 +94,19 @@ def test_the_refusal_of_another_resource_does_not_block() -> None:
     desk.roster.nacked(1, ResourceType.ROUTE, "no such cluster", 0.0)
     desk.send(latest)
     assert desk.state() is GateState.WAITING
+
+
+def test_a_node_has_caught_up_when_it_acknowledged_what_stands_and_nothing_else_is_on_its_way() -> None:
+    desk = Desk()
+    first = desk.publish(100)
+    assert not desk.has_caught_up()
+    desk.send(first)
+    assert not desk.has_caught_up()
+    desk.ack()
+    assert desk.has_caught_up()
+    desk.send(desk.publish(200))
+    assert desk.publish(100).version == first.version
+    assert not desk.has_caught_up()
 
 
 def test_versions_that_a_node_never_saw_are_not_asked_for() -> None:
