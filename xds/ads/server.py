@@ -187,10 +187,15 @@ def _bind(server: grpc.aio.Server, address: str) -> int:
     try:
         port = int(server.add_insecure_port(address))
     except RuntimeError as error:
-        raise Conflict(f"cannot listen on {address}: {_why(address)}", code="port_in_use") from error
+        raise _taken(address) from error
     if not port:
-        raise Conflict(f"cannot listen on {address}: {_why(address)}", code="port_in_use")
+        raise _taken(address)
     return port
+
+
+def _taken(address: str) -> Conflict:
+    words = f"ADS cannot listen on {address}: {_why(address)}; stop what holds it, or choose another address"
+    return Conflict(words, code="port_in_use")
 
 
 def _why(address: str) -> str:

@@ -28,7 +28,7 @@ def find_envoy(given: str, env: Mapping[str, str]) -> Path:
             found = shutil.which(named)
             if found is None:
                 raise Failed(f"{source} {named}: there is no program; {INSTALL}")
-            return Path(found)
+            return Path(found).absolute()  # without a folder it would be looked for on PATH
     if wheel := _wheel():
         return wheel
     if on_path := shutil.which("envoy", path=env.get("PATH")):

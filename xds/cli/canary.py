@@ -179,7 +179,10 @@ def find(client: Client, name: str, env: str) -> Row:
             raise
     known = list(client.items("/v1/rollouts", service=name, env=env))
     if not known:
-        raise Failed(f"no rollout has the id {name!r}, and no service {env}/{name} has one", Exit.REFUSED)
+        words = (
+            f"no rollout has the id {name!r}, and no service {env}/{name} has one: `fairlead canary start` begins one"
+        )
+        raise Failed(words, Exit.REFUSED)
     active = [row for row in known if row.get("phase") not in {"succeeded", "aborted"}]
     return max(active or known, key=lambda row: cast("int", row.get("revision") or 0))
 

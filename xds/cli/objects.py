@@ -25,9 +25,10 @@ from xds.cli.output import (
 )
 from xds.model.names import DEFAULT_ENV
 
-Env = Annotated[
+Env = Annotated[str, typer.Option("--env", envvar="FAIRLEAD_ENV", metavar="NAME", help="The environment.")]
+EnvOrAll = Annotated[
     str,
-    typer.Option("--env", envvar="FAIRLEAD_ENV", metavar="NAME", help="The environment; `*` where lists allow all."),
+    typer.Option("--env", envvar="FAIRLEAD_ENV", metavar="NAME", help="The environment; `*` lists those of all."),
 ]
 SAFE_IN_PATH: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 
@@ -161,7 +162,7 @@ def get(
     selector: Annotated[
         str, typer.Option("-l", "--selector", help="Instances only, as in `version in (v1,v2),zone!=eu-1,!canary`.")
     ] = "",
-    env: Env = DEFAULT_ENV,
+    env: EnvOrAll = DEFAULT_ENV,
     output: Output = Format.TABLE,
 ) -> None:
     """List objects, or print one.

@@ -20,13 +20,13 @@ from xds.model.problems import FairleadError
 def serve(
     ctx: typer.Context,
     data_dir: Annotated[
-        str, typer.Option(metavar="DIR", help="Where it keeps its store. [default: fairlead-data]")
+        str, typer.Option(metavar="DIR", help="Where it keeps its store.", show_default="fairlead-data")
     ] = "",
     api: Annotated[
-        str, typer.Option(metavar="ADDR:PORT", help="Where the API listens. [default: 127.0.0.1:15080]")
+        str, typer.Option(metavar="ADDR:PORT", help="Where the API listens.", show_default="127.0.0.1:15080")
     ] = "",
     ads: Annotated[
-        str, typer.Option(metavar="ADDR:PORT", help="Where Envoys connect. [default: 127.0.0.1:15010]")
+        str, typer.Option(metavar="ADDR:PORT", help="Where Envoys connect.", show_default="127.0.0.1:15010")
     ] = "",
     token_file: Annotated[
         str, typer.Option("--token-file", metavar="PATH", help="The token that API and ADS demand from then on.")
@@ -36,12 +36,12 @@ def serve(
     ] = False,
     filter_path: Annotated[
         str,
-        typer.Option("--filter", metavar="PATH|none", help="The health filter. [default: the one that comes along]"),
+        typer.Option("--filter", metavar="PATH|none", help="The health filter.", show_default="the built-in one"),
     ] = "",
     filter_config: Annotated[
         str, typer.Option("--filter-config", metavar="PATH", help="JSON file with the filter's global defaults.")
     ] = "",
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error. [default: info]")] = "",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.", show_default="info")] = "",
     output: Annotated[
         Format,
         typer.Option("-o", "--output", help="How to print the one line of addresses, once everything is served."),
@@ -50,6 +50,7 @@ def serve(
     """Run the control plane: the API for people, ADS for Envoys, one store for both.
 
     Every flag can be an environment variable, FAIRLEAD_DATA_DIR and so on. Loopback needs no token; anything else does.
+    SIGHUP reads the filter and its configuration again; SIGTERM ends it, and its state is in DIR for the next time.
     """
     from xds.config import Settings
 

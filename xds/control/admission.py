@@ -66,6 +66,7 @@ async def _judge(module: bytes, configuration: bytes, admission: Admission) -> t
     except ValidationError as error:
         first = error.errors()[0]
         place = "/" + "/".join(map(str, first["loc"]))
-        return None, f"the filter's configuration is wrong at {place}: {first['msg']}"
+        words = "unknown field" if first["type"] == "extra_forbidden" else first["msg"]
+        return None, f"the filter's configuration is wrong at {place}: {words}"
     verdict = await asyncio.to_thread(admission, module, defaults.to_configuration())
     return (FilterSpec(module, defaults), "") if verdict.accepted else (None, verdict.reason)

@@ -43,7 +43,7 @@ async def test_the_shipped_filter_is_accepted_and_kept(tmp_path: Path, admission
     [
         (MODULE[:1000], b"", "module"),
         (b"not wasm", b"", "module"),
-        (MODULE, b'{"colour": "red"}', "/colour"),
+        (MODULE, b'{"colour": "red"}', "at /colour: unknown field"),
         (MODULE, b"{", "configuration is wrong"),
         (MODULE, b'{"default_key": {"header": "a", "cookie": "b"}}', "/default_key"),
     ],

@@ -56,3 +56,11 @@ def test_a_program_that_does_not_run_is_refused(tmp_path: Path) -> None:
     broken.write_text("#!/nowhere\n", encoding="utf-8")
     with pytest.raises(Failed, match="does not run"):
         check_version(broken)
+
+
+def test_a_program_in_the_working_directory_is_not_looked_for_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, "envoy  version: 00/1.40.0/Clean/RELEASE/BoringSSL")
+    monkeypatch.chdir(tmp_path)
+    assert check_version(find_envoy("./envoy", {})) == "1.40.0"

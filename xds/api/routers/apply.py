@@ -87,7 +87,8 @@ def _read(item: object, owner: str) -> Declared | FairleadError:
         schema = _SCHEMAS[known]
     except (ValueError, KeyError):
         words = ", ".join(kind.value for kind in _SCHEMAS)
-        return InvalidInput(f"kind is one of {words}", pointer="/kind", code="unknown_kind")
+        given = f", not {kind!r}" if isinstance(kind, str) and len(kind) <= 64 else ""
+        return InvalidInput(f"kind is one of {words}{given}", pointer="/kind", code="unknown_kind")
     try:
         return _declare(schema.validate_python(item), owner)
     except ValidationError as error:
