@@ -76,7 +76,8 @@ class BootstrapSpec:
             )
         if self.ads.host in {"0.0.0.0", "::"}:  # noqa: S104 - refused here
             raise InvalidInput(
-                f"{self.ads.host} is where a control plane listens, not where an Envoy finds it", pointer="/ads"
+                f"{self.ads.host} is where a control plane listens, not where an Envoy finds it: name its host",
+                pointer="/ads",
             )
         if not ipaddress.ip_address(self.admin.host).is_loopback:
             raise InvalidInput(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.feature.api.running import client_of
 from tests.harness.waiting import until
@@ -61,6 +62,24 @@ async def test_problems_come_in_pages(api: httpx.AsyncClient) -> None:
     rest = (await api.get("/v1/problems", params={"limit": 2, "after": first["next"]})).json()
     assert [problem["object"][-1] for problem in first["items"] + rest["items"]] == ["a", "b", "c"]
     assert rest["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("listens", "asked_at", "led_to"),
+    [
+        ("0.0.0.0", "control.example:15080", "control.example"),
+        ("0.0.0.0", "10.0.0.9:15080", "10.0.0.9"),
+        ("::", "[fd00::9]:15080", "fd00::9"),
+        ("10.0.0.1", "control.example:15080", "10.0.0.1"),
+    ],
+)
+async def test_a_bootstrap_leads_to_where_the_caller_found_the_api_when_ads_listens_everywhere(
+    plane: ControlPlane, listens: str, asked_at: str, led_to: str
+) -> None:
+    async with client_of(plane, ApiSettings(host="0.0.0.0", token="s3cret", ads_host=listens, ads_port=15010)) as api:
+        api.headers.update({"authorization": "Bearer s3cret", "host": asked_at})
+        made = (await api.get("/v1/bootstrap", params={"role": "gateway", "gateway": "edge"})).json()
+        assert f"'address': '{led_to}', 'port_value': 15010" in str(made["static_resources"])
 
 
 async def test_a_bootstrap_leads_an_envoy_here_with_the_token(plane: ControlPlane) -> None:

@@ -29,5 +29,13 @@ def spec_of(asked: BootstrapQuery, ads: Address, token: str) -> BootstrapSpec:
     )
 
 
+def found_at(ads: Address, host: str | None) -> Address:
+    """Return where an Envoy finds ADS: `ads` itself, or its port on `host` where it listens on every address."""
+    if host is None or ads.host not in {"0.0.0.0", "::"}:  # noqa: S104 - looked for, not served
+        return ads
+    bracketed = f"[{host}]" if ":" in host else host
+    return parse_endpoint(f"{bracketed}:{ads.port}", pointer="/ads")
+
+
 def _bind(text: str | None, pointer: str) -> Address | None:
     return None if text is None else parse_bind(text, pointer=pointer)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from xds.api.body import DocumentRoute
 from xds.api.caller import PlaneOf, SettingsOf
-from xds.api.convert.bootstrap import spec_of
+from xds.api.convert.bootstrap import found_at, spec_of
 from xds.api.convert.report import problem_out
 from xds.api.openapi import reads
 from xds.api.pages import PagingOf
@@ -38,9 +38,15 @@ async def list_problems(plane: PlaneOf, paging: PagingOf) -> ProblemList:
         200: {"content": {"application/json": {"example": {"node": {"id": "gateway-edge-1f0c5b2a"}, "admin": {}}}}},
     },
 )
-async def read_bootstrap(settings: SettingsOf, asked: Annotated[BootstrapQuery, Query()]) -> dict[str, object]:
-    """Return the file that an Envoy starts with. It carries the token that the caller has just shown."""
-    return bootstrap(spec_of(asked, Address(settings.ads_host, settings.ads_port), settings.token or ""))
+async def read_bootstrap(
+    request: Request, settings: SettingsOf, asked: Annotated[BootstrapQuery, Query()]
+) -> dict[str, object]:
+    """Return the file that an Envoy starts with. It carries the token that the caller has just shown.
+
+    Without `ads` the Envoy is led to where ADS listens; where that is every address, to the one this request came to.
+    """
+    ads = found_at(Address(settings.ads_host, settings.ads_port), request.url.hostname)
+    return bootstrap(spec_of(asked, ads, settings.token or ""))
 
 
 @router.get("/healthz", summary="Is the process up?", responses=reads(401, 404, 422))
