@@ -1,4 +1,4 @@
-"""Who may call, and from where (faults A1, A3; reliability rules 17 and 18)."""
+"""Who may call, and from where (faults A1, A3)."""
 
 from __future__ import annotations
 

@@ -52,13 +52,13 @@ def test_the_token_goes_to_every_service_of_the_control_plane_and_nowhere_else()
 
 
 def test_an_emptied_mesh_is_refused_by_envoy_itself() -> None:
-    """Rule 4 of the reliability rules: the shrink guard's last line is in the client. More than 1 refuses shrinking."""
+    """The last line against an emptied mesh is in the client. More than 1 would refuse shrinking."""
     (validator,) = made(GATEWAY)["dynamic_resources"]["ads_config"]["config_validators"]
     assert validator["typed_config"]["min_clusters_num"] == 1
 
 
 def test_a_half_open_connection_is_noticed() -> None:
-    """Rule 15: without keepalive it is not, within 25 s and more."""
+    """Without keepalive it is not, within 25 s and more."""
     (cluster,) = made(GATEWAY)["static_resources"]["clusters"]
     assert cluster["name"] == XDS_CLUSTER
     (options,) = cluster["typed_extension_protocol_options"].values()

@@ -39,7 +39,7 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
 @pytest.mark.parametrize("name", ["api", "ads"])
 @pytest.mark.parametrize("bind", ["0.0.0.0:1", "[::]:1", "10.0.0.1:1"])
 def test_beyond_loopback_somebody_must_say_who_may_come(name: str, bind: str) -> None:
-    """Fault A3, rule 18 of the reliability rules."""
+    """Fault A3."""
     error = refusal(**{name: bind})
     assert (error.pointer, error.code) == (f"/{name}", "insecure")
     assert "--insecure-non-loopback" in str(error)
