@@ -159,6 +159,10 @@ class Seen:
     failure: str = ""
 
 
+WORKERS_FOLLOW = 0.1
+"""Seconds for which requests may still meet what was before: an ACK comes from Envoy's main thread."""
+
+
 @dataclass
 class Load:
     """Users who come back until the block ends. One user's requests never overlap, so their order is known.
@@ -199,6 +203,12 @@ class Load:
             timeout,
             what=f"{rounds} more rounds of all users",
         )
+
+    def settled(self) -> float:
+        """Return a moment at which Envoy's workers follow what its main thread has acknowledged; it has passed."""
+        moment = time.monotonic() + WORKERS_FOLLOW
+        wait_until(lambda: time.monotonic() > moment, what="Envoy's workers follow")
+        return moment
 
     def by_user(self, since: float = 0.0) -> dict[int, list[str]]:
         """The versions that each user met, in order, by requests that left after a moment; failures left out."""
