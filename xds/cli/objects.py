@@ -69,7 +69,7 @@ def _percent(row: Row) -> str:
 def _refused(row: Row) -> str:
     types = cast("dict[str, dict[str, object]]", row.get("types") or {})
     nacks = {name: cast("dict[str, object]", each["nack"]) for name, each in types.items() if each.get("nack")}
-    return "; ".join(f"{name}: {nack.get('message')}" for name, nack in nacks.items()) or "-"
+    return "; ".join(f"{name}: {str(nack.get('message')).strip()}" for name, nack in nacks.items()) or "-"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from xds.model.gateway import Gateway
 from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile, Role
-from xds.model.problems import Problem
+from xds.model.problems import Problem, Severity
 from xds.model.service import Protocol
 from xds.wire.types import ResourceType
 
@@ -33,6 +33,7 @@ class Nodes:
         self._gateways: dict[NodeProfile, frozenset[str]] = {}
         self._protocols: dict[str, Protocol] = {}
         self._problems: dict[tuple[str, str], Problem] = {}
+        self._undeclared: frozenset[str] = frozenset()
 
     def settle(
         self,
@@ -57,12 +58,17 @@ class Nodes:
             elif new or upstreams[1]:
                 names = upstreams[0].keys() if new else upstreams[1]
                 self._sidecar(profile, names, upstreams[0])
+        asked = {profile.gateway for profile in profiles if profile.role is Role.GATEWAY}
+        self._undeclared = frozenset(asked - gateways[0].keys())
         self._settle_ingresses(before, protocol_of)
 
     @property
     def problems(self) -> Iterable[Problem]:
-        """The upstream ports that a node has no room for."""
-        return (self._problems[key] for key in sorted(self._problems))
+        """The upstream ports that a node has no room for, and gateways that Envoys run for and nobody declared."""
+        yield from (self._problems[key] for key in sorted(self._problems))
+        for name in sorted(self._undeclared):
+            message = "Envoys run for this gateway, and it is not declared: they listen nowhere"
+            yield Problem("gateway", str(ServiceKey(self._env, name)), "", message, Severity.WARNING)
 
     def _gateway(self, profile: NodeProfile, gateways: Mapping[str, Gateway]) -> None:
         found = gateways.get(profile.gateway)

@@ -72,7 +72,7 @@ def test_a_service_that_cannot_be_translated_keeps_what_it_had_and_costs_nobody_
 
 
 def test_a_service_that_never_could_be_translated_is_missing_alone() -> None:
-    published = Published()
+    published = Published(nodes=frozenset({SIDECAR}))
     published.build(view("web", member("web", 1), balancing="by the moon"), view("api", member("api", 9)))
     assert published.endpoints("api/v1") == {"10.0.0.9": 100}
     assert [problem.object for problem in published.last.problems] == ["default/web"]
@@ -134,6 +134,14 @@ def test_an_environment_without_services_has_its_egress_and_gateways_all_the_sam
     published.build(gateways=[GATEWAY])
     assert published.message(ResourceType.ROUTE, "egress") == {"name": "egress", "ignore_port_in_host_matching": True}
     assert (ResourceType.ROUTE, "gateway/edge", "default") in published.standing
+
+
+def test_a_gateway_that_envoys_run_for_and_nobody_declared_is_reported_until_somebody_does() -> None:
+    published = Published(nodes=frozenset({NodeProfile(Role.GATEWAY, gateway="edgy")}))
+    built = published.build(gateways=[GATEWAY])
+    (problem,) = built.problems
+    assert (problem.kind, problem.object, problem.severity) == ("gateway", "default/edgy", Severity.WARNING)
+    assert published.build(gateways=[GATEWAY, Gateway(Key("default", "edgy"))]).problems == ()
 
 
 def test_only_the_only_listener_of_a_gateway_takes_a_nodes_bind() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.translate.views import EDGE, SIDECAR, Published, member, route, view
+from tests.unit.translate.views import SIDECAR, Published, member, route, view
 from xds.model.gateway import Gateway
 from xds.model.instance import Address
 from xds.model.names import Key, ServiceKey
@@ -18,6 +18,7 @@ from xds.translate import Built
 from xds.wire.types import ResourceType
 
 PORTS = {"http": 80, "admin": 81}
+MESH = frozenset({SIDECAR})
 
 
 def told(built: Built) -> list[tuple[str, str, str]]:
@@ -35,7 +36,7 @@ def routes_of(published: Published, host: str) -> list[str]:
 
 
 def test_a_named_port_gives_way_to_a_service_of_that_name_and_comes_back() -> None:
-    published = Published()
+    published = Published(nodes=MESH)
     published.build(view("web", member("web", 1, ports=PORTS)))
     assert published.endpoints("web.admin/v1") == {"10.0.0.1": 100}
     built = published.build(view("web.admin", member("web.admin", 9)))
@@ -46,7 +47,7 @@ def test_a_named_port_gives_way_to_a_service_of_that_name_and_comes_back() -> No
 
 
 def test_of_two_named_ports_of_one_name_the_first_service_has_it() -> None:
-    published = Published()
+    published = Published(nodes=MESH)
     published.build(view("a.b", member("a.b", 1, ports={"http": 1, "c": 2})))
     built = published.build(view("a", member("a", 2, ports={"http": 1, "b.c": 2})))
     assert told(built) == [("service", "default/a.b", "/ports/c")]
@@ -54,7 +55,7 @@ def test_of_two_named_ports_of_one_name_the_first_service_has_it() -> None:
 
 
 def test_of_two_services_with_one_local_port_the_first_has_it() -> None:
-    published = Published()
+    published = Published(nodes=MESH)
     published.build(view("web", member("web", 1), upstream_port=7000))
     built = published.build(view("api", member("api", 2), upstream_port=7000))
     assert told(built) == [("service", "default/web", "/upstream_port")]
@@ -77,7 +78,7 @@ def test_of_two_routes_that_match_the_same_requests_the_first_by_name_stands() -
     header = (ValueMatch("X-A", MatchKind.EXACT, "1"),)
     same = (ValueMatch("x-a", MatchKind.EXACT, "1"),)
     routes = [route("web", "one", "/a", headers=header), route("web", "two", "/a", headers=same)]
-    published = Published()
+    published = Published(nodes=MESH)
     built = published.build(view("web", member("web", 1), routes=routes))
     assert told(built) == [("route", "default/web.two", "/path")]
     assert routes_of(published, "web") == ["web.one", "web"]
@@ -101,7 +102,7 @@ def test_routes_of_two_services_share_a_host() -> None:
 
 
 def test_a_route_under_another_services_name_stands_before_that_services_own_answer() -> None:
-    published = Published()
+    published = Published(nodes=MESH)
     taken = route("api", "moved", "/", hosts=("web",))
     published.build(view("web", member("web", 1)), view("api", member("api", 2), routes=[taken]))
     assert routes_of(published, "web") == ["api.moved", "web"]
@@ -131,21 +132,21 @@ def test_any_host_is_for_gateways_and_names_nothing_inside_the_mesh() -> None:
     ids=["path", "header", "cookie", "port"],
 )
 def test_a_route_that_envoy_would_refuse_costs_only_itself(bad: Route, pointer: str) -> None:
-    published = Published(nodes=frozenset({EDGE}))
+    published = Published(nodes=MESH)
     built = published.build(view("web", member("web", 1), routes=[bad, route("web", "y", "/y")]))
     assert told(built) == [("route", "default/web.x", pointer)]
     assert routes_of(published, "web") == ["web.y", "web"]
 
 
 def test_a_route_to_a_tcp_service_is_left_out() -> None:
-    published = Published()
+    published = Published(nodes=MESH)
     db = view("db", member("db", 1), protocol=Protocol.TCP, upstream_port=7000, routes=[route("db", "x")])
     assert told(published.build(db)) == [("route", "default/db.x", "/service")]
     assert routes_of(published, "db") == []
 
 
 def test_a_tcp_service_without_a_port_is_a_warning() -> None:
-    built = Published().build(view("db", member("db", 1), protocol=Protocol.TCP))
+    built = Published(nodes=MESH).build(view("db", member("db", 1), protocol=Protocol.TCP))
     assert [(problem.pointer, problem.severity) for problem in built.problems] == [("/upstream_port", Severity.WARNING)]
 
 
@@ -159,7 +160,7 @@ def test_an_environment_is_a_wall() -> None:
 
 
 def test_a_named_port_that_speaks_tcp_is_reported_since_nobody_can_reach_it() -> None:
-    published = Published()
+    published = Published(nodes=MESH)
     built = published.build(view("web", member("web", 1, ports=PORTS), protocols={"admin": Protocol.TCP}))
     assert told(built) == [("service", "default/web", "/protocols/admin")]
     assert routes_of(published, "web.admin") == []
@@ -167,7 +168,7 @@ def test_a_named_port_that_speaks_tcp_is_reported_since_nobody_can_reach_it() ->
 
 def test_retry_conditions_that_envoy_does_not_know_are_left_out_and_reported() -> None:
     """Envoy ignores them, with a warning in its log at every update."""
-    published = Published()
+    published = Published(nodes=MESH)
     built = published.build(
         view("web", member("web", 1), retry=Retry(2, ("5xx", "sometimes"))),
         view("api", member("api", 2), retry=Retry(2, ("never",))),
@@ -179,7 +180,7 @@ def test_retry_conditions_that_envoy_does_not_know_are_left_out_and_reported() -
 
 
 def test_a_time_too_short_for_envoy_is_a_millisecond_and_never_no_limit() -> None:
-    published = Published()
+    published = Published(nodes=MESH)
     published.build(view("web", member("web", 1), timeout=1e-9, connect_timeout=1e-9, retry=Retry(per_try=1e-9)))
     assert published.message(ResourceType.CLUSTER, "web/v1")["connect_timeout"] == "0.001s"
     action = virtual_hosts(published)[0]["routes"][0]["route"]
