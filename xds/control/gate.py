@@ -7,7 +7,7 @@ listens to has moved nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from xds.cache.roster import NodeState
 from xds.cache.typestate import TypeState
 from xds.control.publisher import Publisher
 from xds.model.names import ServiceKey
+from xds.model.problems import Problem
 from xds.wire.types import ResourceType
 
 SILENCE = 10.0
@@ -130,3 +131,12 @@ def _part(
     if waited >= SILENCE:
         return NodeGate(name, wanted, sent, acked, GateState.BLOCKED, f"has not acknowledged for {waited:.0f} s")
     return NodeGate(name, wanted, sent, acked, GateState.WAITING)
+
+
+def refusals(nodes: Iterable[NodeState], now: float) -> Iterator[Problem]:
+    """Yield what live nodes refuse, each in its own words; a refusal stands until a later answer settles it."""
+    for state in nodes:
+        for type_, held in state.types.items():
+            if held.nack is not None and state.is_live(now):
+                message = f"it refused its {type_.short}: {held.nack.message}; it keeps what it had"
+                yield Problem("node", state.node.id, "", message)

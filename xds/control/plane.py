@@ -15,7 +15,7 @@ from xds.cache.roster import Roster
 from xds.cache.table import Cache
 from xds.cache.typestate import Node
 from xds.control.admission import Admitted
-from xds.control.gate import GateStatus, NodeGate, gate
+from xds.control.gate import GateStatus, NodeGate, gate, refusals
 from xds.control.inbox import Inbox, Outcome
 from xds.control.loop import Loop, Parts
 from xds.control.nodes import Nodes
@@ -155,9 +155,10 @@ class ControlPlane:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Return every problem that stands now."""
+        """Return every problem that stands now: ours, the declared objects', and what live Envoys refuse."""
         filter_problem = () if self._filter.problem is None else (self._filter.problem,)
-        return tuple(sorted((*filter_problem, *self._loop.problems, *self._publisher.problems)))
+        refused = refusals(self.roster.nodes(), self.clock.monotonic())
+        return tuple(sorted((*filter_problem, *self._loop.problems, *self._publisher.problems, *refused)))
 
     def rollout_status(self, rollout_id: str) -> RolloutStatus:
         """Return a rollout with its gate; NotFound."""

@@ -142,6 +142,9 @@ async def test_a_refusal_blocks_the_step_with_the_node_and_envoys_words(plane: C
     status = plane.rollout_status(rollout)
     assert status.state == "blocked"
     assert status.gate.reason == "one refused: route: unknown cluster"
+    (problem,) = plane.problems
+    assert (problem.kind, problem.object) == ("node", "one")
+    assert "refused its rds: route: unknown cluster" in problem.message
     assert status.rollout.phase is Phase.SHIFTING
 
 
