@@ -11,6 +11,7 @@ import pytest
 from tests.harness.filter_envoy import Json
 from tests.harness.load import Load, ask, request, users
 from tests.harness.mesh import USER, Town, owners, versions
+from tests.harness.plane import WORKERS_S
 from tests.harness.plane import Json as Document
 from tests.harness.ports import free_port
 from tests.harness.proxy import Proxy
@@ -64,7 +65,7 @@ def test_a_refusal_blocks_the_step_with_name_and_words_and_costs_no_request(
         assert parts["easy"]["state"] == "done"
         assert parts["strict"]["acked"] == {"v1": 80, "v2": 20}
         assert "max program size" in _nack(plane.node("strict"))
-        time.sleep(0.1)  # workers follow the main thread
+        time.sleep(WORKERS_S)
         assert versions(ask(easy.port, requests)) == owners(mesh.split("taste", ENV), people)
         assert versions(ask(strict.port, requests)) == before
         # Endpoints change; what was refused is not offered again.

@@ -17,6 +17,7 @@ from typing import Final
 
 import uvloop
 
+from tests.harness.plane import WORKERS_S
 from tests.harness.waiting import wait_until
 
 PATIENCE_S: Final = 10.0
@@ -159,10 +160,6 @@ class Seen:
     failure: str = ""
 
 
-WORKERS_FOLLOW = 0.1
-"""Seconds for which requests may still meet what was before: an ACK comes from Envoy's main thread."""
-
-
 @dataclass
 class Load:
     """Users who come back until the block ends. One user's requests never overlap, so their order is known.
@@ -206,7 +203,7 @@ class Load:
 
     def settled(self) -> float:
         """Return a moment at which Envoy's workers follow what its main thread has acknowledged; it has passed."""
-        moment = time.monotonic() + WORKERS_FOLLOW
+        moment = time.monotonic() + WORKERS_S
         wait_until(lambda: time.monotonic() > moment, what="Envoy's workers follow")
         return moment
 

@@ -87,7 +87,7 @@ def _parameter(parameter: Mapping[str, object]) -> str:
 
 def _curl(verb: str, path: str, sample: object) -> str:
     body = json.dumps(sample, ensure_ascii=False)
-    return f"curl -X {verb.upper()} http://127.0.0.1:8080{path} -H 'content-type: application/json' -d '{body}'"
+    return f"curl -X {verb.upper()} http://127.0.0.1:15080{path} -H 'content-type: application/json' -d '{body}'"
 
 
 def _sample(content: Mapping[str, object], document: Mapping[str, object]) -> object:

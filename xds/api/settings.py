@@ -16,7 +16,7 @@ class ApiSettings:
     """
 
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: int = 15080
     token: str | None = None
     insecure_non_loopback: bool = False
     max_body: int = 1 << 20
@@ -24,7 +24,7 @@ class ApiSettings:
     max_batch_items: int = 10_000
     body_deadline: float = 5.0
     ads_host: str = "127.0.0.1"
-    ads_port: int = 18000
+    ads_port: int = 15010
 
     def __post_init__(self) -> None:
         """Refuse an empty token, and an open door beyond loopback."""

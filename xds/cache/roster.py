@@ -127,10 +127,6 @@ class Roster:
         self._nodes[node.id] = self._streams[stream] = state
         self._tell(Opened(node.id))
 
-    def regrouped(self, stream: int, group: Group) -> None:
-        """Note that the node sees another group's resources from now on."""
-        self._streams[stream].group = group
-
     def subscribed(self, stream: int, type_: ResourceType, names: Iterable[str] | None) -> None:
         """Note what the node asks for now; None means everything its group sees."""
         state = self._streams[stream]

@@ -80,12 +80,6 @@ class Session(Generic[R]):
         """The group whose resources this stream sees."""
         return self._group
 
-    def regroup(self, group: Group) -> None:
-        """See another group's resources from the next offer on; what is equal there is not sent again."""
-        self._group = group
-        for exchange in self._exchanges.values():
-            exchange.unread = True
-
     def receive(self, request: R, now: float) -> Event:
         """Take a request and return what it meant; the answer, if one is due, comes with the next `offer`."""
         exchange = self._exchanges.get(request.type)

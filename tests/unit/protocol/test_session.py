@@ -25,15 +25,6 @@ def test_a_change_that_the_group_does_not_see_sends_nothing() -> None:
     assert client.publish(CDS, b="2") == []
 
 
-def test_a_stream_moved_to_another_group_is_sent_the_difference() -> None:
-    client = delta()
-    client.publish(CDS, a="1", b="1")
-    client.ask(DeltaRequest(CDS))
-    client.ask(DeltaRequest(CDS, nonce="1"))
-    client.session.regroup(Group("only-a", admits=lambda _type, name: name == "a"))
-    assert contents(client.look()) == [("cds", [], ["b"])]
-
-
 def test_what_a_removed_cluster_leaves_behind_waits_for_the_routes() -> None:
     client = delta()
     client.publish(CDS, old="1")

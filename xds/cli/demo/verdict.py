@@ -8,7 +8,6 @@ point.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -138,8 +137,3 @@ def _all_acked(seen: Measured) -> bool:
 def _words(gate: Gate) -> str:
     reason = f": {gate.reason}" if gate.reason else ""
     return f"{gate.acked} of {gate.live}, {gate.state} after {gate.seconds:.1f} s{reason}"
-
-
-def exit_code(broken: Sequence[Broken]) -> int:
-    """Return 0 when everything held, 1 otherwise."""
-    return 1 if broken else 0
