@@ -67,7 +67,7 @@ class Caller:
         )
 
     async def declare(self, change: Change, name: Ref | None = None) -> Receipt:
-        """Return the receipt of one change, once it is durable and published; raises why it was refused."""
+        """Return the receipt of one change, once it is durable; raises why it was refused."""
         return await self.plane.declare(self.declaration(change, name))
 
     async def declare_each(self, changes: Sequence[Change | FairleadError]) -> list[Outcome]:
