@@ -8,52 +8,44 @@ from __future__ import annotations
 from typing import Final
 
 from envoy_data_plane.envoy.config.core.v3 import Node as WireNode
-from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryRequest, DiscoveryRequest
 from envoy_data_plane.google.protobuf import Struct, Value
 from envoy_data_plane.google.rpc import Status
 
 from xds.cache.typestate import Node
 from xds.model.problems import PeerError
 from xds.protocol.requests import DeltaRequest, StateRequest
-from xds.wire.discovery import decode_delta_request, decode_request
 from xds.wire.errors import DecodeError
+from xds.wire.names import TooManyNames
+from xds.wire.requests import Request, RequestReader
 from xds.wire.types import ResourceType, UnknownTypeUrl
+
+from .limits import LimitReached
 
 DEEPEST: Final = 32
 """Levels of nesting that node metadata may have; nothing of ours has more than three."""
 
 
-def state_request(data: bytes, max_error: int) -> tuple[StateRequest, WireNode | None]:
-    """Return the request, and the node if it carries one; PeerError if it makes no sense."""
+def read_request(reader: RequestReader, data: bytes) -> Request:
+    """Return the request; PeerError if it makes no sense, LimitReached if it names too much."""
     try:
-        message: DiscoveryRequest = decode_request(data)
+        return reader.read(data)
     except DecodeError as error:
-        raise PeerError(f"not a DiscoveryRequest: {error}") from error
-    request = StateRequest(
-        _type(message.type_url),
-        tuple(message.resource_names),
-        message.version_info,
-        message.response_nonce,
-        _words(message.error_detail, max_error),
-    )
-    return request, message.node
+        raise PeerError(f"not a discovery request: {error}") from error
+    except TooManyNames as error:
+        raise LimitReached(str(error), "names") from error
 
 
-def delta_request(data: bytes, max_error: int) -> tuple[DeltaRequest, WireNode | None]:
-    """Return the request, and the node if it carries one; PeerError if it makes no sense."""
-    try:
-        message: DeltaDiscoveryRequest = decode_delta_request(data)
-    except DecodeError as error:
-        raise PeerError(f"not a DeltaDiscoveryRequest: {error}") from error
-    request = DeltaRequest(
-        _type(message.type_url),
-        tuple(message.resource_names_subscribe),
-        tuple(message.resource_names_unsubscribe),
-        message.initial_resource_versions,
-        message.response_nonce,
-        _words(message.error_detail, max_error),
-    )
-    return request, message.node
+def state_request(request: Request, only: ResourceType | None, max_error: int) -> StateRequest:
+    """Return a DiscoveryRequest as the protocol takes it, on a stream for `only` this type, or for all (None)."""
+    error = _words(request.error, max_error)
+    return StateRequest(_type(request.type_url, only), request.names, request.version, request.nonce, error)
+
+
+def delta_request(request: Request, only: ResourceType | None, max_error: int) -> DeltaRequest:
+    """Return a DeltaDiscoveryRequest as the protocol takes it, on a stream for `only` this type, or for all (None)."""
+    error = _words(request.error, max_error)
+    type_ = _type(request.type_url, only)
+    return DeltaRequest(type_, request.names, request.dropped, request.initial, request.nonce, error)
 
 
 def node_of(wire: WireNode | None, peer: str) -> Node:
@@ -64,16 +56,21 @@ def node_of(wire: WireNode | None, peer: str) -> Node:
     if wire is None or not wire.id:
         raise PeerError("the first request of a stream must carry a node with an id (node.id in Envoy's bootstrap)")
     metadata = {} if wire.metadata is None else _struct(wire.metadata, 0)
-    return Node(wire.id, wire.cluster, _version(wire), metadata, peer)
+    return Node(wire.id, wire.cluster, _version(wire), metadata, peer, frozenset(wire.client_features))
 
 
-def _type(url: str) -> ResourceType:
+def _type(url: str, only: ResourceType | None) -> ResourceType:
+    if only is not None and url in {"", only.url}:
+        return only
     if not url:
         raise PeerError("a request on an aggregated stream must name its type_url")
     try:
-        return ResourceType.from_url(url)
+        found = ResourceType.from_url(url)
     except UnknownTypeUrl as error:
         raise PeerError(str(error)) from error
+    if only is not None:
+        raise PeerError(f"this stream is for {only.url}, the request asks for {url}")
+    return found
 
 
 def _words(status: Status | None, longest: int) -> str | None:

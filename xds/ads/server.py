@@ -9,12 +9,13 @@ import asyncio
 import itertools
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 import grpc
 import grpc.aio
 
+from xds.cache.group import Group
 from xds.cache.roster import Roster
 from xds.cache.table import Cache
 from xds.model.problems import Conflict, FairleadError, Forbidden, InvalidInput, PeerError, Unavailable
@@ -22,17 +23,19 @@ from xds.protocol.delta import DeltaExchange
 from xds.protocol.exchange import R
 from xds.protocol.requests import DeltaRequest, StateRequest
 from xds.protocol.sotw import StateExchange
+from xds.wire.types import ResourceType
 
-from . import reports
 from .decode import delta_request, state_request
+from .limits import Bucket, LimitReached, Watchdog
+from .observer import Nobody, Observer
+from .services import SERVICES
 from .settings import AdsSettings
-from .stream import Assign, Call, ClientGone, Parts, Protocols, SlowReader, Stream
+from .stream import Assign, Call, ClientGone, Kind, Parts, SlowReader, Stream
 
 _log = logging.getLogger("xds.ads")
 
-SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
-STATE: Final = Protocols("sotw", state_request, StateExchange)
-DELTA: Final = Protocols("delta", delta_request, DeltaExchange)
+STATE: Final = Kind("sotw", state_request, StateExchange)
+DELTA: Final = Kind("delta", delta_request, DeltaExchange)
 LAST_WORDS: Final = 5.0
 """Seconds for the status of a stream that ends to leave; a client that reads nothing does not read that either."""
 
@@ -57,8 +60,9 @@ class ServicerContext(Call, Protocol):
 
 
 class AdsServer:
-    """The ADS listener. `clock` gives monotonic seconds, the same as the roster's readers use.
+    """The xDS listener: the aggregated service, one for each type, and `services` beside them.
 
+    `clock` gives monotonic seconds, the same as the roster's readers use; `observer` is told what streams do.
     `ports` are those it listens on, in the order of the addresses, after `start`.
     """
 
@@ -71,35 +75,30 @@ class AdsServer:
         authorize: Authorize,
         clock: Callable[[], float],
         settings: AdsSettings | None = None,
+        observer: Observer | None = None,
+        services: Sequence[grpc.GenericRpcHandler] = (),
     ) -> None:
         self._settings = settings or AdsSettings()
-        self._parts = Parts(cache, roster, assign, clock, self._settings)
+        self._observer: Observer = observer or Nobody()
+        self._watchdog = Watchdog(self._settings.write_deadline, clock)
+        self._parts = Parts(cache, roster, assign, clock, self._settings, self._observer, self._watchdog)
         self._authorize = authorize
+        self._services = tuple(services)
+        self._arrivals = Bucket(self._settings.stream_rate, self._settings.stream_burst)
         self._numbers = itertools.count(1)
         self._streams: set[Stream[StateRequest] | Stream[DeltaRequest]] = set()
         self._server: grpc.aio.Server | None = None
         self._draining = False
-        self._closing = asyncio.Event()
         self.ports: tuple[int, ...] = ()
 
     async def start(self) -> None:
         """Listen on every address. Raises Conflict, in words, if one is taken or not ours; nothing listens then."""
         server = grpc.aio.server(options=self._settings.channel_options())
-        methods = {
-            # No (de)serialisers: bytes in, bytes out.
-            "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(self._state),
-            "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(self._delta),
-        }
-        reporting = {"StreamLoadStats": grpc.stream_stream_rpc_method_handler(self._reports)}
-        server.add_generic_rpc_handlers(
-            (
-                grpc.method_handlers_generic_handler(SERVICE, methods),
-                grpc.method_handlers_generic_handler(reports.SERVICE, reporting),
-            )
-        )
+        server.add_generic_rpc_handlers((*self._discovery(), *self._services))
         self.ports = tuple([_bind(server, address) for address in self._settings.addresses])
         await server.start()
         self._server = server
+        self._watchdog.start()
         _log.info("listening", extra={"addresses": list(self._settings.addresses), "ports": list(self.ports)})
 
     async def stop(self) -> None:
@@ -108,51 +107,73 @@ class AdsServer:
         if server is None:
             return
         self._draining = True
-        self._closing.set()
         for stream in self._streams:
             stream.drain()
         await server.stop(self._settings.drain_grace)
+        self._watchdog.stop()
 
-    async def _state(self, _requests: object, context: ServicerContext) -> None:
-        await self._run(context, STATE)
+    def regroup(self, node: str, group: Group) -> None:
+        """Let the streams of a node see another group's resources from now on, without a new connection."""
+        for stream in self._streams:
+            if stream.node_id == node:
+                stream.regroup(group)
 
-    async def _delta(self, _requests: object, context: ServicerContext) -> None:
-        await self._run(context, DELTA)
+    def _discovery(self) -> Iterator[grpc.GenericRpcHandler]:
+        for service in SERVICES:
+            methods = {service.delta: self._handler(DELTA, service.type)}
+            if service.state:
+                methods[service.state] = self._handler(STATE, service.type)
+            yield grpc.method_handlers_generic_handler(service.name, methods)
 
-    async def _reports(self, _requests: object, context: ServicerContext) -> None:
-        refused = self._refusal(context)
-        if refused is not None:
-            await context.abort(*refused)
-        await reports.hold(context, self._closing)
+    def _handler(self, kind: Kind[R], only: ResourceType | None) -> grpc.RpcMethodHandler:
+        """Return the handler of one method. No (de)serialisers: bytes in, bytes out."""
 
-    async def _run(self, context: ServicerContext, protocol: Protocols[R]) -> None:
+        async def handle(_requests: object, context: ServicerContext) -> None:
+            await self._run(context, kind, only)
+
+        return grpc.stream_stream_rpc_method_handler(handle)
+
+    async def _run(self, context: ServicerContext, kind: Kind[R], only: ResourceType | None) -> None:
         refused = self._refusal(context)
         if refused is not None:
             await context.abort(*refused)
         # Before anything else: a status can be sent while a write is under way only if the metadata went ahead of it.
         await context.send_initial_metadata(())
-        stream = Stream(next(self._numbers), context, protocol, self._parts)
+        stream = Stream(next(self._numbers), context, kind, only, self._parts)
         self._streams.add(stream)
+        self._observer.opened(kind.name)
+        reason = "gone"
         try:
             await stream.run()
+            reason = "done"
         except ClientGone:
             _log.info("client gone", extra={"node": stream.node_id})
         except FairleadError as error:
+            reason = _code(error).name.lower()
+            if isinstance(error, LimitReached | SlowReader):
+                self._observer.limited(error.limit if isinstance(error, LimitReached) else "write")
             await _end(context, _code(error), error.message, stream.node_id)
         except Exception:  # noqa: BLE001 - one stream's failure ends one stream, whatever it is; it is logged whole
+            reason = "internal"
             _log.exception("stream failed", extra={"node": stream.node_id})
             await _end(context, grpc.StatusCode.INTERNAL, "the control plane failed", stream.node_id)
         finally:
             self._streams.discard(stream)
+            self._observer.closed(kind.name, reason)
 
     def _refusal(self, context: ServicerContext) -> tuple[grpc.StatusCode, str] | None:
         if self._draining:
+            self._observer.refused("draining")
             return grpc.StatusCode.UNAVAILABLE, "the control plane is shutting down; reconnect"
+        if not self._arrivals.take(self._parts.clock()):
+            self._observer.refused("rate")
+            return grpc.StatusCode.UNAVAILABLE, "too many new streams at once; come back in a while"
         pairs = context.invocation_metadata() or ()
         metadata = {key: value for key, value in pairs if isinstance(value, str)}
         reason = self._authorize(metadata, context.peer())
         if reason is None:
             return None
+        self._observer.refused("unauthenticated")
         _log.warning("stream refused", extra={"peer": context.peer(), "reason": reason})
         return grpc.StatusCode.UNAUTHENTICATED, reason
 
@@ -178,6 +199,8 @@ def _code(error: FairleadError) -> grpc.StatusCode:
             return grpc.StatusCode.UNAVAILABLE
         case SlowReader():
             return grpc.StatusCode.DEADLINE_EXCEEDED
+        case LimitReached():
+            return grpc.StatusCode.RESOURCE_EXHAUSTED
         case _:
             return grpc.StatusCode.INTERNAL
 

@@ -1,4 +1,4 @@
-"""The limits of the ADS server, with the reason for each."""
+"""The limits of the xDS server, with the reason for each."""
 
 from __future__ import annotations
 
@@ -14,16 +14,30 @@ class AdsSettings:
     """`host:port`, IPv6 in brackets; port 0 takes a free one."""
     max_request: int = 4 * 1024 * 1024
     """A longer request ends its stream with RESOURCE_EXHAUSTED before it is read."""
+    max_names: int = 100_000
+    """Names that one stream may ask for of one type; more end it with RESOURCE_EXHAUSTED."""
     max_streams: int = 100
-    """Streams per connection; Envoy opens one."""
+    """Streams per connection; Envoy opens a few."""
+    message_rate: float = 500.0
+    """Requests a second from one stream in the long run ..."""
+    message_burst: float = 5_000.0
+    """... and at once; more end it with RESOURCE_EXHAUSTED. An Envoy answers each push once per type."""
+    stream_rate: float = 200.0
+    """New streams a second in the long run ..."""
+    stream_burst: float = 1_000.0
+    """... and at once; others are told UNAVAILABLE and come back. A herd after a restart is served in portions."""
     keepalive_time: float = 30.0
     """Silence after which a client is pinged ..."""
     keepalive_timeout: float = 10.0
     """... and time for its answer: a half-open connection is found within the two."""
     client_ping_interval: float = 5.0
     """A client that pings more often is told to calm down. gRPC's own 300 s would cut off Envoys that ping at 30 s."""
+    connection_age: float = 1800.0
+    """Age at which a connection is asked to be made anew (gRPC adds up to a tenth), to keep replicas in balance ..."""
+    connection_grace: float = 30.0
+    """... and time for its streams to end. A delta client that comes back is sent what differs, mostly nothing."""
     write_deadline: float = 30.0
-    """Time that one response may take to be accepted by the client's flow control."""
+    """Time that one response may take to be accepted by the client's flow control, give or take a quarter."""
     gate_patience: float = 5.0
     """Time for which listeners and routes wait for the answer to clusters."""
     max_error_text: int = 1024
@@ -41,6 +55,8 @@ class AdsSettings:
             ("grpc.keepalive_time_ms", int(self.keepalive_time * 1000)),
             ("grpc.keepalive_timeout_ms", int(self.keepalive_timeout * 1000)),
             ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.max_connection_age_ms", int(self.connection_age * 1000)),
+            ("grpc.max_connection_age_grace_ms", int(self.connection_grace * 1000)),
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", int(self.client_ping_interval * 1000)),
         )

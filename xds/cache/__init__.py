@@ -11,7 +11,7 @@ from .resource import Held, Resource, ResourceKey
 from .roster import NodeState, Roster
 from .snapshot import Snapshot, View
 from .table import Cache, Wakeup
-from .typestate import Nack, Node, TypeState
+from .typestate import Nack, Node, Progress, Tally, TypeState
 
 __all__ = [
     "Cache",
@@ -20,10 +20,12 @@ __all__ = [
     "Nack",
     "Node",
     "NodeState",
+    "Progress",
     "Resource",
     "ResourceKey",
     "Roster",
     "Snapshot",
+    "Tally",
     "TypeState",
     "View",
     "Wakeup",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from xds.wire.digest import digest
-from xds.wire.discovery import delta_resource_field, resource_field
+from xds.wire.discovery import delta_resource_field, error_fields, resource_field, timed_fields
 from xds.wire.fragments import any_bytes
 from xds.wire.types import ResourceType
 
@@ -31,15 +31,28 @@ class Held(NamedTuple):
     revision: int
 
 
+class Timed(NamedTuple):
+    """The entries of a resource with a time to live of `ttl` seconds, for clients that understand it (rule 30).
+
+    `state` and `delta` carry it whole; `heartbeat` says, in delta and in state of the world, that it lives on.
+    """
+
+    ttl: float
+    state: bytes
+    delta: bytes
+    state_heartbeat: bytes
+    delta_heartbeat: bytes
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Resource:
     """One resource as it leaves: made by `Resource.of`, interned and given its revision by `Cache.publish`.
 
     `version` is the digest of the message, 16 hex digits. `revision` is the snapshot at which this content appeared,
-    0 before it was published. `state` is a ready entry of DiscoveryResponse.resources, `delta` one of
-    DeltaDiscoveryResponse.resources. `warms` names what a client needs again after it was sent this: a
-    cluster's endpoint resources, a listener's route configurations (xDS protocol, "Resource warming").
-    Identity is equality: the table holds one object per content.
+    0 before it was published. `state` is its ready entry in a DiscoveryResponse, `delta` the one in a
+    DeltaDiscoveryResponse. `warms` names what a client needs again after it was sent this: a cluster's endpoint
+    resources, a listener's route configurations (xDS protocol, "Resource warming"). `needs` names the clusters it
+    refers to. `aliases` are further names it answers to. Identity is equality: the table holds one object per content.
     """
 
     type: ResourceType
@@ -50,6 +63,9 @@ class Resource:
     state: bytes = field(repr=False)
     delta: bytes = field(repr=False)
     warms: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    timed: Timed | None = field(default=None, repr=False)
     mark: int = field(default=0, repr=False)
     """A number drawn from name and version; the sum over a set of resources is the set's fingerprint."""
     held: Held = field(init=False, repr=False)
@@ -59,7 +75,7 @@ class Resource:
         object.__setattr__(self, "held", Held(self.version, self.revision))
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - all but four are said by name, and rarely
         cls,
         type: ResourceType,  # noqa: A002 - the domain's word, and the field's
         name: str,
@@ -67,17 +83,43 @@ class Resource:
         variant: str = "",
         *,
         warms: tuple[str, ...] | None = None,
+        needs: tuple[str, ...] = (),
+        aliases: tuple[str, ...] = (),
+        ttl: float | None = None,
     ) -> Resource:
         """Return the resource `name` whose encoded message is `value`.
 
-        `warms` of None means the usual: a cluster warms the endpoints of its own name, anything else nothing.
+        `warms` of None means the usual: a cluster warms the endpoints of its own name, anything else nothing. With a
+        `ttl` (seconds) clients that understand it drop the resource unless they hear of it again in time; they are
+        sent heartbeats as long as it is published.
         """
-        version = digest(value)
+        extras = "\0".join((*aliases, "" if ttl is None else f"ttl={ttl}"))
+        version = digest(value + b"\0" + extras.encode()) if extras else digest(value)
         packed = any_bytes(type.url, value)
-        state, delta = resource_field(packed), delta_resource_field(name, version, packed)
+        state, delta = resource_field(packed), delta_resource_field(name, version, packed, aliases)
         if warms is None:
             warms = (name,) if type is ResourceType.CLUSTER else ()
-        return cls(type, name, variant, version, 0, state, delta, warms, mark(name, version))
+        timed = None if ttl is None else _timed(name, version, packed, ttl, aliases)
+        fingerprint = mark(name, version)
+        return cls(type, name, variant, version, 0, state, delta, warms, needs, aliases, timed, fingerprint)
+
+    @classmethod
+    def failed(
+        cls,
+        type: ResourceType,  # noqa: A002 - as above
+        name: str,
+        code: int,
+        message: str,
+        variant: str = "",
+    ) -> Resource:
+        """Return, in place of a resource, the reason why there is none: a google.rpc.Code and words.
+
+        Clients that know resource errors learn it at once and keep what they had; for others nothing is there. The code
+        NOT_FOUND (5) means the same as a removal.
+        """
+        state, delta = error_fields(name, code, message)
+        version = digest(state)
+        return cls(type, name, variant, version, 0, state, delta, mark=mark(name, version))
 
     @property
     def key(self) -> ResourceKey:
@@ -99,3 +141,9 @@ def mark(*parts: str) -> int:
     """
     joined = "\0".join(parts).encode()
     return int.from_bytes(hashlib.blake2b(joined, digest_size=8).digest(), "big")
+
+
+def _timed(name: str, version: str, packed: bytes, ttl: float, aliases: tuple[str, ...]) -> Timed:
+    state, delta = timed_fields(name, version, packed, ttl, aliases)
+    state_heartbeat, delta_heartbeat = timed_fields(name, version, None, ttl)
+    return Timed(ttl, state, delta, state_heartbeat, delta_heartbeat)

@@ -13,7 +13,7 @@ from xds.wire.types import ResourceType
 
 from .group import Group
 from .resource import Held
-from .typestate import Node, TypeState
+from .typestate import Node, Progress, TypeState
 
 LIVE_AFTER_CLOSE = 60.0
 """Seconds for which a node whose stream closed still counts: Envoy reconnects within them or is gone."""
@@ -71,7 +71,12 @@ NodeEvent = Opened | Closed | Subscribed | Acked | Nacked | Proved
 
 @dataclass(slots=True)
 class NodeState:
-    """One node as of now. Read it and let go: the roster goes on writing to it."""
+    """One node as of now. Read it and let go: the roster goes on writing to it.
+
+    `stream` is its newest stream, `opened_at` and `closed_at` when its presence began and ended (monotonic seconds). A
+    node has one stream for everything (ADS), or one for each type; `types` holds, for each type, what the newest stream
+    that asked for it was sent and said, or else what the last one left.
+    """
 
     node: Node
     group: Group
@@ -79,27 +84,32 @@ class NodeState:
     opened_at: float
     closed_at: float | None = None
     types: dict[ResourceType, TypeState] = field(default_factory=dict)
-    inherited: set[ResourceType] = field(default_factory=set, repr=False)
-    """Types of which `types` still tells what the stream before this one left: this one has not asked for them yet."""
+    streams: dict[int, dict[ResourceType, TypeState]] = field(default_factory=dict, repr=False)
+    """Its open streams, by number, and what each was sent and said."""
 
     @property
     def connected(self) -> bool:
-        """Whether its stream is open."""
+        """Whether a stream of it is open."""
         return self.closed_at is None
 
     def is_live(self, now: float) -> bool:
         """Whether it counts for "every live node": open, or closed less than 60 s ago."""
         return self.closed_at is None or now - self.closed_at < LIVE_AFTER_CLOSE
 
+    def speaks_for(self, stream: int, type_: ResourceType) -> bool:
+        """Whether what this stream says of the type is what counts."""
+        return self.types.get(type_) is self.streams[stream].get(type_)
+
 
 class Roster:
-    """Every node seen, by id. The newest stream of an id is its current one; closing an older one removes nothing."""
+    """Every node seen, by id. The newest stream that asks for a type speaks for it; closing an older one changes
+    nothing.
+    """
 
     def __init__(self, *, forget_after: float = 86_400.0) -> None:
         self._forget_after = forget_after
         self._nodes: dict[str, NodeState] = {}
         self._streams: dict[int, NodeState] = {}
-        self._older: dict[str, list[NodeState]] = {}
         self._listeners: list[Callable[[NodeEvent], None]] = []
 
     def listen(self, callback: Callable[[NodeEvent], None]) -> None:
@@ -115,83 +125,92 @@ class Roster:
         return self._nodes.get(id_)
 
     def opened(self, stream: int, node: Node, group: Group, now: float) -> None:
-        """Note a new stream. Until it asks for a type, what the node's stream before left of that type stands."""
-        self._forget_the_long_gone(now)
-        before = self._nodes.get(node.id)
-        state = NodeState(node, group, stream, now)
-        if before is not None:
-            state.types = dict(before.types)
-            state.inherited = set(before.types)
-            if before.connected:
-                self._older.setdefault(node.id, []).append(before)
-        self._nodes[node.id] = self._streams[stream] = state
+        """Note a new stream. Until it asks for a type, what the node's streams before left of that type stands."""
+        state = self._nodes.get(node.id)
+        if state is None:
+            self._forget_the_long_gone(now)
+            state = self._nodes[node.id] = NodeState(node, group, stream, now)
+        elif not state.connected:
+            state.opened_at, state.closed_at = now, None
+        state.node, state.group, state.stream = node, group, stream
+        state.streams[stream] = {}
+        self._streams[stream] = state
         self._tell(Opened(node.id))
+
+    def regrouped(self, stream: int, group: Group) -> None:
+        """Note that a stream sees another group's resources from now on."""
+        self._streams[stream].group = group
+
+    def works(self, stream: int, type_: ResourceType, progress: Progress) -> None:
+        """Note where to read what a stream still has to do for a type."""
+        self._type(stream, type_).progress = progress
 
     def subscribed(self, stream: int, type_: ResourceType, names: Iterable[str] | None) -> None:
         """Note what the node asks for now; None means everything its group sees."""
-        state = self._streams[stream]
-        self._type(state, type_).on_subscribed(names)
-        self._tell_of(state, Subscribed(state.node.id, type_))
+        self._type(stream, type_).on_subscribed(names)
+        self._tell_of(stream, Subscribed, type_)
 
-    def sent(
+    def sent(  # noqa: PLR0913 - a response has these parts
         self,
         stream: int,
         type_: ResourceType,
         contents: Mapping[str, Held],
         removed: Iterable[str],
         now: float,
+        size: int = 0,
     ) -> None:
-        """Note a response: name -> (version, revision) of what it carries, and the names it removes."""
-        self._type(self._streams[stream], type_).on_sent(contents, removed, now)
+        """Note a response of `size` bytes: name -> (version, revision) of what it carries, and the names it removes."""
+        self._type(stream, type_).on_sent(contents, removed, now, size)
 
-    def acked(self, stream: int, type_: ResourceType, now: float) -> None:  # noqa: ARG002 - one shape for all facts
-        """Note that the node confirmed its unanswered response of this type."""
-        state = self._streams[stream]
-        self._type(state, type_).on_acked()
-        self._tell_of(state, Acked(state.node.id, type_))
+    def acked(self, stream: int, type_: ResourceType, now: float) -> float | None:
+        """Note that the node confirmed its unanswered response of this type; return how long it took, in seconds."""
+        state = self._type(stream, type_)
+        state.on_acked(now)
+        self._tell_of(stream, Acked, type_)
+        return state.tally.answered_in
 
     def nacked(self, stream: int, type_: ResourceType, message: str, now: float) -> None:
         """Note that the node refused its unanswered response of this type."""
-        state = self._streams[stream]
-        self._type(state, type_).on_nacked(message, now)
-        self._tell_of(state, Nacked(state.node.id, type_, message))
+        self._type(stream, type_).on_nacked(message, now)
+        if self._streams[stream].speaks_for(stream, type_):
+            self._tell(Nacked(self._streams[stream].node.id, type_, message))
 
     def held(self, stream: int, type_: ResourceType, contents: Mapping[str, Held], now: float) -> None:  # noqa: ARG002 - one shape for all facts
         """Note what a reconnected node proved to hold of the current snapshot."""
-        state = self._streams[stream]
-        self._type(state, type_).on_held(contents)
-        self._tell_of(state, Proved(state.node.id, type_))
+        self._type(stream, type_).on_held(contents)
+        self._tell_of(stream, Proved, type_)
 
     def closed(self, stream: int, now: float) -> None:
-        """Note that a stream ended. If it was the node's newest and an older one is open, that one is current again."""
+        """Note that a stream ended. Types that an older open one asked for, too, are that one's again."""
         state = self._streams.pop(stream, None)
         if state is None:
             return
-        state.closed_at = now
-        id_ = state.node.id
-        older = self._older.get(id_, [])
-        if state in older:
-            older.remove(state)
-        elif older:
-            self._nodes[id_] = older.pop()
-        else:
-            self._tell(Closed(id_))
-        if not older:
-            self._older.pop(id_, None)
+        for type_, left in state.streams.pop(stream).items():
+            left.progress = None
+            if state.types.get(type_) is left:
+                others = (state.streams[number] for number in sorted(state.streams, reverse=True))
+                state.types[type_] = next((types[type_] for types in others if type_ in types), left)
+        if not state.streams:
+            state.closed_at = now
+            self._tell(Closed(state.node.id))
+        elif state.stream == stream:
+            state.stream = max(state.streams)
 
-    def _type(self, state: NodeState, type_: ResourceType) -> TypeState:
-        if type_ in state.inherited:
-            state.inherited.discard(type_)
-            state.types[type_] = TypeState()
-        found = state.types.get(type_)
+    def _type(self, stream: int, type_: ResourceType) -> TypeState:
+        state = self._streams[stream]
+        mine = state.streams[stream]
+        found = mine.get(type_)
         if found is None:
-            found = state.types[type_] = TypeState()
+            found = mine[type_] = TypeState()
+            if not any(number > stream and type_ in types for number, types in state.streams.items()):
+                state.types[type_] = found
         return found
 
-    def _tell_of(self, state: NodeState, event: NodeEvent) -> None:
-        """Tell listeners, unless the stream is not its node's current one: then nothing visible changed."""
-        if self._nodes.get(state.node.id) is state:
-            self._tell(event)
+    def _tell_of(self, stream: int, event: type[Subscribed | Acked | Proved], type_: ResourceType) -> None:
+        """Tell listeners, unless a newer stream speaks for the type: then nothing visible changed."""
+        state = self._streams[stream]
+        if self._listeners and state.speaks_for(stream, type_):
+            self._tell(event(state.node.id, type_))
 
     def _tell(self, event: NodeEvent) -> None:
         for callback in self._listeners:

@@ -7,6 +7,7 @@ what was computed of it (full listings, response bodies), so that streams with e
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from xds.wire.types import ResourceType
@@ -27,35 +28,37 @@ class View(Mapping[str, Resource]):
     """What one group sees of one type at one revision: names to resources.
 
     Looking up a name costs one dictionary look-up per variant; iterating the first time costs the whole type.
-    `revision` is the snapshot's at which this type last changed.
+    `revision` is the snapshot's at which this type last changed, `label` the version that the publisher gave it.
     """
 
-    __slots__ = ("_admits", "_all", "_layers", "_shared", "revision", "type")
+    __slots__ = ("_admits", "_aliases", "_all", "_layers", "_shared", "label", "revision", "type")
 
     def __init__(self, table: TypeTable, group: Group) -> None:
         self.type = table.type
         self.revision = table.revision
+        self.label = next((table.labels[variant] for variant in group.variants if variant in table.labels), "")
         self._shared: dict[Hashable, object] = {}
         self._layers = tuple(table.layers[variant] for variant in group.variants if variant in table.layers)
+        self._aliases = tuple(table.aliases[variant] for variant in group.variants if variant in table.aliases)
         self._admits = group.admits
         self._all: dict[str, Resource] | None = None
 
     def __getitem__(self, name: str) -> Resource:
         """Return what this group sees under `name`; KeyError if nothing."""
-        for layer in self._layers:
-            found = layer.get(name)
-            if found is not None:
-                if self._admits is not None and not self._admits(self.type, name):
-                    break
-                return found
-        raise KeyError(name)
+        found = self.find(name)
+        if found is None:
+            raise KeyError(name)
+        return found
 
     def find(self, name: str) -> Resource | None:
-        """Return what this group sees under `name`, or None. The cheap form of `get`."""
+        """Return what this group sees under `name`, be it an alias (rule 24), or None. The cheap form of `get`."""
         for layer in self._layers:
             found = layer.get(name)
             if found is not None:
                 return found if self._admits is None or self._admits(self.type, name) else None
+        for aliases in self._aliases:
+            if name in aliases:
+                return self.find(aliases[name])
         return None
 
     def all(self) -> Mapping[str, Resource]:
@@ -91,41 +94,78 @@ class View(Mapping[str, Resource]):
         return len(self.all())
 
 
-class TypeTable:
-    """Every resource of one type at one revision: variant -> name -> resource, and the names of its latest changes."""
+@dataclass(slots=True)
+class Change:
+    """What one publish changes in one type; `labels` are versions that the publisher gives, by variant."""
 
-    __slots__ = ("_since", "_views", "history", "layers", "revision", "type")
+    upserts: list[Resource] = field(default_factory=list)
+    removals: list[ResourceKey] = field(default_factory=list)
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def names(self, before: TypeTable) -> dict[str, set[str]]:
+        """Return variant -> every name, alias or not, under which something else is seen than in `before`."""
+        changed: dict[str, set[str]] = {}
+        for key in (*(r.key for r in self.upserts), *self.removals):
+            known = before.get(key.name, key.variant)
+            changed.setdefault(key.variant, set()).update((key.name, *(known.aliases if known else ())))
+        for resource in self.upserts:
+            changed[resource.variant].update(resource.aliases)
+        return changed
+
+    def has_aliases(self, variant: str, before: TypeTable) -> bool:
+        """Whether aliases may have changed in this variant."""
+        return variant in before.aliases or any(r.aliases for r in self.upserts if r.variant == variant)
+
+
+class TypeTable:
+    """Every resource of one type at one revision: variant -> name -> resource, and the names of its latest changes.
+
+    `aliases`: variant -> alias -> name. `labels`: variant -> the version that the publisher gave this type there.
+    """
+
+    __slots__ = ("_since", "_views", "aliases", "history", "labels", "layers", "revision", "type")
 
     HISTORY = 256
     """Publishes whose changed names are kept; a stream that slept longer compares everything it asked for."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what one revision of a type consists of
         self,
         type_: ResourceType,
         revision: int = 0,
         layers: Mapping[str, Mapping[str, Resource]] | None = None,
         history: tuple[tuple[int, frozenset[str]], ...] = (),
+        aliases: Mapping[str, Mapping[str, str]] | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         self.type = type_
         self.revision = revision
         self.layers: Mapping[str, Mapping[str, Resource]] = layers or {}
         self.history = history
+        self.aliases: Mapping[str, Mapping[str, str]] = aliases or {}
+        self.labels: Mapping[str, str] = labels or {}
         self._views: dict[Group, View] = {}
         self._since: dict[int, frozenset[str] | None] = {}
 
-    def after(self, revision: int, upserts: list[Resource], removals: list[ResourceKey]) -> TypeTable:
-        """Return the table at `revision` with these changes; layers without a change are shared."""
+    def after(self, revision: int, change: Change) -> TypeTable:
+        """Return the table at `revision` with this change; layers without one are shared."""
         layers = dict(self.layers)
+        aliases = dict(self.aliases)
         mine: dict[str, dict[str, Resource]] = {}
-        for variant in {r.variant for r in upserts} | {key.variant for key in removals}:
+        touched = {r.variant for r in change.upserts} | {key.variant for key in change.removals}
+        for variant in touched:
             layers[variant] = mine[variant] = dict(layers.get(variant, {}))
-        for key in removals:
+        for key in change.removals:
             mine[key.variant].pop(key.name, None)
-        for resource in upserts:
+        for resource in change.upserts:
             mine[resource.variant][resource.name] = resource
-        names = frozenset([*(r.name for r in upserts), *(key.name for key in removals)])
+        if any(change.has_aliases(variant, self) for variant in touched):
+            for variant in touched:
+                aliases[variant] = {alias: r.name for r in mine[variant].values() for alias in r.aliases}
         kept = {variant: layer for variant, layer in layers.items() if layer}
-        return TypeTable(self.type, revision, kept, (*self.history[1 - self.HISTORY :], (revision, names)))
+        known = {variant: names for variant, names in aliases.items() if names}
+        names = frozenset().union(*change.names(self).values())
+        history = (*self.history[1 - self.HISTORY :], (revision, names))
+        return TypeTable(self.type, revision, kept, history, known, {**self.labels, **change.labels})
 
     def get(self, name: str, variant: str) -> Resource | None:
         """Return the resource under this name in this variant, or None."""
@@ -186,14 +226,9 @@ class Snapshot:
         for layer in self.table(type_).layers.values():
             yield from layer.values()
 
-    def after(
-        self,
-        revision: int,
-        upserts: Mapping[ResourceType, list[Resource]],
-        removals: Mapping[ResourceType, list[ResourceKey]],
-    ) -> Snapshot:
+    def after(self, revision: int, changes: Mapping[ResourceType, Change]) -> Snapshot:
         """Return the next snapshot; types without a change are shared."""
         tables = dict(self._tables)
-        for type_ in {*upserts, *removals}:
-            tables[type_] = self.table(type_).after(revision, upserts.get(type_, []), removals.get(type_, []))
+        for type_, change in changes.items():
+            tables[type_] = self.table(type_).after(revision, change)
         return Snapshot(revision, tables)

@@ -7,12 +7,13 @@ the only thing below the edges that knows asyncio.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from xds.wire.types import ResourceType
 
+from .interest import Interests
 from .resource import Resource, ResourceKey
-from .snapshot import Snapshot
+from .snapshot import Change, Snapshot
 
 
 class Wakeup:
@@ -23,6 +24,15 @@ class Wakeup:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._event = asyncio.Event()
+
+    def watch(
+        self, type_: ResourceType, names: frozenset[str] | None, variants: tuple[str, ...] = ("",)
+    ) -> frozenset[str] | None:
+        """Ring for changes of these names of a type (None: of all) in these variants; return the set as others have it.
+
+        Replaces what was watched of the type before.
+        """
+        return self._cache._interests.watch(self, type_, names, variants)
 
     def ring(self) -> None:
         """Wake the reader: something it should look at happened."""
@@ -35,7 +45,7 @@ class Wakeup:
 
     def close(self) -> None:
         """Never ring again. Safe to call twice."""
-        self._cache._forget(self)
+        self._cache._interests.forget(self)
 
 
 class Cache:
@@ -47,37 +57,37 @@ class Cache:
     def __init__(self, revision: int = 0) -> None:
         self._revision = revision
         self._latest: Snapshot | None = None
-        self._bells: set[Wakeup] = set()
+        self._interests: Interests[Wakeup] = Interests()
 
     def latest(self) -> Snapshot | None:
         """Return the newest snapshot; None until something, be it nothing, was published: not loaded is not empty."""
         return self._latest
 
-    def publish(self, upserts: Iterable[Resource] = (), removals: Iterable[ResourceKey] = ()) -> Snapshot:
-        """Put `upserts` in, take `removals` out, wake every reader if anything changed; return the newest snapshot.
+    def publish(
+        self,
+        upserts: Iterable[Resource] = (),
+        removals: Iterable[ResourceKey] = (),
+        labels: Mapping[tuple[ResourceType, str], str] | None = None,
+    ) -> Snapshot:
+        """Put `upserts` in, take `removals` out, wake every reader of what changed; return the newest snapshot.
 
-        A resource whose content and warming list are already there keeps its object, version and revision; a removal of
-        something that is not there changes nothing. A key in both stays. The last upsert of a key wins.
+        A resource whose content is already there keeps its object, version and revision; a removal of something that is
+        not there changes nothing. A key in both stays. The last upsert of a key wins. `labels` gives a type in a
+        variant a version of the publisher's own, which responses carry from then on instead of a fingerprint; a new
+        label alone wakes nobody.
         """
         before = self._latest if self._latest is not None else Snapshot(self._revision)
-        wanted = {resource.key: resource for resource in upserts}
         revision = before.revision + 1
-        changed: dict[ResourceType, list[Resource]] = {}
-        gone: dict[ResourceType, list[ResourceKey]] = {}
-        for key, resource in wanted.items():
-            known = before.get(key)
-            if known is None or known.version != resource.version:
-                changed.setdefault(key.type, []).append(resource.appeared_at(revision))
-            elif known.warms != resource.warms:
-                changed.setdefault(key.type, []).append(resource.appeared_at(known.revision))
-        for key in set(removals):
-            if key not in wanted and before.get(key) is not None:
-                gone.setdefault(key.type, []).append(key)
-        if not changed and not gone and self._latest is not None:
+        changes = _changes(before, revision, {resource.key: resource for resource in upserts}, removals)
+        for (type_, variant), label in (labels or {}).items():
+            if before.table(type_).labels.get(variant) != label:
+                changes.setdefault(type_, Change()).labels[variant] = label
+        if not changes and self._latest is not None:
             return self._latest
-        self._latest = before.after(revision, changed, gone)
-        for bell in self._bells:
-            bell.ring()
+        self._latest = before.after(revision, changes)
+        for type_, change in changes.items():
+            for bell in self._interests.of(type_, change.names(before.table(type_))):
+                bell.ring()
         return self._latest
 
     def changed_since(self, type_: ResourceType, revision: int) -> frozenset[str] | None:
@@ -85,10 +95,21 @@ class Cache:
         return frozenset() if self._latest is None else self._latest.changed_since(type_, revision)
 
     def subscribe(self) -> Wakeup:
-        """Return a bell that rings at every change until it is closed."""
-        bell = Wakeup(self)
-        self._bells.add(bell)
-        return bell
+        """Return a bell that rings at changes of what it watches, until it is closed."""
+        return Wakeup(self)
 
-    def _forget(self, bell: Wakeup) -> None:
-        self._bells.discard(bell)
+
+def _changes(
+    before: Snapshot, revision: int, wanted: Mapping[ResourceKey, Resource], removals: Iterable[ResourceKey]
+) -> dict[ResourceType, Change]:
+    changes: dict[ResourceType, Change] = {}
+    for key, resource in wanted.items():
+        known = before.get(key)
+        if known is None or known.version != resource.version:
+            changes.setdefault(key.type, Change()).upserts.append(resource.appeared_at(revision))
+        elif (known.warms, known.needs) != (resource.warms, resource.needs):
+            changes.setdefault(key.type, Change()).upserts.append(resource.appeared_at(known.revision))
+    for key in set(removals):
+        if key not in wanted and before.get(key) is not None:
+            changes.setdefault(key.type, Change()).removals.append(key)
+    return changes

@@ -8,7 +8,7 @@ protocol (envoyproxy.io, "xDS REST and gRPC protocol").
 from __future__ import annotations
 
 from .delta import DeltaExchange
-from .requests import Answer, DeltaRequest, Event, Outgoing, Overdue, StateRequest
+from .requests import Answer, DeltaRequest, Event, HeldBack, Outgoing, Overdue, StateRequest
 from .session import Offer, Session
 from .sotw import StateExchange
 
@@ -17,6 +17,7 @@ __all__ = [
     "DeltaExchange",
     "DeltaRequest",
     "Event",
+    "HeldBack",
     "Offer",
     "Outgoing",
     "Overdue",

@@ -13,18 +13,21 @@ names that the client asked for. The table of states:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from xds.cache.resource import MARK_MODULUS, Held, Resource
 from xds.cache.snapshot import Snapshot, View
 from xds.wire.types import ResourceType
 
+from .heartbeats import Heartbeats
 from .requests import Answer, DeltaRequest, Event, Outgoing, StateRequest
 from .subscription import Change, Subscription
 
 R = TypeVar("R", StateRequest, DeltaRequest)
+
+NOBODY: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -58,13 +61,18 @@ class Body(NamedTuple):
 class Exchange(ABC, Generic[R]):
     """The state of one type on one stream. `receive` takes requests, `absorb` snapshots, `respond` makes what is owed.
 
-    `sent`: name -> resource last sent, None for a content that we do not know but the client proved to have. `dirty`:
-    names whose present content the client lacks. `forced`: those among them that go out even if unchanged. `parked`:
-    names refused, `retry`: those among them whose company changed. `due`: an answer is due even if it is empty.
-    `proved`: contents that a reconnected client proved to hold, until somebody takes note of them.
+    `features`: what the client says it can do. `sent`: name -> resource last sent, None for a content that we do not
+    know but the client proved to have. `dirty`: names whose present content the client lacks. `forced`: those among
+    them that go out even if unchanged. `parked`: names refused, `retry`: those among them whose company changed.
+    `doubtful`: names sent that the client never accepted in any version. `held_back`: names that wait for a cluster.
+    `due`: an answer is due even if it is empty. `proved`: contents that a reconnected client proved to hold, until
+    somebody takes note of them. `beats`: the resources that live only as long as they are heard of.
     """
 
+    needed_for_ttl: ClassVar[frozenset[str]]
+
     type: ResourceType
+    features: frozenset[str] = NOBODY
     sub: Subscription = field(init=False)
     sent: dict[str, Resource | None] = field(default_factory=dict)
     total: int = 0
@@ -72,37 +80,64 @@ class Exchange(ABC, Generic[R]):
     forced: set[str] = field(default_factory=set)
     parked: set[str] = field(default_factory=set)
     retry: set[str] = field(default_factory=set)
+    doubtful: set[str] = field(default_factory=set)
+    held_back: frozenset[str] = NOBODY
     unanswered: Unanswered | None = None
     due: bool = False
     unread: bool = True
     seen: int = -1
     reclaimed_at: float | None = None
     proved: dict[str, Held] = field(default_factory=dict)
+    beats: Heartbeats = field(init=False)
 
     def __post_init__(self) -> None:
         self.sub = Subscription(self.type)
+        self.beats = Heartbeats(takes=self.needed_for_ttl <= self.features)
 
     @abstractmethod
     def receive(self, request: R, now: float) -> Event:
         """Take a request; return what it meant. Nothing is sent from here."""
 
     @abstractmethod
-    def respond(self, view: View, nonce: str, now: float, *, keep: bool) -> Response | None:
-        """Return the response that is owed, None if none. With `keep`, what the client holds is not removed yet."""
+    def respond(
+        self, view: View, nonce: str, now: float, *, keep: bool, hold: Collection[str] = NOBODY
+    ) -> Response | None:
+        """Return the response that is owed, None if none.
 
-    def owes(self) -> bool:
+        With `keep`, what the client holds is not removed yet; names in `hold` stay as the client has them.
+        """
+
+    @property
+    def owed(self) -> Collection[str]:
+        """The names whose present content the client has not been sent."""
+        return self.dirty
+
+    @property
+    def stirred(self) -> bool:
+        """Whether there may be something to send, now or later."""
+        return bool(self.dirty or self.due or self.unread or self.beats)
+
+    def owes(self, now: float) -> bool:
         """Whether anything is to be sent, gates and the unanswered response aside."""
-        return bool(self.dirty) or self.due
+        return bool(self.dirty or self.due or (self.beats and self.beats.due(now)))
 
     def removes(self, view: View) -> bool:
         """Whether what is owed takes something from the client that it was sent."""
         return any(name in self.sent and view.find(name) is None for name in self.dirty)
+
+    def lacks(self, name: str) -> bool:
+        """Whether the client has this, as far as we know, in no version, although it is published and asked for."""
+        return name in self.doubtful or (name in self.dirty and name not in self.sent)
 
     def force(self, names: Iterable[str]) -> None:
         """Owe these names even if unchanged."""
         owed = set(names)
         self.forced |= owed
         self.dirty |= owed
+
+    def compare_anew(self) -> None:
+        """Compare everything with the next snapshot: the client sees another group's resources from now on."""
+        self.seen = -1
 
     def absorb(self, view: View, snapshot: Snapshot) -> None:
         """Bring `dirty` up to this snapshot. Costs the changed names that are asked for, not the subscription."""
@@ -149,15 +184,20 @@ class Exchange(ABC, Generic[R]):
         if waiting is None or waiting.nonce != nonce:
             return Answer.NONE
         self.unanswered = None
-        if error is not None:
-            changed = waiting.names & self.dirty
-            if changed:  # no need to wait for what changed meanwhile; the others come after it
-                self.retry |= waiting.names - changed
-            else:
-                self.parked |= waiting.names
-            return Answer.NACK
-        self._try_again()
-        return Answer.ACK
+        if error is None:
+            self.doubtful -= waiting.names
+            if self.retry:
+                self._try_again()
+            return Answer.ACK
+        blamed = {name for name in waiting.names if name in error}
+        if blamed:  # what a client does not complain of in a refusal that names its culprits, it has taken
+            self.doubtful -= waiting.names - blamed
+        changed = waiting.names & self.dirty
+        if changed:  # no need to wait for what changed meanwhile; the others come after it
+            self.retry |= waiting.names - changed
+        else:
+            self.parked |= waiting.names
+        return Answer.NACK
 
     def _try_again(self) -> bool:
         """Owe what was refused in the company of something that is out of the way now; tell whether there is any."""
@@ -165,6 +205,12 @@ class Exchange(ABC, Generic[R]):
         self.retry.clear()
         self.force(again)
         return bool(again)
+
+    def _beats(self, now: float) -> list[Resource]:
+        """Return the resources of which the client should hear by now, and will not anyway."""
+        if not self.beats:
+            return []
+        return [r for name in self.beats.due(now) if name not in self.dirty and (r := self.sent.get(name)) is not None]
 
     def _subscribed(self, change: Change) -> None:
         """Forget what the client gave up, owe what it waits for."""
@@ -175,36 +221,44 @@ class Exchange(ABC, Generic[R]):
                 self._forget(name)
             self.dirty &= self.sub.names
             self.forced &= self.sub.names
-        self.force(change.added)
-        self.force(change.uncovered)
+        if change.added:
+            self.force(change.added)
+        if change.uncovered:
+            self.force(change.uncovered)
         self.unread = self.unread or change.opened
 
-    def _fresh(self, contents: Iterable[Resource]) -> list[Resource]:
+    def _fresh(self, contents: Mapping[str, Resource]) -> list[Resource]:
         """Return those of `contents` that the client has not got in this version."""
-        return [r for r in contents if (was := self.sent.get(r.name)) is None or was.version != r.version]
+        return [r for name, r in contents.items() if (was := self.sent.get(name)) is None or was.version != r.version]
 
-    def _sent(self, nonce: str, now: float, contents: Iterable[Resource], removed: Iterable[str]) -> None:
-        """Keep the record of a response."""
+    def _sent(self, nonce: str, now: float, contents: Mapping[str, Resource], removed: Iterable[str]) -> None:
+        """Keep the record of a response: contents by the name that was asked for, and names taken away."""
         names = set(removed)
         for name in names:
             self._drop(name)
-        for resource in contents:
-            self._drop(resource.name)
-            self.sent[resource.name] = resource
+        for name, resource in contents.items():
+            if name not in self.sent:
+                self.doubtful.add(name)
+            else:
+                self._drop(name)
+            self.sent[name] = resource
             self.total += resource.mark
-            names.add(resource.name)
-        if not names.isdisjoint(self.parked):
+            self.beats.sent(name, resource, now)
+        names.update(contents)
+        if self.parked and not names.isdisjoint(self.parked):
             # Asked for again, one of the refused goes out in other company: its answer says something of the rest.
             self.retry |= self.parked - names
             self.parked.clear()
         for owed in (self.dirty, self.forced, self.parked, self.retry):
-            owed.difference_update(names)
+            if owed:
+                owed.difference_update(names)
         self.total %= MARK_MODULUS
         self.due = False
         self.unanswered = Unanswered(nonce, now, frozenset(names))
 
     def _drop(self, name: str) -> None:
         known = self.sent.pop(name, None)
+        self.beats.forget(name)
         if known is not None:
             self.total -= known.mark
 
@@ -213,5 +267,5 @@ class Exchange(ABC, Generic[R]):
             self.force(self.parked)
             self.parked.clear()
         self._drop(name)
-        for owed in (self.dirty, self.forced, self.parked, self.retry):
+        for owed in (self.dirty, self.forced, self.parked, self.retry, self.doubtful):
             owed.discard(name)

@@ -5,7 +5,7 @@ Small frozen values of our own, so that a conversation needs no protobuf; the ed
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -25,7 +25,7 @@ class StateRequest:
     """
 
     type: ResourceType
-    names: tuple[str, ...] = ()
+    names: Collection[str] = ()
     version: str = ""
     nonce: str = ""
     error: str | None = None
@@ -39,8 +39,8 @@ class DeltaRequest:
     """
 
     type: ResourceType
-    subscribe: tuple[str, ...] = ()
-    unsubscribe: tuple[str, ...] = ()
+    subscribe: Collection[str] = ()
+    unsubscribe: Collection[str] = ()
     initial: Mapping[str, str] = field(default_factory=dict)
     nonce: str = ""
     error: str | None = None
@@ -88,6 +88,14 @@ class Outgoing:
     def encode(self) -> bytes:
         """Return the message with its nonce: fields of protobuf messages may come in any order, so it goes last."""
         return self.body + text(5, self.nonce)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Names of `type` that are kept from the client, which refers it to clusters that it refused or lacks."""
+
+    type: ResourceType
+    names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,23 @@ name is met with silence and remembered (rule 18).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from xds.cache.resource import MARK_MODULUS, Resource, mark
 from xds.cache.snapshot import View
 from xds.wire.discovery import response
 
-from .exchange import Body, Exchange, Response
+from .exchange import NOBODY, Body, Exchange, Response
+from .heartbeats import WRAPPED_TTL
 from .requests import Answer, Event, Outgoing, StateRequest
 
 
 @dataclass(slots=True)
 class StateExchange(Exchange[StateRequest]):
     """One type on one state-of-the-world stream. `claimed` is the version_info of its first request."""
+
+    needed_for_ttl = WRAPPED_TTL
 
     nonce: str = ""
     claimed: str = ""
@@ -36,69 +39,99 @@ class StateExchange(Exchange[StateRequest]):
             self.claimed = request.version if self.type.full_state else ""
         elif not request.nonce and self.nonce:
             self._begin_anew()
-        self._subscribed(change)
+        if change:
+            self._subscribed(change)
         if self.type.full_state:
             self.due = self.due or first or change.opened or bool(change.added or change.uncovered)
         message = request.error or "" if answer is Answer.NACK else ""
         return Event(self.type, answer, message, subscribed=first or bool(change))
 
-    def respond(self, view: View, nonce: str, now: float, *, keep: bool) -> Response | None:
+    def respond(
+        self, view: View, nonce: str, now: float, *, keep: bool, hold: Collection[str] = NOBODY
+    ) -> Response | None:
         """Return what is owed.
 
         With `keep`, a full state still carries what the client holds and should not lose yet.
         """
-        made = self._full(view, nonce, now, keep=keep) if self.type.full_state else self._partial(view, nonce, now)
+        if self.type.full_state:
+            made = self._full(view, nonce, now, keep=keep, hold=hold)
+        else:
+            made = self._partial(view, nonce, now, hold)
         if made is not None:
             self.nonce = nonce
         return made
 
-    def _full(self, view: View, nonce: str, now: float, *, keep: bool) -> Response | None:
-        present = [r for name in sorted(self.dirty) if (r := view.find(name)) is not None]
-        gone = {name for name in self.dirty & self.sent.keys() if view.find(name) is None}
-        if not self.due and not present and (keep or not gone):
-            self.dirty = gone  # a name that is unknown to both sides is no change of the state
+    def _full(self, view: View, nonce: str, now: float, *, keep: bool, hold: Collection[str]) -> Response | None:
+        """Return the state as a whole.
+
+        A heartbeat is the whole state again: without the contents it would read as a state in which all is missing.
+        """
+        owed = self.dirty.difference(hold)
+        present = {name: r for name in sorted(owed) if (r := view.find(name)) is not None}
+        gone = {name for name in owed & self.sent.keys() if view.find(name) is None}
+        beats = self.beats.due(now) if self.beats else ()
+        if not self.due and not present and not beats and (keep or not gone):
+            self.dirty = gone | self.dirty.intersection(hold)  # unknown to both sides is no change of the state
             return None
         fresh = self._fresh(present)
+        older = {name: r for name in hold if (r := self.sent.get(name)) is not None}
         lingering = [r for name in sorted(gone) if keep and (r := self.sent[name]) is not None]
         removed = () if keep else tuple(sorted(gone))
         self._sent(nonce, now, present, removed)
-        self.dirty = {r.name for r in lingering}
+        self.dirty = {r.name for r in lingering} | older.keys()
         for names in (self.forced, self.parked, self.retry):  # everything goes together: nothing is left for later
             names.clear()
-        version = self._version()
-        body = view.shared(("full", version), lambda: _body([*self._asked(view), *lingering], view, version))
+        for name in beats:
+            if (known := self.sent.get(name)) is not None:
+                self.beats.sent(name, known, now)
+        version = self._version(view)
+
+        def make() -> Body:
+            standing = [older.get(r.name, r) for r in self._asked(view)]
+            return self._body([*standing, *lingering], view, version)
+
+        body = view.shared(("full", version, self.total, self.beats.takes), make)
         return Response(Outgoing(self.type, nonce, version, body.data, body.contents, removed), fresh)
 
     def _asked(self, view: View) -> Iterable[Resource]:
-        """Return everything there is of what the client asks for, by name."""
+        """Return everything there is of what the client asks for, by name, each once (rule 23)."""
         if self.sub.wildcard:
             return view.all().values()
-        return [r for name in sorted(self.sub.names) if (r := view.find(name)) is not None]
+        found = (r for name in sorted(self.sub.names) if (r := view.find(name)) is not None)
+        return {r.name: r for r in found}.values()
 
-    def _partial(self, view: View, nonce: str, now: float) -> Response | None:
-        contents: list[Resource] = []
-        for name in sorted(self.dirty):
+    def _partial(self, view: View, nonce: str, now: float, hold: Collection[str]) -> Response | None:
+        contents: dict[str, Resource] = {}
+        for name in sorted(self.dirty.difference(hold)):
             present = view.find(name)
             if present is not None:
-                contents.append(present)
+                contents[name] = present
             else:  # it cannot be removed, only not be sent; when it comes back it is new
                 self._drop(name)
-        if not contents:
-            self.dirty.clear()
-            self.forced.clear()
+        beats = self._beats(now)
+        kept = self.dirty.intersection(hold)
+        if not contents and not beats:
+            self.dirty = kept
+            self.forced.intersection_update(kept)
             # A refused name that vanished is out of the way, and no answer will tell.
-            return self._partial(view, nonce, now) if self._try_again() else None
+            return self._partial(view, nonce, now, hold) if self._try_again() else None
         fresh = self._fresh(contents)
         self._sent(nonce, now, contents, ())
-        self.dirty.clear()
-        self.forced.clear()
-        version = self._version()
-        key = ("part", version, tuple(r.name for r in contents))
-        body = view.shared(key, lambda: _body(contents, view, version))
+        self.dirty = kept
+        self.forced.intersection_update(kept)
+        for resource in beats:
+            self.beats.sent(resource.name, resource, now)
+        version = self._version(view)
+        resources = tuple({resource.name: resource for resource in contents.values()}.values())
+        key = ("part", version, resources, tuple(beats), self.beats.takes)
+        body = view.shared(key, lambda: self._body(resources, view, version, beats))
         return Response(Outgoing(self.type, nonce, version, body.data, body.contents), fresh)
 
-    def _version(self) -> str:
+    def _version(self, view: View) -> str:
         """Return the fingerprint of what the client was sent in all; of full state, also of what it asked for."""
+        return view.label or self._fingerprint()
+
+    def _fingerprint(self) -> str:
         asked = sum(mark("asked", name) for name in self.sub.names) if self._names_matter() else 0
         return f"{(self.total + asked) % MARK_MODULUS:016x}"
 
@@ -112,6 +145,7 @@ class StateExchange(Exchange[StateRequest]):
         self.unanswered = None
         self.parked.clear()
         self.retry.clear()
+        self.beats.clear()
         self.force(self.sub.names)
         self.unread = True
         self.due = self.type.full_state
@@ -119,14 +153,15 @@ class StateExchange(Exchange[StateRequest]):
     def _recall(self, view: View) -> None:
         """Skip the first full state of a client that holds it already (rule 25).
 
-        Others are answered, they may be warming.
+        Others are answered, they may be warming. A publisher's own version is believed for a client of everything
+        only: it says nothing of the names that were asked for.
         """
         claimed, self.claimed = self.claimed, ""
-        if not claimed or not self.type.full_state:
+        if not claimed or not self.type.full_state or (view.label and (self.sub.names or not self.sub.wildcard)):
             return
         held = {resource.name: resource for resource in self._asked(view)}
         self.total = sum(resource.mark for resource in held.values()) % MARK_MODULUS
-        if self._version() != claimed:
+        if self._version(view) != claimed or any(r.timed for r in held.values()):
             self.total = 0
             return
         self.sent = dict(held)
@@ -135,7 +170,9 @@ class StateExchange(Exchange[StateRequest]):
         self.forced.clear()
         self.due = False
 
-
-def _body(contents: list[Resource], view: View, version: str) -> Body:
-    data = response(version, (resource.state for resource in contents), view.type.url, "")
-    return Body(data, {resource.name: resource.held for resource in contents})
+    def _body(self, contents: Iterable[Resource], view: View, version: str, beats: Iterable[Resource] = ()) -> Body:
+        resources, timed = list(contents), self.beats.takes
+        entries = [r.timed.state if timed and r.timed is not None else r.state for r in resources]
+        entries += [r.timed.state_heartbeat for r in beats if r.timed is not None]
+        data = response(version, entries, view.type.url, "")
+        return Body(data, {resource.name: resource.held for resource in resources})

@@ -6,7 +6,7 @@ not know which names exist.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from xds.wire.types import ResourceType
@@ -54,7 +54,7 @@ class Subscription:
         self.wildcard = False
         self.names: frozenset[str] = _NONE
         self._explicit = False  # a name, be it "*", was ever sent: from then on empty means nothing (rule 13)
-        self._last: tuple[str, ...] | None = None
+        self._last: frozenset[str] | None = None
 
     def covers(self, name: str) -> bool:
         """Whether the client wants `name`."""
@@ -64,19 +64,20 @@ class Subscription:
         """Return the names asked for, or None for everything."""
         return None if self.wildcard else self.names
 
-    def replace(self, names: tuple[str, ...]) -> Change:
+    def replace(self, names: Collection[str]) -> Change:
         """State of the world.
 
         `names` is the whole list. Empty is everything only where no name was ever sent (rule 13).
         """
-        if names == self._last:
+        asked = names if isinstance(names, frozenset) else frozenset(names)
+        if asked is self._last or asked == self._last:
             return NOTHING
-        self.asked, self._last = True, names
-        self._explicit = self._explicit or bool(names)
-        wildcard = WILDCARD in names or (not self._explicit and self.type.full_state)
-        return self._become(wildcard, frozenset(names) - {WILDCARD})
+        self.asked, self._last = True, asked
+        self._explicit = self._explicit or bool(asked)
+        wildcard = WILDCARD in asked or (not self._explicit and self.type.full_state)
+        return self._become(wildcard, _without_star(asked))
 
-    def adjust(self, subscribe: Sequence[str], unsubscribe: Sequence[str]) -> Change:
+    def adjust(self, subscribe: Collection[str], unsubscribe: Collection[str]) -> Change:
         """Delta: add and take away. A name in both stays, and is answered (the protocol leaves it open: rule 17).
 
         Every subscribed name counts as added, also one that was subscribed before (rule 16); unknown names in
@@ -88,11 +89,12 @@ class Subscription:
             self.asked = True
         if not subscribe and not unsubscribe and wildcard == self.wildcard:
             return NOTHING
-        asked = frozenset(subscribe)
+        asked = subscribe if isinstance(subscribe, frozenset) else frozenset(subscribe)
         wildcard = WILDCARD in asked or (wildcard and WILDCARD not in unsubscribe)
-        names = (self.names.difference(unsubscribe) if unsubscribe else self.names) | (asked - {WILDCARD})
-        change = self._become(wildcard, names)
-        return Change(asked - {WILDCARD}, change.uncovered, change.dropped, change.opened, change.closed)
+        added = _without_star(asked)
+        kept = self.names.difference(unsubscribe) if unsubscribe else self.names
+        change = self._become(wildcard, kept | added if kept else added)
+        return Change(added, change.uncovered, change.dropped, change.opened, change.closed)
 
     def _become(self, wildcard: bool, names: frozenset[str]) -> Change:
         before, self.names = self.names, names
@@ -105,3 +107,8 @@ class Subscription:
             opened=wildcard and not was,
             closed=was and not wildcard,
         )
+
+
+def _without_star(names: frozenset[str]) -> frozenset[str]:
+    """Return the names that name a resource; the same object where "*" is not among them, for sets are shared."""
+    return names - {WILDCARD} if WILDCARD in names else names

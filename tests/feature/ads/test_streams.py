@@ -155,7 +155,7 @@ async def test_a_client_that_leaves_is_noticed(plane: Plane, client: WireClient)
     await stream.response()
     stream.call.cancel()
     await until(plane.gone, what="the roster sees it gone")
-    assert not plane.cache._bells
+    assert not plane.cache._interests._asked
 
 
 async def test_a_client_that_has_said_everything_ends_the_stream_in_peace(plane: Plane, client: WireClient) -> None:

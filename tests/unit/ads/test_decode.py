@@ -9,9 +9,11 @@ from envoy_data_plane.envoy.type.v3 import SemanticVersion
 from envoy_data_plane.google.protobuf import ListValue, Struct, Value
 from envoy_data_plane.google.rpc import Status
 
-from xds.ads.decode import delta_request, node_of, state_request
+from xds.ads.decode import delta_request, node_of, read_request, state_request
+from xds.ads.limits import LimitReached
 from xds.model.problems import PeerError
 from xds.protocol import DeltaRequest, StateRequest
+from xds.wire.requests import RequestReader
 from xds.wire.types import ResourceType
 
 CDS = ResourceType.CLUSTER
@@ -27,9 +29,17 @@ def nested(levels: int) -> Struct:
     return Struct(fields={"k": value})
 
 
+def state(message: DiscoveryRequest, only: ResourceType | None = None, max_error: int = 10) -> StateRequest:
+    return state_request(read_request(RequestReader(delta=False), bytes(message)), only, max_error)
+
+
+def delta(message: DeltaDiscoveryRequest, only: ResourceType | None = None) -> DeltaRequest:
+    return delta_request(read_request(RequestReader(delta=True), bytes(message)), only, 10)
+
+
 def test_a_state_request_is_read_field_by_field() -> None:
     message = DiscoveryRequest(version_info="v", resource_names=["a", "b"], type_url=CDS.url, response_nonce="7")
-    assert state_request(bytes(message), 10) == (StateRequest(CDS, ("a", "b"), "v", "7"), None)
+    assert state(message) == StateRequest(CDS, frozenset("ab"), "v", "7")
 
 
 def test_a_delta_request_is_read_field_by_field() -> None:
@@ -40,20 +50,33 @@ def test_a_delta_request_is_read_field_by_field() -> None:
         initial_resource_versions={"c": "v"},
         response_nonce="7",
     )
-    assert delta_request(bytes(message), 10) == (DeltaRequest(CDS, ("a",), ("b",), {"c": "v"}, "7"), None)
+    assert delta(message) == DeltaRequest(CDS, frozenset("a"), frozenset("b"), {"c": "v"}, "7")
 
 
 @pytest.mark.parametrize(("words", "kept"), [("", ""), ("no", "no"), ("x" * 50, "x" * 10)])
-def test_rule_1_an_error_is_a_refusal_even_without_words_and_is_cut(words: str, kept: str) -> None:
-    request, _ = state_request(bytes(DiscoveryRequest(type_url=CDS.url, error_detail=Status(message=words))), 10)
-    assert request.error == kept
+def test_rule_01_an_error_is_a_refusal_even_without_words_and_is_cut(words: str, kept: str) -> None:
+    assert state(DiscoveryRequest(type_url=CDS.url, error_detail=Status(message=words))).error == kept
 
 
-@pytest.mark.parametrize("read", [state_request, delta_request])
-def test_garbage_is_the_peers_fault(read: object) -> None:
-    assert callable(read)
-    with pytest.raises(PeerError, match="DiscoveryRequest"):
-        read(b"\xff", 10)
+@pytest.mark.parametrize("is_delta", [False, True])
+def test_garbage_is_the_peers_fault(is_delta: bool) -> None:
+    with pytest.raises(PeerError, match="not a discovery request"):
+        read_request(RequestReader(delta=is_delta), b"\xff")
+
+
+def test_p9_more_names_than_are_accepted_reach_a_limit() -> None:
+    reader = RequestReader(delta=False, max_names=3)
+    with pytest.raises(LimitReached, match="more than 3 resource names"):
+        read_request(reader, bytes(DiscoveryRequest(type_url=CDS.url, resource_names=["", "", "", ""])))
+
+
+def test_rule_10_a_type_url_may_be_left_out_where_the_service_has_one_type_only() -> None:
+    assert state(DiscoveryRequest(), CDS).type is CDS
+    assert delta(DeltaDiscoveryRequest(type_url=CDS.url), CDS).type is CDS
+    with pytest.raises(PeerError, match="must name its type_url"):
+        state(DiscoveryRequest())
+    with pytest.raises(PeerError, match="this stream is for"):
+        state(DiscoveryRequest(type_url=ResourceType.ROUTE.url), CDS)
 
 
 def test_metadata_of_every_kind_becomes_json_values() -> None:

@@ -123,9 +123,35 @@ def test_p3_what_an_older_stream_says_is_not_told_as_the_nodes_word() -> None:
     roster.subscribed(1, RDS, ["a"])
     roster.sent(1, RDS, {"a": V1}, (), 1.0)
     connected(2, roster)
+    roster.subscribed(2, RDS, ["a"])
     roster.listen(seen.append)
     roster.acked(1, RDS, 2.0)
     assert seen == []
+    assert of(roster).acked == {}
+
+
+def test_a_node_with_a_stream_for_each_type_is_one_node() -> None:
+    roster = connected(2, connected(1))
+    roster.subscribed(1, CDS, None)
+    roster.subscribed(2, RDS, ["egress"])
+    for stream, type_, contents in ((1, CDS, {"web": V1}), (2, RDS, {"egress": V2})):
+        roster.sent(stream, type_, contents, (), 1.0)
+        roster.acked(stream, type_, 2.0)
+    assert (of(roster, CDS).acked, of(roster, RDS).acked) == ({"web": V1}, {"egress": V2})
+    roster.closed(2, 3.0)
+    assert (state(roster).connected, of(roster, RDS).acked) == (True, {"egress": V2})
+    roster.closed(1, 4.0)
+    assert state(roster).closed_at == 4.0
+
+
+def test_the_tally_counts_what_was_sent_and_how_long_the_answer_took() -> None:
+    roster = connected()
+    roster.sent(1, RDS, {"a": V1}, (), 1.0, 300)
+    roster.nacked(1, RDS, "no", 1.5)
+    roster.sent(1, RDS, {"a": V2}, (), 2.0, 200)
+    assert roster.acked(1, RDS, 2.25) == 0.25
+    tally = of(roster).tally
+    assert (tally.pushes, tally.bytes, tally.nacks, tally.answered_in) == (2, 500, 1, 0.25)
 
 
 def test_after_a_reconnect_the_old_knowledge_stands_until_the_type_is_asked_for() -> None:

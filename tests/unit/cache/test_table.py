@@ -134,6 +134,7 @@ def test_groups_are_equal_by_id() -> None:
 async def test_a_reader_wakes_once_however_often_something_changed() -> None:
     cache = Cache()
     bell = cache.subscribe()
+    bell.watch(ResourceType.CLUSTER, None)
     for content in "xyz":
         cache.publish([cluster("a", content)])
     await asyncio.wait_for(bell.wait(), 1)
@@ -145,6 +146,7 @@ async def test_a_publish_of_the_same_content_wakes_nobody() -> None:
     cache = Cache()
     cache.publish([cluster("a", "x")])
     bell = cache.subscribe()
+    bell.watch(ResourceType.CLUSTER, None)
     cache.publish([cluster("a", "x")])
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(bell.wait(), 0.02)
@@ -153,6 +155,7 @@ async def test_a_publish_of_the_same_content_wakes_nobody() -> None:
 async def test_a_closed_bell_stays_silent() -> None:
     cache = Cache()
     bell = cache.subscribe()
+    bell.watch(ResourceType.CLUSTER, None)
     bell.close()
     bell.close()
     cache.publish([cluster("a")])

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-from envoy_data_plane.envoy.config.core.v3 import Node
 from envoy_data_plane.envoy.service.discovery.v3 import (
-    DeltaDiscoveryRequest,
     DeltaDiscoveryResponse,
-    DiscoveryRequest,
     DiscoveryResponse,
     Resource,
 )
@@ -16,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xds.wire import discovery
-from xds.wire.errors import DecodeError
 from xds.wire.fragments import any_bytes
 
 texts = st.text(max_size=12)
@@ -56,19 +51,3 @@ def test_a_delta_response_is_the_join_of_its_resources_and_removals(
         for name, its_version, value in contents
     ]
     assert discovery.delta_response(version, fields, removed, type_url, nonce) == bytes(message)
-
-
-def test_requests_are_read_back() -> None:
-    request = DiscoveryRequest(version_info="1", node=Node(id="n"), resource_names=["a", "b"], response_nonce="7")
-    assert discovery.decode_request(bytes(request)) == request
-    delta = DeltaDiscoveryRequest(
-        node=Node(id="n"), resource_names_subscribe=["a"], initial_resource_versions={"a": "1"}
-    )
-    assert discovery.decode_delta_request(bytes(delta)) == delta
-
-
-def test_a_request_beyond_its_bound_is_refused() -> None:
-    with pytest.raises(DecodeError, match="at most 4 are accepted"):
-        discovery.decode_request(b"\x1a\x03abc", max_size=4)
-    with pytest.raises(DecodeError, match="at most 4 are accepted"):
-        discovery.decode_delta_request(b"\x1a\x03abc", max_size=4)

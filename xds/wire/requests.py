@@ -1,0 +1,189 @@
+"""Discovery requests from bytes, field by field and no deeper than needed: most are answers and say next to nothing.
+
+A stream reads its requests with one reader, which remembers the lists of names that came and skips a repeated one by
+comparing bytes: an answer of a state-of-the-world client with a thousand names costs as much as one with a single name.
+Nodes, errors and resource locators are decoded as messages; they are rare. Field numbers: service/discovery/v3/
+discovery.proto.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from envoy_data_plane.envoy.config.core.v3 import Node
+from envoy_data_plane.envoy.service.discovery.v3 import ResourceLocator
+from envoy_data_plane.google.rpc import Status
+
+from .codec import decode
+from .errors import DecodeError
+from .fragments import FIXED32, FIXED64, LENGTH, VARINT
+from .names import KEY, NONE, Names, read_names
+from .numbers import long_varint
+
+MAX_NAMES: Final = 100_000
+"""Names that one request may list, unless the reader is told otherwise."""
+
+_NAMES_REMEMBERED: Final = 8
+_WIDTH: Final = {FIXED64: 8, FIXED32: 4}
+
+
+class Request(NamedTuple):
+    """What a request says. `error` is None unless the client refuses; `names` are those asked for or added.
+
+    `version` and `dropped`, `initial` exist in one of the two protocols each, and are empty in the other.
+    """
+
+    type_url: str
+    names: Names = NONE
+    version: str = ""
+    nonce: str = ""
+    error: Status | None = None
+    node: Node | None = None
+    dropped: Names = NONE
+    initial: Mapping[str, str] = {}
+
+
+class _Layout(NamedTuple):
+    """Which wire key holds what: all of these are length-delimited."""
+
+    version: int
+    node: int
+    type_url: int
+    nonce: int
+    error: int
+    dropped: int
+    initial: int
+    locators: int
+    locators_dropped: int
+
+
+def _key(number: int) -> int:
+    return number << 3 | LENGTH
+
+
+# 0 is no key: the field does not exist there.
+_STATE: Final = _Layout(_key(1), _key(2), _key(4), _key(5), _key(6), 0, 0, _key(7), 0)
+_DELTA: Final = _Layout(0, _key(1), _key(2), _key(6), _key(7), _key(4), _key(5), _key(8), _key(9))
+
+
+class RequestReader:
+    """Reads the requests of one stream. `read` raises DecodeError or TooManyNames, and nothing else."""
+
+    __slots__ = ("_known", "_layout", "_limit")
+
+    def __init__(self, *, delta: bool, max_names: int = MAX_NAMES) -> None:
+        self._layout = _DELTA if delta else _STATE
+        self._limit = max_names
+        self._known: dict[bytes, Names] = {}
+
+    def read(self, data: bytes) -> Request:
+        """Return the request in `data`."""
+        layout = self._layout
+        type_url = version = nonce = ""
+        error: Status | None = None
+        node: Node | None = None
+        names = dropped = NONE
+        initial: dict[str, str] = {}
+        pos, size = 0, len(data)
+        try:
+            while pos < size:
+                key = data[pos]
+                if key == KEY:
+                    more, pos = self._names(data, pos)
+                    names = Names(names | more) if names else more
+                    continue
+                if key == layout.dropped:
+                    more, pos = read_names(data, pos, self._limit, key)
+                    dropped = Names(dropped | more) if dropped else more
+                    continue
+                key, pos, end = _span(data, pos, size)
+                if key == layout.type_url:
+                    type_url = _text(data, pos, end)
+                elif key == layout.nonce:
+                    nonce = _text(data, pos, end)
+                elif key == layout.version:
+                    version = _text(data, pos, end)
+                elif key == layout.node:
+                    node = decode(Node, data[pos:end])
+                elif key == layout.error:
+                    error = decode(Status, data[pos:end])
+                elif key == layout.initial:
+                    name, known = _entry(data, pos, end)
+                    initial[name] = known
+                elif key == layout.locators:
+                    names = Names({*names, _located(data, pos, end)})
+                elif key == layout.locators_dropped:
+                    dropped = Names({*dropped, _located(data, pos, end)})
+                pos = end
+        except IndexError:
+            raise DecodeError("the request ends within a field", size) from None
+        return Request(type_url, names, version, nonce, error, node, dropped, initial)
+
+    def _names(self, data: bytes, start: int) -> tuple[Names, int]:
+        for region, names in self._known.items():
+            end = start + len(region)
+            if data.startswith(region, start) and (end == len(data) or data[end] != KEY):
+                return names, end
+        names, end = read_names(data, start, self._limit)
+        if self._layout is _STATE:  # in delta a list is said once
+            if len(self._known) >= _NAMES_REMEMBERED:
+                del self._known[next(iter(self._known))]
+            self._known[names.region] = names
+        return names, end
+
+
+def _span(data: bytes, pos: int, size: int) -> tuple[int, int, int]:
+    """Return the key at `pos`, and where the payload behind it begins and ends. Numbers have an empty payload."""
+    key = data[pos]
+    start = pos
+    pos += 1
+    if key > 0x7F:
+        key, pos = long_varint(data, start)
+    kind = key & 7
+    if kind == LENGTH:
+        length = data[pos]
+        pos += 1
+        if length > 0x7F:
+            length, pos = long_varint(data, pos - 1)
+        end = pos + length
+    elif kind == VARINT:
+        _, pos = long_varint(data, pos)
+        end = pos
+    elif kind in _WIDTH:
+        pos = end = pos + _WIDTH[kind]
+    else:
+        raise DecodeError(f"wire type {kind} is not used in requests", start)
+    if end > size or key < 8:
+        raise DecodeError("a field runs past the end" if end > size else "field number 0", start)
+    return key, pos, end
+
+
+def _text(data: bytes, start: int, end: int) -> str:
+    try:
+        return data[start:end].decode()
+    except UnicodeDecodeError as error:
+        raise DecodeError("text that is not UTF-8", start + error.start) from None
+
+
+def _entry(data: bytes, pos: int, end: int) -> tuple[str, str]:
+    """Return key and value of an entry of a map of texts."""
+    name = value = ""
+    while pos < end:
+        key, pos, stop = _span(data, pos, end)
+        if key == _key(1):
+            name = _text(data, pos, stop)
+        elif key == _key(2):
+            value = _text(data, pos, stop)
+        pos = stop
+    return name, value
+
+
+def _located(data: bytes, start: int, end: int) -> str:
+    """Return the name in a resource locator; DecodeError where it carries parameters, of which we know none."""
+    locator = decode(ResourceLocator, data[start:end])
+    if locator.dynamic_parameters:
+        raise DecodeError(
+            f"resource {locator.name!r} is asked for with dynamic parameters, which are not served", start
+        )
+    return locator.name
