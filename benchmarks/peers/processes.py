@@ -1,0 +1,106 @@
+"""A server and a client as processes on cores of their own: started, told what to do, listened to, measured, ended.
+
+What a process costs is read from the kernel, not from the process: no peer has to count itself, and none can differ.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+SERVER_CORE, CLIENT_CORE = 0, 1
+PATIENCE = 60.0
+"""Seconds after which whatever is waited for will not come any more."""
+
+
+class Program:
+    """A child on one core that answers lines of text with lines of JSON, until the block ends."""
+
+    def __init__(self, command: Sequence[str], core: int) -> None:
+        self.command = tuple(command)
+        before = os.sched_getaffinity(0)
+        if len(before) < 2:
+            raise SystemExit("fanout: server and client need a core each, and this process may use only one")
+        os.sched_setaffinity(0, {sorted(before)[core]})  # a child runs where its parent may
+        try:
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        finally:
+            os.sched_setaffinity(0, before)
+        self._unread = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the child as it wants to be ended, or else by force."""
+        assert self._child.stdin is not None  # noqa: S101 - it is a pipe
+        self._child.stdin.close()
+        try:
+            self._child.wait(5)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the child without a word, as a crash does."""
+        self._child.kill()
+        self._child.wait()
+
+    def tell(self, line: str) -> None:
+        assert self._child.stdin is not None  # noqa: S101 - it is a pipe
+        self._child.stdin.write(line.encode() + b"\n")
+
+    def hear(self, patience: float = PATIENCE) -> dict[str, Any]:
+        """Return the next line the child says. Ends the program, in words, if it says none."""
+        assert self._child.stdout is not None  # noqa: S101 - it is a pipe
+        deadline = time.monotonic() + patience
+        while b"\n" not in self._unread:
+            readable, _, _ = select.select([self._child.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            read = os.read(self._child.stdout.fileno(), 65536) if readable else b""
+            if not read:
+                what = f"ended with {self._child.wait()}" if readable else f"said nothing for {patience:g} s"
+                raise SystemExit(f"fanout: {' '.join(self.command)} {what}; nothing is written")
+            self._unread += read
+        line, _, self._unread = self._unread.partition(b"\n")
+        heard: dict[str, Any] = json.loads(line)
+        return heard
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor time, user and system, of all threads so far."""
+        # The id of another process's clock, as clock_getcpuclockid(3) makes it.
+        return time.clock_gettime((~self._child.pid << 3) | 2)
+
+    @property
+    def rss(self) -> float:
+        """Resident memory in KiB."""
+        return self._status("VmRSS")
+
+    @property
+    def peak_rss(self) -> float:
+        """The most resident memory so far, in KiB."""
+        return self._status("VmHWM")
+
+    def _status(self, field: str) -> float:
+        lines = Path(f"/proc/{self._child.pid}/status").read_text(encoding="ascii").splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(field))
+
+    def settle(self) -> None:
+        """Return when the child has done what it had to do: when a tenth of a second cost it next to nothing."""
+        deadline = time.monotonic() + PATIENCE
+        before = self.cpu
+        while time.monotonic() < deadline:
+            time.sleep(0.1)
+            spent, before = self.cpu - before, self.cpu
+            if spent < 0.002:
+                return
+        raise SystemExit(f"fanout: {' '.join(self.command)} does not come to rest; nothing is written")

@@ -1,0 +1,42 @@
+"""Builds the Go programs of the benchmark, and says in words what is missing. There is no half of a comparison."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+PEERS = Path(__file__).parent
+BUILT = PEERS.parent.parent / "build" / "peers"
+CLIENT = "fanout-client"
+GO_CONTROL_PLANE = "go-control-plane"
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The programs that were built."""
+
+    client: Path
+    go_control_plane: Path
+
+
+def build() -> Programs:
+    """Build both programs and return them. Ends the program, in words, if there is no Go or if it does not build."""
+    go = shutil.which("go")
+    if go is None:
+        raise SystemExit(
+            "fanout: Go is not installed (no `go` on PATH), and the client program and the peer are written in it. "
+            "Nothing was measured, for half a comparison is none. Install Go 1.26 or newer and run this again"
+        )
+    return Programs(_built(go, CLIENT), _built(go, GO_CONTROL_PLANE))
+
+
+def _built(go: str, name: str) -> Path:
+    program = BUILT / name
+    done = subprocess.run(
+        [go, "build", "-o", str(program), "."], cwd=PEERS / name, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"fanout: benchmarks/peers/{name} does not build; nothing was measured\n{done.stderr.rstrip()}")
+    return program

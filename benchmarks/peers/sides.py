@@ -1,0 +1,110 @@
+"""One run: a server, the client's streams on it, and flips of one endpoint, each awaited until the last stream has it."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+
+from .processes import CLIENT_CORE, SERVER_CORE, Program
+from .programs import Programs
+
+FAIRLEAD, LINEAR, SNAPSHOT = "fairlead", "linear", "snapshot"
+PEERS = (FAIRLEAD, LINEAR, SNAPSHOT)
+
+_markers = count(2)
+"""The weights that flips set: never the same twice, and none is the weight that everything starts with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is asked of a server. `subscribers` streams of them ask for the name that flips; 0 means all."""
+
+    protocol: str = "delta"
+    streams: int = 1000
+    names: int = 10
+    subscribers: int = 0
+    served: int = 1000
+    endpoints: int = 10
+    groups: int = 1
+
+    @property
+    def pushes(self) -> int:
+        """Responses that one flip causes."""
+        return self.subscribers or self.streams
+
+
+@dataclass(frozen=True, slots=True)
+class Flips:
+    """What flips cost: server CPU in microseconds per push with its ACK, milliseconds to the last and the p99 stream."""
+
+    push_us: float
+    last_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run: the first answers, the flips after them, and what a stream takes in the server's memory."""
+
+    first_ms: float
+    flips: Flips
+    stream_kib: float
+
+
+def command(programs: Programs, peer: str, load: Load, port: int = 0) -> list[str]:
+    """Return how a peer is started. It serves one name more than is asked for, for streams that leave out the first."""
+    served = max(load.served, load.names + 1)
+    size = ["-names", str(served), "-endpoints", str(load.endpoints), "-port", str(port)]
+    if peer == FAIRLEAD:
+        return [sys.executable, "-m", "benchmarks.peers.fairlead", *size, "-groups", str(load.groups)]
+    return [str(programs.go_control_plane), "-cache", peer, *size]
+
+
+@contextmanager
+def serving(programs: Programs, peer: str, load: Load, port: int = 0) -> Iterator[tuple[Program, int]]:
+    """Run a peer; yields it and its port once it serves."""
+    with Program(command(programs, peer, load, port), SERVER_CORE) as server:
+        yield server, int(server.hear()["port"])
+
+
+@contextmanager
+def streaming(programs: Programs, load: Load, port: int) -> Iterator[tuple[Program, float]]:
+    """Open the streams; yields the client and the milliseconds until the last stream had its first full answer."""
+    asked = ["-protocol", load.protocol, "-streams", str(load.streams), "-names", str(load.names)]
+    asked += ["-subscribers", str(load.subscribers), "-address", f"127.0.0.1:{port}"]
+    with Program([str(programs.client), *asked], CLIENT_CORE) as client:
+        ready = client.hear()
+        yield client, (ready["last"] - ready["started"]) / 1e6
+
+
+def flip(server: Program, client: Program, load: Load, flips: int) -> Flips:
+    """Flip one endpoint `flips` times, each time when every subscriber has the one before; medians over the flips."""
+    server.settle()
+    last, p99 = [], []
+    before = server.cpu
+    for marker in (next(_markers) for _ in range(flips)):
+        start = time.time_ns()  # noqa: TID251 - compared with another process's wall clock
+        server.tell(str(marker))
+        heard = client.hear()
+        if heard["event"] != "flip" or heard["marker"] != marker:
+            raise SystemExit(f"fanout: the client said {heard} when flip {marker} was awaited; nothing is written")
+        last.append((heard["last"] - start) / 1e6)
+        p99.append((heard["p99"] - start) / 1e6)
+    server.settle()
+    push_us = (server.cpu - before) * 1e6 / (flips * load.pushes)
+    return Flips(push_us, statistics.median(last), statistics.median(p99))
+
+
+def measure(programs: Programs, peer: str, load: Load, flips: int) -> Measured:
+    """Measure one load on one peer, from its start to its end."""
+    with serving(programs, peer, load) as (server, port):
+        server.settle()
+        empty = server.rss
+        with streaming(programs, load, port) as (client, first_ms):
+            flipped = flip(server, client, load, flips)
+            return Measured(first_ms, flipped, (server.rss - empty) / load.streams)
