@@ -44,13 +44,12 @@ class DeltaExchange(Exchange[DeltaRequest]):
         message = request.error or "" if answer is Answer.NACK else ""
         return Event(self.type, answer, message, subscribed=first or bool(change))
 
-    def respond(
-        self, view: View, nonce: str, now: float, *, keep: bool, hold: Collection[str] = NOBODY
-    ) -> Response | None:
+    def respond(self, nonce: str, now: float, *, keep: bool, hold: Collection[str] = NOBODY) -> Response | None:
         """Return what changed, and a heartbeat of what is due.
 
         With `keep`, removals of what the client holds stay owed; answers to unknown names go.
         """
+        view = self.view
         contents: dict[str, Resource] = {}
         gone: list[str] = []
         for name in sorted(self.dirty):

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
+from xds.cache.group import Group
 from xds.cache.resource import MARK_MODULUS, Held, Resource
 from xds.cache.snapshot import Snapshot, View
 from xds.wire.types import ResourceType
@@ -65,7 +66,7 @@ class Exchange(ABC, Generic[R]):
     know but the client proved to have. `dirty`: names whose present content the client lacks. `forced`: those among
     them that go out even if unchanged. `parked`: names refused, `retry`: those among them whose company changed.
     `doubtful`: names sent that the client never accepted in any version. `held_back`: names that wait for a cluster.
-    `due`: an answer is due even if it is empty. `proved`: contents that a reconnected client proved to hold, until
+    `view`: what there is, as of the last snapshot that was absorbed. `due`: an answer is due even if it is empty. `proved`: contents that a reconnected client proved to hold, until
     somebody takes note of them. `beats`: the resources that live only as long as they are heard of.
     """
 
@@ -86,6 +87,7 @@ class Exchange(ABC, Generic[R]):
     due: bool = False
     unread: bool = True
     seen: int = -1
+    view: View = field(init=False, repr=False)
     reclaimed_at: float | None = None
     proved: dict[str, Held] = field(default_factory=dict)
     beats: Heartbeats = field(init=False)
@@ -99,9 +101,7 @@ class Exchange(ABC, Generic[R]):
         """Take a request; return what it meant. Nothing is sent from here."""
 
     @abstractmethod
-    def respond(
-        self, view: View, nonce: str, now: float, *, keep: bool, hold: Collection[str] = NOBODY
-    ) -> Response | None:
+    def respond(self, nonce: str, now: float, *, keep: bool, hold: Collection[str] = NOBODY) -> Response | None:
         """Return the response that is owed, None if none.
 
         With `keep`, what the client holds is not removed yet; names in `hold` stay as the client has them.
@@ -112,18 +112,17 @@ class Exchange(ABC, Generic[R]):
         """The names whose present content the client has not been sent."""
         return self.dirty
 
-    @property
-    def stirred(self) -> bool:
-        """Whether there may be something to send, now or later."""
-        return bool(self.dirty or self.due or self.unread or self.beats)
-
     def owes(self, now: float) -> bool:
         """Whether anything is to be sent, gates and the unanswered response aside."""
         return bool(self.dirty or self.due or (self.beats and self.beats.due(now)))
 
-    def removes(self, view: View) -> bool:
+    def removes(self) -> bool:
         """Whether what is owed takes something from the client that it was sent."""
-        return any(name in self.sent and view.find(name) is None for name in self.dirty)
+        find, sent = self.view.find, self.sent
+        for name in self.dirty:  # noqa: SIM110 - a generator would cost more than what it asks
+            if find(name) is None and name in sent:
+                return True
+        return False
 
     def lacks(self, name: str) -> bool:
         """Whether the client has this, as far as we know, in no version, although it is published and asked for."""
@@ -139,15 +138,17 @@ class Exchange(ABC, Generic[R]):
         """Compare everything with the next snapshot: the client sees another group's resources from now on."""
         self.seen = -1
 
-    def absorb(self, view: View, snapshot: Snapshot) -> None:
+    def absorb(self, snapshot: Snapshot, group: Group) -> None:
         """Bring `dirty` up to this snapshot. Costs the changed names that are asked for, not the subscription."""
+        table = snapshot.table(self.type)
         if self.unread:
             changed = None
-        elif view.revision <= self.seen:
+        elif table.revision <= self.seen:
             return
         else:
-            changed = snapshot.changed_since(self.type, self.seen)
+            changed = table.changed_since(self.seen)
         self.seen = snapshot.revision
+        view = self.view = table.view(group)
         if changed is None:
             names: Iterable[str] = {*self.sent, *self.sub.names, *(view.all() if self.sub.wildcard else ())}
         else:
@@ -156,16 +157,16 @@ class Exchange(ABC, Generic[R]):
             self.unread = False
             self._recall(view)
         for name in names:
-            self._judge(name, view)
+            self._judge(name)
 
     def _recall(self, view: View) -> None:
         """Believe, once, what a reconnected client says it holds; what matches is proved."""
 
-    def _judge(self, name: str, view: View) -> None:
+    def _judge(self, name: str) -> None:
         """Put `name` among the dirty ones, or take it out, as its present content demands."""
         if name in self.forced:
             return
-        present, known = view.find(name), self.sent.get(name)
+        present, known = self.view.find(name), self.sent.get(name)
         same = name not in self.sent if present is None else known is not None and known.version == present.version
         if same:
             self.dirty.discard(name)
@@ -192,11 +193,12 @@ class Exchange(ABC, Generic[R]):
         blamed = {name for name in waiting.names if name in error}
         if blamed:  # what a client does not complain of in a refusal that names its culprits, it has taken
             self.doubtful -= waiting.names - blamed
-        changed = waiting.names & self.dirty
+        refused = {name for name in waiting.names if self.sub.covers(name)}  # what was given up meanwhile is gone
+        changed = refused & self.dirty
         if changed:  # no need to wait for what changed meanwhile; the others come after it
-            self.retry |= waiting.names - changed
+            self.retry |= refused - changed
         else:
-            self.parked |= waiting.names
+            self.parked |= refused
         return Answer.NACK
 
     def _try_again(self) -> bool:
@@ -219,8 +221,8 @@ class Exchange(ABC, Generic[R]):
         if change.closed:
             for name in [name for name in self.sent if name not in self.sub.names]:
                 self._forget(name)
-            self.dirty &= self.sub.names
-            self.forced &= self.sub.names
+            for owed in (self.dirty, self.forced, self.parked, self.retry, self.doubtful):
+                owed &= self.sub.names
         if change.added:
             self.force(change.added)
         if change.uncovered:

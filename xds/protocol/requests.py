@@ -6,19 +6,21 @@ Small frozen values of our own, so that a conversation needs no protobuf; the ed
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from xds.cache.resource import Held
 from xds.wire.fragments import text
 from xds.wire.types import ResourceType
 
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
 WILDCARD = "*"
 """The name that asks for everything (xDS protocol, "How the client specifies what resources to return")."""
 
 
-@dataclass(frozen=True, slots=True)
-class StateRequest:
+class StateRequest(NamedTuple):
     """A DiscoveryRequest.
 
     `error` is None unless the client refuses (error_detail is present, whatever it says: rule 1).
@@ -31,8 +33,7 @@ class StateRequest:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeltaRequest:
+class DeltaRequest(NamedTuple):
     """A DeltaDiscoveryRequest.
 
     `initial` is initial_resource_versions: what a reconnecting client holds, name -> version.
@@ -41,7 +42,7 @@ class DeltaRequest:
     type: ResourceType
     subscribe: Collection[str] = ()
     unsubscribe: Collection[str] = ()
-    initial: Mapping[str, str] = field(default_factory=dict)
+    initial: Mapping[str, str] = NOTHING
     nonce: str = ""
     error: str | None = None
 
@@ -57,8 +58,7 @@ class Answer(StrEnum):
     """It answers a response that is not the last one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """What a request meant. One request can be an answer and a changed subscription at once (rules 3 and 4).
 
     `message` is the client's own words with a NACK; `subscribed` tells whether what it asks for changed.
@@ -70,8 +70,7 @@ class Event:
     subscribed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One response. `body` is the encoded message but for its nonce, shared by all streams that are sent the same.
 
     `version` is the response's version_info (system_version_info in delta), `sent` the contents it carries by name,
@@ -81,8 +80,8 @@ class Outgoing:
     type: ResourceType
     nonce: str
     version: str
-    body: bytes = field(repr=False)
-    sent: Mapping[str, Held] = field(default_factory=dict)
+    body: bytes
+    sent: Mapping[str, Held] = NOTHING
     removed: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
@@ -90,16 +89,14 @@ class Outgoing:
         return self.body + text(5, self.nonce)
 
 
-@dataclass(frozen=True, slots=True)
-class HeldBack:
+class HeldBack(NamedTuple):
     """Names of `type` that are kept from the client, which refers it to clusters that it refused or lacks."""
 
     type: ResourceType
     names: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue:
+class Overdue(NamedTuple):
     """A client has not answered a response of `type` sent at `since`, and what waited for it goes on without."""
 
     type: ResourceType

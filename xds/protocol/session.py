@@ -14,7 +14,7 @@ from typing import Final, Generic
 
 from xds.cache.group import Group
 from xds.cache.resource import Held
-from xds.cache.snapshot import Snapshot, View
+from xds.cache.snapshot import Snapshot
 from xds.cache.typestate import Progress
 from xds.wire.types import SEND_ORDER, ResourceType
 
@@ -97,7 +97,10 @@ class Session(Generic[R]):
     @property
     def restless(self) -> bool:
         """Whether an offer could have anything to say, as far as requests are concerned."""
-        return any(exchange.stirred for exchange in self._ordered)
+        for exchange in self._ordered:  # noqa: SIM110 - a generator would cost more than what it asks
+            if exchange.dirty or exchange.due or exchange.unread or exchange.beats:
+                return True
+        return False
 
     def regroup(self, group: Group) -> None:
         """Let the client see another group's resources; what differs goes out with the next offer."""
@@ -135,37 +138,39 @@ class Session(Generic[R]):
         """Return what must leave now for the client to come to this snapshot."""
         offer, self._deadline = Offer(), None
         for exchange in self._ordered:
-            exchange.absorb(snapshot.view(exchange.type, self._group), snapshot)
-            early = self._early.pop(exchange.type, None)
+            exchange.absorb(snapshot, self._group)
+            early = self._early.pop(exchange.type, NOBODY) if self._early else NOBODY
             if exchange.proved:
-                exchange.force((early or NOBODY) & exchange.proved.keys())
+                exchange.force(early & exchange.proved.keys())
                 offer.held[exchange.type], exchange.proved = exchange.proved, {}
         for exchange in self._ordered:
-            waits = exchange.type in AFTER_CLUSTERS and exchange.owes(now) and self._clusters_unanswered(offer, now)
-            if not waits:
-                self._respond(exchange, snapshot, offer, now)
-        for type_ in REMOVED_LAST:
+            if exchange.owes(now) and not (
+                exchange.type in AFTER_CLUSTERS and self._clusters_unanswered(offer, now)
+            ):
+                self._respond(exchange, offer, now)
+        for exchange in self._ordered:
             # Once more: what removals wait for may have turned out to owe nothing.
-            if type_ in self._exchanges:
-                self._respond(self._exchanges[type_], snapshot, offer, now)
+            if exchange.type in REMOVED_LAST and exchange.dirty:
+                self._respond(exchange, offer, now)
         for exchange in self._ordered:
             if exchange.beats and exchange.unanswered is None and (at := exchange.beats.next()) is not None:
                 self._wait_until(at, now)
         return offer
 
-    def _respond(self, exchange: Exchange[R], snapshot: Snapshot, offer: Offer, now: float) -> None:
+    def _respond(self, exchange: Exchange[R], offer: Offer, now: float) -> None:
         if exchange.unanswered is not None or not exchange.owes(now):
             return
-        type_, view = exchange.type, snapshot.view(exchange.type, self._group)
-        keep = type_ in REMOVED_LAST and exchange.removes(view) and self._removals_wait(exchange, offer, now)
-        hold = self._held_back(exchange, view, offer) if type_ in AFTER_CLUSTERS else NOBODY
-        made = exchange.respond(view, str(self._nonces + 1), now, keep=keep, hold=hold)
+        type_ = exchange.type
+        keep = type_ in REMOVED_LAST and exchange.removes() and self._removals_wait(exchange, offer, now)
+        hold = self._held_back(exchange, offer) if type_ in AFTER_CLUSTERS else NOBODY
+        made = exchange.respond(str(self._nonces + 1), now, keep=keep, hold=hold)
         if made is not None:
             self._nonces += 1
             offer.responses.append(made.outgoing)
-            self._warm(type_, made)
+            if made.fresh:
+                self._warm(type_, made)
 
-    def _held_back(self, exchange: Exchange[R], view: View, offer: Offer) -> frozenset[str]:
+    def _held_back(self, exchange: Exchange[R], offer: Offer) -> frozenset[str]:
         """Return what would lead the client to a cluster that it refused or lacks, and keep it as it has it.
 
         Such a route answers 503. What the client has in no version goes out all the same: a route configuration with
@@ -178,7 +183,7 @@ class Session(Generic[R]):
                 name
                 for name in exchange.dirty
                 if exchange.sent.get(name) is not None
-                and (present := view.find(name)) is not None
+                and (present := exchange.view.find(name)) is not None
                 and any(clusters.lacks(need) for need in present.needs)
             )
         if held - exchange.held_back:
@@ -198,7 +203,7 @@ class Session(Generic[R]):
                 self._early.setdefault(WARMED_BY[type_], set()).update(names)
             else:
                 dependent.force(name for name in names if name in dependent.sent and dependent.sub.covers(name))
-        elif type_ in CLEARED_BY and made.fresh and (dependent := self._exchanges.get(CLEARED_BY[type_])) is not None:
+        elif type_ in CLEARED_BY and (dependent := self._exchanges.get(CLEARED_BY[type_])) is not None:
             prefixes = tuple(f"{resource.name}/" for resource in made.fresh)
             dependent.force([name for name in dependent.sent if name.startswith(prefixes)])
 

@@ -46,17 +46,15 @@ class StateExchange(Exchange[StateRequest]):
         message = request.error or "" if answer is Answer.NACK else ""
         return Event(self.type, answer, message, subscribed=first or bool(change))
 
-    def respond(
-        self, view: View, nonce: str, now: float, *, keep: bool, hold: Collection[str] = NOBODY
-    ) -> Response | None:
+    def respond(self, nonce: str, now: float, *, keep: bool, hold: Collection[str] = NOBODY) -> Response | None:
         """Return what is owed.
 
         With `keep`, a full state still carries what the client holds and should not lose yet.
         """
         if self.type.full_state:
-            made = self._full(view, nonce, now, keep=keep, hold=hold)
+            made = self._full(self.view, nonce, now, keep=keep, hold=hold)
         else:
-            made = self._partial(view, nonce, now, hold)
+            made = self._partial(self.view, nonce, now, hold)
         if made is not None:
             self.nonce = nonce
         return made
