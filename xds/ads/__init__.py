@@ -11,7 +11,7 @@ is told what every node was sent and said.
 
 from __future__ import annotations
 
-from . import tuning  # noqa: F401, I001 - before anything loads gRPC
+from . import tuning  # noqa: F401 - before anything loads gRPC
 from .server import AdsServer
 from .settings import AdsSettings
 

@@ -17,7 +17,7 @@ from .resource import Resource, ResourceKey
 
 T = TypeVar("T")
 
-SHARED = 8
+SHARED = 16
 """Results that one view keeps for its readers, the latest ones."""
 
 VIEWS_REMEMBERED = 4096

@@ -126,9 +126,12 @@ class TypeState:
     def on_acked(self, now: float) -> None:
         """Note that the node confirmed the response it had not answered."""
         self._answered(now)
-        for name, held in self._unanswered.items():
-            if self.wildcard or name in self.names:  # given up meanwhile: not held any more
-                self.acked[name] = held
+        if not self.acked and (self.wildcard or self._unanswered.keys() <= self.names):
+            self.acked = dict(self._unanswered)  # the first answer, which may be large
+        else:
+            for name, held in self._unanswered.items():
+                if self.wildcard or name in self.names:  # given up meanwhile: not held any more
+                    self.acked[name] = held
         for name in self._removed:
             self.acked.pop(name, None)
         if self._unsettled or self.nack is not None:

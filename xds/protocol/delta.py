@@ -15,8 +15,9 @@ from xds.cache.snapshot import View
 from xds.wire.discovery import delta_resource_field, delta_response
 from xds.wire.types import ResourceType
 
-from .exchange import NOBODY, Body, Exchange, Response
+from .exchange import NOBODY, Exchange
 from .heartbeats import TTL
+from .plan import Response, plan
 from .requests import Answer, DeltaRequest, Event, Outgoing
 
 
@@ -50,31 +51,20 @@ class DeltaExchange(Exchange[DeltaRequest]):
         With `keep`, removals of what the client holds stay owed; answers to unknown names go.
         """
         view = self.view
-        contents: dict[str, Resource] = {}
-        gone: list[str] = []
-        for name in sorted(self.dirty):
-            if name in hold:
-                continue
-            present = view.find(name)
-            if present is not None:
-                contents[name] = present
-            elif not (keep and name in self.sent):
-                gone.append(name)
-        beats = self._beats(now)
-        if not contents and not gone and not beats and not self.due:
+        made = plan(view, frozenset(self.dirty.difference(hold) if hold else self.dirty))
+        beats = self._beats(now) if self.beats else []
+        gone = [name for name in made.missing if not (keep and name in self.sent)] if made.missing else []
+        if not made.contents and not gone and not beats and not self.due:
             return None
-        unknown = [name for name in gone if name not in self.sent and self._is_on_demand(name)]
-        removed = tuple(_called(self.sent.get(name), name) for name in gone if name not in unknown)
-        resources = tuple({resource.name: resource for resource in contents.values()}.values())
         version = view.label or str(view.revision)
-        key = ("delta", self.beats.takes, resources, removed, tuple(unknown), tuple(beats))
-        body = view.shared(key, lambda: self._body(view, version, resources, removed, unknown, beats))
-        fresh = self._fresh(contents)
-        self._sent(nonce, now, contents, gone)
+        removed, unknown = self._absent(gone) if gone else ((), ())
+        key = (made.resources, removed, unknown, tuple(beats), self.beats.takes)
+        body = view.shared(key, lambda: self._body(version, made.resources, removed, unknown, beats))
+        fresh = self._fresh(made.contents)
+        self._sent(nonce, now, made, gone)
         for resource in beats:
             self.beats.sent(resource.name, resource, now)
-        outgoing = Outgoing(self.type, nonce, version, body.data, body.contents, removed)
-        return Response(outgoing, fresh)
+        return Response(Outgoing(self.type, nonce, version, body, made.held, removed), fresh)
 
     def _recall(self, view: View) -> None:
         """Believe initial_resource_versions (rule 26).
@@ -96,27 +86,26 @@ class DeltaExchange(Exchange[DeltaRequest]):
         self.dirty -= self.proved.keys() - self.forced
         self.initial = {}
 
-    def _is_on_demand(self, name: str) -> bool:
-        """Whether the client waits for an answer about this very host (`<route configuration>/<host>`)."""
-        return self.type is ResourceType.VIRTUAL_HOST and name in self.sub.names
+    def _absent(self, gone: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the names to say "removed" of, and those of virtual hosts on demand that there are not.
 
-    def _body(  # noqa: PLR0913 - the parts of a response
+        A resource that was asked for by an alias is removed under its own name.
+        """
+        on_demand = self.type is ResourceType.VIRTUAL_HOST
+        unknown = tuple(name for name in gone if on_demand and name not in self.sent and name in self.sub.names)
+        removed = {known.name if (known := self.sent.get(name)) else name: None for name in gone if name not in unknown}
+        return tuple(removed), unknown
+
+    def _body(
         self,
-        view: View,
         version: str,
         resources: Sequence[Resource],
         removed: Sequence[str],
         unknown: Sequence[str],
         beats: Sequence[Resource],
-    ) -> Body:
+    ) -> bytes:
         timed = self.beats.takes
         entries = [r.timed.delta if timed and r.timed is not None else r.delta for r in resources]
         entries += [r.timed.delta_heartbeat for r in beats if r.timed is not None]
         entries += [delta_resource_field(name, "", None, (name,)) for name in unknown]
-        data = delta_response(version, entries, removed, view.type.url, "")
-        return Body(data, {resource.name: resource.held for resource in resources})
-
-
-def _called(known: Resource | None, name: str) -> str:
-    """Return what the client knows it by: a resource that was asked for by an alias goes under its own name."""
-    return name if known is None else known.name
+        return delta_response(version, entries, removed, self.type.url, "")

@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from xds.cache.group import Group
 from xds.cache.resource import MARK_MODULUS, Held, Resource
@@ -23,7 +23,8 @@ from xds.cache.snapshot import Snapshot, View
 from xds.wire.types import ResourceType
 
 from .heartbeats import Heartbeats
-from .requests import Answer, DeltaRequest, Event, Outgoing, StateRequest
+from .plan import Plan, Response
+from .requests import Answer, DeltaRequest, Event, StateRequest
 from .subscription import Change, Subscription
 
 R = TypeVar("R", StateRequest, DeltaRequest)
@@ -44,30 +45,17 @@ class Unanswered:
     reported: bool = False
 
 
-class Response(NamedTuple):
-    """A response, and the contents in it that are new to the client: what they warm must be sent again (rule 28)."""
-
-    outgoing: Outgoing
-    fresh: list[Resource]
-
-
-class Body(NamedTuple):
-    """The part of a response that streams share."""
-
-    data: bytes
-    contents: dict[str, Held]
-
-
 @dataclass(slots=True)
 class Exchange(ABC, Generic[R]):
     """The state of one type on one stream. `receive` takes requests, `absorb` snapshots, `respond` makes what is owed.
 
-    `features`: what the client says it can do. `sent`: name -> resource last sent, None for a content that we do not
-    know but the client proved to have. `dirty`: names whose present content the client lacks. `forced`: those among
-    them that go out even if unchanged. `parked`: names refused, `retry`: those among them whose company changed.
-    `doubtful`: names sent that the client never accepted in any version. `held_back`: names that wait for a cluster.
-    `view`: what there is, as of the last snapshot that was absorbed. `due`: an answer is due even if it is empty. `proved`: contents that a reconnected client proved to hold, until
-    somebody takes note of them. `beats`: the resources that live only as long as they are heard of.
+    `features`: what the client says it can do. `view`: what there is, as of the last snapshot absorbed. `sent`: name ->
+    resource last sent, None for a content that we do not know but the client proved to have. `dirty`: names whose
+    present content the client lacks. `forced`: those among them that go out even if unchanged. `parked`: names refused,
+    `retry`: those among them whose company changed. `doubtful`: names sent that the client never accepted in any
+    version. `held_back`: names that wait for a cluster. `due`: an answer is due even if it is empty. `proved`: contents
+    that a reconnected client proved to hold, until somebody takes note of them. `beats`: the resources that live only
+    as long as they are heard of.
     """
 
     needed_for_ttl: ClassVar[frozenset[str]]
@@ -148,7 +136,8 @@ class Exchange(ABC, Generic[R]):
         else:
             changed = table.changed_since(self.seen)
         self.seen = snapshot.revision
-        view = self.view = table.view(group)
+        view: View = table.view(group)
+        self.view = view
         if changed is None:
             names: Iterable[str] = {*self.sent, *self.sub.names, *(view.all() if self.sub.wildcard else ())}
         else:
@@ -222,7 +211,7 @@ class Exchange(ABC, Generic[R]):
             for name in [name for name in self.sent if name not in self.sub.names]:
                 self._forget(name)
             for owed in (self.dirty, self.forced, self.parked, self.retry, self.doubtful):
-                owed &= self.sub.names
+                owed.intersection_update(self.sub.names)
         if change.added:
             self.force(change.added)
         if change.uncovered:
@@ -230,39 +219,54 @@ class Exchange(ABC, Generic[R]):
         self.unread = self.unread or change.opened
 
     def _fresh(self, contents: Mapping[str, Resource]) -> list[Resource]:
-        """Return those of `contents` that the client has not got in this version."""
+        """Return those of `contents` that the client has not got in this version, where that means anything."""
+        if not self.type.warms_others:
+            return []
         return [r for name, r in contents.items() if (was := self.sent.get(name)) is None or was.version != r.version]
 
-    def _sent(self, nonce: str, now: float, contents: Mapping[str, Resource], removed: Iterable[str]) -> None:
-        """Keep the record of a response: contents by the name that was asked for, and names taken away."""
-        names = set(removed)
-        for name in names:
+    def _sent(self, nonce: str, now: float, plan: Plan, removed: Collection[str] = ()) -> None:
+        """Keep the record of a response with these contents, and names taken away."""
+        for name in removed:
             self._drop(name)
-        for name, resource in contents.items():
-            if name not in self.sent:
-                self.doubtful.add(name)
-            else:
-                self._drop(name)
-            self.sent[name] = resource
-            self.total += resource.mark
-            self.beats.sent(name, resource, now)
-        names.update(contents)
+        if self.sent:
+            self._overwrite(plan.contents)
+        else:  # the first answer, which may be large: copied as a whole
+            self.sent = dict(plan.contents)
+            self.total = plan.total
+            self.doubtful |= plan.names
+        if self.beats.takes:
+            for name, resource in plan.contents.items():
+                self.beats.sent(name, resource, now)
+        names = plan.names.union(removed) if removed else plan.names
         if self.parked and not names.isdisjoint(self.parked):
             # Asked for again, one of the refused goes out in other company: its answer says something of the rest.
             self.retry |= self.parked - names
             self.parked.clear()
-        for owed in (self.dirty, self.forced, self.parked, self.retry):
-            if owed:
-                owed.difference_update(names)
-        self.total %= MARK_MODULUS
+        self.dirty -= names
+        self.forced -= names
+        if self.retry:
+            self.retry -= names
         self.due = False
-        self.unanswered = Unanswered(nonce, now, frozenset(names))
+        self.unanswered = Unanswered(nonce, now, names)
+
+    def _overwrite(self, contents: Mapping[str, Resource]) -> None:
+        sent, total = self.sent, self.total
+        for name, resource in contents.items():
+            if name in sent:
+                known = sent[name]
+                if known is not None:
+                    total -= known.mark
+            else:
+                self.doubtful.add(name)
+            sent[name] = resource
+            total += resource.mark
+        self.total = total % MARK_MODULUS
 
     def _drop(self, name: str) -> None:
         known = self.sent.pop(name, None)
         self.beats.forget(name)
         if known is not None:
-            self.total -= known.mark
+            self.total = (self.total - known.mark) % MARK_MODULUS
 
     def _forget(self, name: str) -> None:
         if name in self.parked:  # it may have been the culprit

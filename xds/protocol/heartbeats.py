@@ -18,7 +18,7 @@ WRAPPED_TTL: Final = TTL | {"xds.config.supports-resource-in-sotw"}
 
 
 class Heartbeats:
-    """Names and when they are due (monotonic seconds). True while there are any; empty where the client `takes` none."""
+    """Names and when they are due (monotonic seconds): none for a client that `takes` none. True while there are any."""
 
     __slots__ = ("_at", "takes")
 
@@ -32,8 +32,10 @@ class Heartbeats:
 
     def sent(self, name: str, resource: Resource, now: float) -> None:
         """Note that the client heard of `name`."""
-        if resource.timed is not None and self.takes:
+        if resource.timed is not None:
             self._at[name] = now + resource.timed.ttl / 2
+        elif self._at:
+            self._at.pop(name, None)
 
     def forget(self, name: str) -> None:
         """Note that the client does not hold `name` any more."""

@@ -11,10 +11,13 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from xds.cache.resource import Held
-from xds.wire.fragments import text
+from xds.wire.fragments import tag
 from xds.wire.types import ResourceType
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+_NONCE: Final = tag(5)
+"""The key of `nonce`, in responses of both protocols; its length, a count in decimals, is one byte."""
 
 WILDCARD = "*"
 """The name that asks for everything (xDS protocol, "How the client specifies what resources to return")."""
@@ -86,7 +89,8 @@ class Outgoing(NamedTuple):
 
     def encode(self) -> bytes:
         """Return the message with its nonce: fields of protobuf messages may come in any order, so it goes last."""
-        return self.body + text(5, self.nonce)
+        nonce = self.nonce.encode()
+        return b"%b%b%c%b" % (self.body, _NONCE, len(nonce), nonce)
 
 
 class HeldBack(NamedTuple):

@@ -18,7 +18,8 @@ from xds.cache.snapshot import Snapshot
 from xds.cache.typestate import Progress
 from xds.wire.types import SEND_ORDER, ResourceType
 
-from .exchange import NOBODY, Exchange, R, Response
+from .exchange import NOBODY, Exchange, R
+from .plan import Response
 from .requests import Event, HeldBack, Outgoing, Overdue
 
 PATIENCE: Final = 5.0
@@ -144,9 +145,7 @@ class Session(Generic[R]):
                 exchange.force(early & exchange.proved.keys())
                 offer.held[exchange.type], exchange.proved = exchange.proved, {}
         for exchange in self._ordered:
-            if exchange.owes(now) and not (
-                exchange.type in AFTER_CLUSTERS and self._clusters_unanswered(offer, now)
-            ):
+            if exchange.owes(now) and not (exchange.type in AFTER_CLUSTERS and self._clusters_unanswered(offer, now)):
                 self._respond(exchange, offer, now)
         for exchange in self._ordered:
             # Once more: what removals wait for may have turned out to owe nothing.

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from xds.cache.resource import MARK_MODULUS, Resource, mark
+from xds.cache.resource import MARK_MODULUS, Held, Resource, mark
 from xds.cache.snapshot import View
 from xds.wire.discovery import response
 
-from .exchange import NOBODY, Body, Exchange, Response
+from .exchange import NOBODY, Exchange
 from .heartbeats import WRAPPED_TTL
+from .plan import Response, plan, unique
 from .requests import Answer, Event, Outgoing, StateRequest
 
 
@@ -64,18 +65,17 @@ class StateExchange(Exchange[StateRequest]):
 
         A heartbeat is the whole state again: without the contents it would read as a state in which all is missing.
         """
-        owed = self.dirty.difference(hold)
-        present = {name: r for name in sorted(owed) if (r := view.find(name)) is not None}
-        gone = {name for name in owed & self.sent.keys() if view.find(name) is None}
+        made = plan(view, frozenset(self.dirty.difference(hold)))
+        gone = {name for name in made.missing if name in self.sent}
         beats = self.beats.due(now) if self.beats else ()
-        if not self.due and not present and not beats and (keep or not gone):
+        if not self.due and not made.contents and not beats and (keep or not gone):
             self.dirty = gone | self.dirty.intersection(hold)  # unknown to both sides is no change of the state
             return None
-        fresh = self._fresh(present)
+        fresh = self._fresh(made.contents)
         older = {name: r for name in hold if (r := self.sent.get(name)) is not None}
         lingering = [r for name in sorted(gone) if keep and (r := self.sent[name]) is not None]
         removed = () if keep else tuple(sorted(gone))
-        self._sent(nonce, now, present, removed)
+        self._sent(nonce, now, made, removed)
         self.dirty = {r.name for r in lingering} | older.keys()
         for names in (self.forced, self.parked, self.retry):  # everything goes together: nothing is left for later
             names.clear()
@@ -84,46 +84,43 @@ class StateExchange(Exchange[StateRequest]):
                 self.beats.sent(name, known, now)
         version = self._version(view)
 
-        def make() -> Body:
-            standing = [older.get(r.name, r) for r in self._asked(view)]
-            return self._body([*standing, *lingering], view, version)
+        def contents() -> tuple[bytes, dict[str, Held]]:
+            carried = [*(older.get(r.name, r) for r in self._asked(view)), *lingering]
+            return self._body(carried, version), {r.name: r.held for r in carried}
 
-        body = view.shared(("full", version, self.total, self.beats.takes), make)
-        return Response(Outgoing(self.type, nonce, version, body.data, body.contents, removed), fresh)
+        body, held = view.shared(("full", version, self.total, self.beats.takes), contents)
+        return Response(Outgoing(self.type, nonce, version, body, held, removed), fresh)
 
     def _asked(self, view: View) -> Iterable[Resource]:
         """Return everything there is of what the client asks for, by name, each once (rule 23)."""
         if self.sub.wildcard:
             return view.all().values()
-        found = (r for name in sorted(self.sub.names) if (r := view.find(name)) is not None)
-        return {r.name: r for r in found}.values()
+        return unique(r for name in sorted(self.sub.names) if (r := view.find(name)) is not None)
 
     def _partial(self, view: View, nonce: str, now: float, hold: Collection[str]) -> Response | None:
-        contents: dict[str, Resource] = {}
-        for name in sorted(self.dirty.difference(hold)):
-            present = view.find(name)
-            if present is not None:
-                contents[name] = present
-            else:  # it cannot be removed, only not be sent; when it comes back it is new
-                self._drop(name)
-        beats = self._beats(now)
-        kept = self.dirty.intersection(hold)
-        if not contents and not beats:
-            self.dirty = kept
-            self.forced.intersection_update(kept)
+        kept = self.dirty.intersection(hold) if hold else set[str]()
+        made = plan(view, frozenset(self.dirty - kept if kept else self.dirty))
+        for name in made.missing:  # it cannot be removed, only not be sent; when it comes back it is new
+            self._drop(name)
+        beats = self._beats(now) if self.beats else []
+        if not made.contents and not beats:
+            self._leave(kept)
             # A refused name that vanished is out of the way, and no answer will tell.
             return self._partial(view, nonce, now, hold) if self._try_again() else None
-        fresh = self._fresh(contents)
-        self._sent(nonce, now, contents, ())
-        self.dirty = kept
-        self.forced.intersection_update(kept)
+        fresh = self._fresh(made.contents)
+        self._sent(nonce, now, made)
+        self._leave(kept)
         for resource in beats:
             self.beats.sent(resource.name, resource, now)
         version = self._version(view)
-        resources = tuple({resource.name: resource for resource in contents.values()}.values())
-        key = ("part", version, resources, tuple(beats), self.beats.takes)
-        body = view.shared(key, lambda: self._body(resources, view, version, beats))
-        return Response(Outgoing(self.type, nonce, version, body.data, body.contents), fresh)
+        key = (version, made.resources, tuple(beats), self.beats.takes)
+        body = view.shared(key, lambda: self._body(made.resources, version, beats))
+        return Response(Outgoing(self.type, nonce, version, body, made.held), fresh)
+
+    def _leave(self, kept: set[str]) -> None:
+        """Owe these names still, and no others."""
+        self.dirty = kept
+        self.forced &= kept
 
     def _version(self, view: View) -> str:
         """Return the fingerprint of what the client was sent in all; of full state, also of what it asked for."""
@@ -168,9 +165,8 @@ class StateExchange(Exchange[StateRequest]):
         self.forced.clear()
         self.due = False
 
-    def _body(self, contents: Iterable[Resource], view: View, version: str, beats: Iterable[Resource] = ()) -> Body:
-        resources, timed = list(contents), self.beats.takes
+    def _body(self, resources: Iterable[Resource], version: str, beats: Iterable[Resource] = ()) -> bytes:
+        timed = self.beats.takes
         entries = [r.timed.state if timed and r.timed is not None else r.state for r in resources]
         entries += [r.timed.state_heartbeat for r in beats if r.timed is not None]
-        data = response(version, entries, view.type.url, "")
-        return Body(data, {resource.name: resource.held for resource in resources})
+        return response(version, entries, self.type.url, "")

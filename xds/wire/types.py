@@ -46,11 +46,15 @@ class ResourceType(enum.Enum):
     full_state: bool
     """True where a state-of-the-world response must carry every subscribed resource, because the client
     removes what is missing (LDS and CDS; xDS protocol, "Grouping Resources into Responses")."""
+    warms_others: bool
+    """True where new content makes a client need resources of another type again (xDS protocol, "Resource
+    warming"; a route configuration's virtual hosts on demand)."""
 
     def __init__(self, message: str, short: str) -> None:
         self.url = _PREFIX + message
         self.short = short
         self.full_state = short in ("cds", "lds")
+        self.warms_others = short in ("cds", "lds", "rds")
 
     # Identity is equality for members, and the default hash of Enum is a Python-level call on a path
     # that looks types up for every resource.

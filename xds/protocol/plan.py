@@ -1,0 +1,58 @@
+"""What a response will carry, worked out once for all streams that owe the same.
+
+After a publish a thousand streams owe the same few names of the same view. What these names are now, and the bytes that
+say so, is the same for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from xds.cache.resource import MARK_MODULUS, Held, Resource
+from xds.cache.snapshot import View
+
+from .requests import Outgoing
+
+
+class Plan(NamedTuple):
+    """Some names as one view has them.
+
+    `contents`: name as it was asked for -> resource; `resources`: the same, each once, though asked for by several
+    names (rule 23); `held`: their contents by their own names; `missing`: names under which there is nothing; `total`:
+    the sum of the marks of `contents`.
+    """
+
+    contents: Mapping[str, Resource]
+    resources: tuple[Resource, ...]
+    held: Mapping[str, Held]
+    names: frozenset[str]
+    missing: tuple[str, ...]
+    total: int
+
+
+class Response(NamedTuple):
+    """A response, and the contents in it that are new to the client: what they warm must be sent again (rule 28)."""
+
+    outgoing: Outgoing
+    fresh: list[Resource]
+
+
+def plan(view: View, owed: frozenset[str]) -> Plan:
+    """Return what a response about these names will carry; shared by all who owe the same."""
+    return view.shared(owed, lambda: _plan(view, owed))
+
+
+def _plan(view: View, owed: frozenset[str]) -> Plan:
+    found = {name: view.find(name) for name in sorted(owed)}
+    contents = {name: resource for name, resource in found.items() if resource is not None}
+    resources = unique(contents.values())
+    held = {resource.name: resource.held for resource in resources}
+    missing = tuple(name for name, resource in found.items() if resource is None)
+    total = sum(resource.mark for resource in contents.values()) % MARK_MODULUS
+    return Plan(contents, resources, held, frozenset(contents), missing, total)
+
+
+def unique(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Return each resource once, in their order."""
+    return tuple({resource.name: resource for resource in resources}.values())
