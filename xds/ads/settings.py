@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,10 @@ class AdsSettings:
     """Characters of a client's refusal that are kept."""
     drain_grace: float = 5.0
     """Time for streams to end at `stop` before they are cut."""
+
+    def listening_on(self, *addresses: str) -> AdsSettings:
+        """Return the same limits with other addresses."""
+        return replace(self, addresses=addresses)
 
     def channel_options(self) -> Sequence[tuple[str, int]]:
         """Return gRPC's options for these limits."""

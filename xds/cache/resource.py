@@ -126,6 +126,10 @@ class Resource:
         """Return the key under which the table holds it."""
         return ResourceKey(self.type, self.name, self.variant)
 
+    def in_variant(self, variant: str) -> Resource:
+        """Return the same content for another variant."""
+        return replace(self, variant=variant)
+
     def appeared_at(self, revision: int) -> Resource:
         """Return the same content as first published at `revision`."""
         return replace(self, revision=revision)
