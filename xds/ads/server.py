@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import grpc
@@ -23,7 +23,6 @@ from xds.protocol.exchange import R
 from xds.protocol.requests import DeltaRequest, StateRequest
 from xds.protocol.sotw import StateExchange
 
-from . import reports
 from .decode import delta_request, state_request
 from .settings import AdsSettings
 from .stream import Assign, Call, ClientGone, Parts, Protocols, SlowReader, Stream
@@ -59,6 +58,7 @@ class ServicerContext(Call, Protocol):
 class AdsServer:
     """The ADS listener. `clock` gives monotonic seconds, the same as the roster's readers use.
 
+    `services` are further gRPC services on the same ports; whoever made them ends their streams before `stop`.
     `ports` are those it listens on, in the order of the addresses, after `start`.
     """
 
@@ -71,15 +71,16 @@ class AdsServer:
         authorize: Authorize,
         clock: Callable[[], float],
         settings: AdsSettings | None = None,
+        services: Sequence[grpc.GenericRpcHandler] = (),
     ) -> None:
         self._settings = settings or AdsSettings()
+        self._services = tuple(services)
         self._parts = Parts(cache, roster, assign, clock, self._settings)
         self._authorize = authorize
         self._numbers = itertools.count(1)
         self._streams: set[Stream[StateRequest] | Stream[DeltaRequest]] = set()
         self._server: grpc.aio.Server | None = None
         self._draining = False
-        self._closing = asyncio.Event()
         self.ports: tuple[int, ...] = ()
 
     async def start(self) -> None:
@@ -90,13 +91,7 @@ class AdsServer:
             "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(self._state),
             "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(self._delta),
         }
-        reporting = {"StreamLoadStats": grpc.stream_stream_rpc_method_handler(self._reports)}
-        server.add_generic_rpc_handlers(
-            (
-                grpc.method_handlers_generic_handler(SERVICE, methods),
-                grpc.method_handlers_generic_handler(reports.SERVICE, reporting),
-            )
-        )
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods), *self._services))
         self.ports = tuple([_bind(server, address) for address in self._settings.addresses])
         await server.start()
         self._server = server
@@ -108,7 +103,6 @@ class AdsServer:
         if server is None:
             return
         self._draining = True
-        self._closing.set()
         for stream in self._streams:
             stream.drain()
         await server.stop(self._settings.drain_grace)
@@ -118,12 +112,6 @@ class AdsServer:
 
     async def _delta(self, _requests: object, context: ServicerContext) -> None:
         await self._run(context, DELTA)
-
-    async def _reports(self, _requests: object, context: ServicerContext) -> None:
-        refused = self._refusal(context)
-        if refused is not None:
-            await context.abort(*refused)
-        await reports.hold(context, self._closing)
 
     async def _run(self, context: ServicerContext, protocol: Protocols[R]) -> None:
         refused = self._refusal(context)
