@@ -28,6 +28,7 @@ from xds.sources import leases as lease_source
 from xds.sources.leases import HeapLeases
 from xds.store.shelf import FilterShelf
 from xds.store.sqlite import SqliteStore
+from xds.telemetry.station import Telemetry
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
         admitted = await _filter(settings)
         leases = HeapLeases(clock)
         plane = ControlPlane(store=store, clock=clock, leases=leases, filter=admitted)
+        telemetry = _telemetry(plane, settings)
         await plane.start()
         _settle_heap()
         async with asyncio.TaskGroup() as tasks:
@@ -65,18 +67,20 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
             background = [
                 tasks.create_task(plane.run(), name="loop"),
                 tasks.create_task(renewals, name="leases"),
+                tasks.create_task(telemetry.run(), name="telemetry"),
                 tasks.create_task(_reload_filter(plane, settings, asked), name="reload"),
             ]
-            ads = await _start_ads(plane, settings)
+            ads = await _start_ads(plane, telemetry, settings)
             try:
                 ads_at = Address(settings.ads.host, ads.ports[0])
-                api = ApiServer(plane, _api_settings(settings, ads_at))
+                api = ApiServer(plane, _api_settings(settings, ads_at), telemetry)
                 started_at = Serving(f"http://{await api.bind()}", str(ads_at))
                 background.append(tasks.create_task(api.serve(), name="api"))
                 started(started_at)
                 await stop.wait()
                 _log.info("stopping: streams are drained, then the API, then the store")
             finally:
+                telemetry.close()
                 await ads.stop()
             await api.stop()
             for task in background:
@@ -85,7 +89,18 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
         await store.close()
 
 
-async def _start_ads(plane: ControlPlane, settings: Settings) -> AdsServer:
+def _telemetry(plane: ControlPlane, settings: Settings) -> Telemetry:
+    return Telemetry(
+        roster=plane.roster,
+        cache=plane.cache,
+        problems=lambda: plane.problems,
+        clusters=plane.clusters,
+        authorize=_guard(settings.token),
+        clock=plane.clock.monotonic,
+    )
+
+
+async def _start_ads(plane: ControlPlane, telemetry: Telemetry, settings: Settings) -> AdsServer:
     server = AdsServer(
         plane.cache,
         plane.roster,
@@ -93,6 +108,8 @@ async def _start_ads(plane: ControlPlane, settings: Settings) -> AdsServer:
         authorize=_guard(settings.token),
         clock=plane.clock.monotonic,
         settings=AdsSettings(addresses=(str(settings.ads),)),
+        observer=telemetry.streams,
+        services=telemetry.services,
     )
     await server.start()
     return server

@@ -42,9 +42,9 @@ class Mesh:
     # -- starting -----------------------------------------------------------------------------------------------
 
     def apps(self, *versions: str) -> tuple[dict[str, int], Program]:
-        """Start applications in one program; their ports by version. `tcp+v1` speaks TCP."""
-        ports = {version.removeprefix("tcp+"): free_port() for version in versions}
-        words = [f"{version}:{ports[version.removeprefix('tcp+')]}" for version in versions]
+        """Start applications in one program; their ports by version. `tcp+v1` speaks TCP, `bad+v1` answers 500."""
+        ports = {version.rpartition("+")[2]: free_port() for version in versions}
+        words = [f"{version}:{ports[version.rpartition('+')[2]]}" for version in versions]
         program = self.programs.start([sys.executable, upstream.__file__, *words], name="apps-" + "-".join(ports))
         wait_until(lambda: "up" in program.output(), what="the applications listen")
         return ports, program

@@ -1,8 +1,8 @@
 """A program: the applications behind the mesh, as many as are named, each on a port of its own.
 
-`python upstream.py v1:8081 v2:8082 tcp+v3:8083`. An HTTP application answers every request with its version and with
-the bucket headers that reached it; a TCP one greets every connection with its version and echoes what it gets. Standard
-library only, so that it is up at once.
+`python upstream.py v1:8081 bad+v2:8082 tcp+v3:8083`. An HTTP application answers every request with its version and
+with the bucket headers that reached it, a bad one with status 500; a TCP one greets every connection with its version
+and echoes what it gets. Standard library only, so that it is up at once.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ BUCKET = b"x-fairlead-bucket:"
 class Http(asyncio.Protocol):
     """One connection: requests without bodies, answered in order."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, status: bytes = b"200 OK") -> None:
         self._version = version.encode()
+        self._status = status
         self._unread = b""
         self._transport: asyncio.Transport | None = None
 
@@ -38,13 +39,11 @@ class Http(asyncio.Protocol):
         buckets = [line[len(BUCKET) :].strip() for line in lines[1:] if line.lower().startswith(BUCKET)]
         seen = b"|".join(buckets)
         path = lines[0].split(b" ")[1]
-        return (
-            b"HTTP/1.1 200 OK\r\nx-version: %s\r\nx-saw-bucket: %s\r\nx-saw-path: %s\r\ncontent-length: 2\r\n\r\nok"
-            % (
-                self._version,
-                seen,
-                path,
-            )
+        return b"HTTP/1.1 %s\r\nx-version: %s\r\nx-saw-bucket: %s\r\nx-saw-path: %s\r\ncontent-length: 2\r\n\r\nok" % (
+            self._status,
+            self._version,
+            seen,
+            path,
         )
 
 
@@ -65,6 +64,13 @@ class Tcp(asyncio.Protocol):
             self._transport.write(data)
 
 
+KINDS: dict[str, Callable[[str], asyncio.Protocol]] = {
+    "": Http,
+    "bad": lambda version: Http(version, b"500 Internal Server Error"),
+    "tcp": Tcp,
+}
+
+
 async def serve(words: list[str]) -> None:
     """Serve everything that `words` name until SIGTERM."""
     loop = asyncio.get_running_loop()
@@ -72,8 +78,8 @@ async def serve(words: list[str]) -> None:
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     for word in words:
         name, _, port = word.rpartition(":")
-        version = name.removeprefix("tcp+")
-        make: Callable[[str], asyncio.Protocol] = Http if version == name else Tcp
+        kind, _, version = name.rpartition("+")
+        make = KINDS[kind]
         await loop.create_server(lambda make=make, version=version: make(version), "127.0.0.1", int(port))  # type: ignore[misc]  # mypy does not infer lambdas with defaults
     sys.stdout.write("up\n")
     sys.stdout.flush()

@@ -62,6 +62,7 @@ class ServicerContext(Call, Protocol):
 class AdsServer:
     """The xDS listener: the aggregated service, one for each type, and `services` beside them.
 
+    Whoever made `services` ends their streams before `stop`.
     `clock` gives monotonic seconds, the same as the roster's readers use; `observer` is told what streams do.
     `ports` are those it listens on, in the order of the addresses, after `start`.
     """

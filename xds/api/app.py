@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from xds.api import docs_page, openapi, problem_document
 from xds.api.guard import Guard, headers_of
+from xds.api.ports import Telemetry
 from xds.api.routers import apply, gateways, instances, nodes, operations, rollouts, routes, services
 from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
@@ -29,8 +30,8 @@ _ABOUT = (
 )
 
 
-def create_app(plane: ControlPlane, settings: ApiSettings) -> FastAPI:
-    """Return the ASGI application that serves `plane`."""
+def create_app(plane: ControlPlane, settings: ApiSettings, telemetry: Telemetry) -> FastAPI:
+    """Return the ASGI application that serves `plane` and shows `telemetry`."""
     app = FastAPI(
         title="Fairlead",
         version=version("fairlead"),
@@ -50,6 +51,7 @@ def create_app(plane: ControlPlane, settings: ApiSettings) -> FastAPI:
     )
     app.state.plane = plane
     app.state.settings = settings
+    app.state.telemetry = telemetry
     app.state.stopping = False
     for part in _PARTS:
         app.include_router(part.router)

@@ -13,6 +13,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 
 from xds.api.body import fingerprint
+from xds.api.ports import Telemetry
 from xds.api.settings import ApiSettings
 from xds.control.inbox import Outcome
 from xds.control.plane import ControlPlane
@@ -36,6 +37,12 @@ def settings_of(request: Request) -> ApiSettings:
     """Return the settings that this application was made with."""
     settings: ApiSettings = request.app.state.settings
     return settings
+
+
+def telemetry_of(request: Request) -> Telemetry:
+    """Return the telemetry that this application was made with."""
+    telemetry: Telemetry = request.app.state.telemetry
+    return telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,5 +139,6 @@ def etag(revision: int) -> str:
 
 
 PlaneOf = Annotated[ControlPlane, Depends(plane_of)]
+TelemetryOf = Annotated[Telemetry, Depends(telemetry_of)]
 SettingsOf = Annotated[ApiSettings, Depends(settings_of)]
 CallerOf = Annotated[Caller, Depends(caller_of)]

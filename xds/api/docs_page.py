@@ -69,14 +69,20 @@ def _operation(verb: str, path: str, operation: Mapping[str, object], document: 
         parts.append("<p>With curl:</p><pre>" + _text(_curl(verb, path, sample)) + "</pre>")
     for status, response in _map(operation.get("responses")).items():
         content = _map(_map(response).get("content"))
-        answer = _map(content.get("application/json"))
         if status.startswith("2"):
-            parts.append(
-                f"<p>{_text(status)}:</p>" + (_json(_sample(answer, document)) if answer else "<p>no body</p>")
-            )
+            parts.append(f"<p>{_text(status)}:</p>" + _answer(content, document))
     errors = [status for status in _map(operation.get("responses")) if not status.startswith("2")]
     parts.append(f"<p>Errors: {_text(', '.join(errors))}, as problem documents.</p></details>")
     return "".join(parts)
+
+
+def _answer(content: Mapping[str, object], document: Mapping[str, object]) -> str:
+    """Return the example of an answer: a document, or plain text."""
+    plain = _map(content.get("text/plain"))
+    if plain:
+        return f"<pre>{_text(plain['example'])}</pre>"
+    answer = _map(content.get("application/json"))
+    return _json(_sample(answer, document)) if answer else "<p>no body</p>"
 
 
 def _parameter(parameter: Mapping[str, object]) -> str:

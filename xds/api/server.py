@@ -16,6 +16,7 @@ import uvicorn
 
 from xds.api.app import create_app
 from xds.api.connection import PunctualProtocol
+from xds.api.ports import Telemetry
 from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 from xds.model.instance import Address
@@ -73,9 +74,9 @@ class _Server(uvicorn.Server):
 class ApiServer:
     """Serves a control plane over HTTP: `bind`, `serve` until `stop`."""
 
-    def __init__(self, plane: ControlPlane, settings: ApiSettings) -> None:
+    def __init__(self, plane: ControlPlane, settings: ApiSettings, telemetry: Telemetry) -> None:
         """Make the application; no socket is opened before `bind`."""
-        self.app = create_app(plane, settings)
+        self.app = create_app(plane, settings, telemetry)
         self._settings = settings
         self._socket: socket.socket | None = None
         self._ended = asyncio.Event()

@@ -33,7 +33,7 @@ class BootstrapSpec:
     A sidecar serves `service` at `app` (where its application listens) through `ingress`, and offers `egress` to its
     application; without a service it only offers egress. A gateway has its `gateway`'s name and may override the bind
     of its only listener. `id` "" derives one. `ads` is the control plane, by address or by name. `reports` turns on
-    what later releases measure with: load reports, the metrics sink and runtime by xDS.
+    what traffic is judged by: load reports and the metrics sink, and runtime by xDS.
     """
 
     role: Role = Role.SIDECAR

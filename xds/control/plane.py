@@ -28,6 +28,7 @@ from xds.model.names import ServiceKey
 from xds.model.problems import Conflict, FairleadError, NotFound, Problem
 from xds.model.rollout import Rollout
 from xds.translate.build import Builder
+from xds.wire.types import ResourceType
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,14 @@ class ControlPlane:
         filter_problem = () if self._filter.problem is None else (self._filter.problem,)
         refused = refusals(self.roster.nodes(), self.clock.monotonic())
         return tuple(sorted((*filter_problem, *self._loop.problems, *self._publisher.problems, *refused)))
+
+    def clusters(self, env: str) -> tuple[str, ...]:
+        """Return the names of the clusters published in an environment, made once as long as no cluster changes."""
+        snapshot = self.cache.latest()
+        if snapshot is None:
+            return ()
+        view = snapshot.view(ResourceType.CLUSTER, Group(f"everything in {env}", (env, "")))
+        return view.shared("names", lambda: tuple(view))
 
     def rollout_status(self, rollout_id: str) -> RolloutStatus:
         """Return a rollout with its gate; NotFound."""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from xds.model.intent import Declared, Ref
 from xds.model.problems import Problem
+from xds.model.traffic import Measured
 
 
 class Clock(Protocol):
@@ -142,4 +143,17 @@ class Leases(Protocol):
 
     def remaining(self, instance_id: str) -> Lease | None:
         """Return what is left, or None for an instance without a lease."""
+        ...
+
+
+class Traffic(Protocol):
+    """What Envoys measured lately."""
+
+    @property
+    def seconds(self) -> float:
+        """How far back it is known, at most."""
+        ...
+
+    def measured(self, env: str, clusters: Sequence[str], seconds: float | None = None) -> Measured:
+        """Return what was measured of these clusters together over the last `seconds`, all there is without."""
         ...

@@ -14,13 +14,29 @@ from xds.api.settings import ApiSettings
 from xds.cache.typestate import Node
 from xds.control.plane import ControlPlane
 from xds.model.instance import Address
+from xds.telemetry.station import Telemetry
 from xds.wire.types import ResourceType
 
 
+def telemetry_of(plane: ControlPlane) -> Telemetry:
+    """The telemetry of a control plane, as the composition root makes it; everybody may report."""
+    return Telemetry(
+        roster=plane.roster,
+        cache=plane.cache,
+        problems=lambda: plane.problems,
+        clusters=plane.clusters,
+        authorize=lambda _metadata, _peer: None,
+        clock=plane.clock.monotonic,
+    )
+
+
 @contextlib.asynccontextmanager
-async def client_of(plane: ControlPlane, settings: ApiSettings) -> AsyncIterator[httpx.AsyncClient]:
+async def client_of(
+    plane: ControlPlane, settings: ApiSettings, telemetry: Telemetry | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application itself, without a socket; it looks like one from this machine."""
-    transport = httpx.ASGITransport(create_app(plane, settings), raise_app_exceptions=False)
+    app = create_app(plane, settings, telemetry or telemetry_of(plane))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
         yield client
 
@@ -28,7 +44,7 @@ async def client_of(plane: ControlPlane, settings: ApiSettings) -> AsyncIterator
 @contextlib.asynccontextmanager
 async def serving(plane: ControlPlane, settings: ApiSettings) -> AsyncIterator[Address]:
     """The API on a real socket, stopped when the block ends."""
-    server = ApiServer(plane, settings)
+    server = ApiServer(plane, settings, telemetry_of(plane))
     at = await server.bind()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve())

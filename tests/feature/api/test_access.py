@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from tests.feature.api.running import client_of
+from tests.feature.api.running import client_of, telemetry_of
 from xds.api.app import create_app
 from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
@@ -19,7 +19,7 @@ OPEN = {"/healthz", "/readyz"}
 
 
 def _paths(plane: ControlPlane) -> list[tuple[str, str]]:
-    document = create_app(plane, ApiSettings()).openapi()
+    document = create_app(plane, ApiSettings(), telemetry_of(plane)).openapi()
     found = [(verb.upper(), path) for path, verbs in document["paths"].items() for verb in verbs]
     return [*found, ("GET", "/docs"), ("GET", "/openapi.json"), ("GET", "/nothing")]
 
@@ -101,7 +101,7 @@ async def test_a_line_per_request_and_never_a_token(plane: ControlPlane, caplog:
 async def test_a_failure_of_ours_is_logged_under_an_id_and_told_without_its_words(
     plane: ControlPlane, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = create_app(plane, ApiSettings())
+    app = create_app(plane, ApiSettings(), telemetry_of(plane))
 
     async def broken() -> None:
         message = "the words inside"

@@ -9,12 +9,13 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
+from tests.feature.api.running import telemetry_of
 from xds.api.app import create_app
-from xds.api.schemas import apply, base, gateway, instance, node, report, rollout, route, service, weights
+from xds.api.schemas import apply, base, gateway, instance, node, report, rollout, route, service, traffic, weights
 from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 
-MODULES = (apply, base, gateway, instance, node, report, rollout, route, service, weights)
+MODULES = (apply, base, gateway, instance, node, report, rollout, route, service, traffic, weights)
 MODELS = {
     value
     for module in MODULES
@@ -25,7 +26,7 @@ MODELS = {
 
 @pytest.fixture
 def document(plane: ControlPlane) -> dict[str, Any]:
-    return create_app(plane, ApiSettings()).openapi()
+    return create_app(plane, ApiSettings(), telemetry_of(plane)).openapi()
 
 
 def _operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -61,7 +62,8 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
             assert _example(operation["requestBody"]["content"]["application/json"], document), path
         for status, response in operation["responses"].items():
             if status.startswith("2") and status != "204":
-                assert _example(response["content"]["application/json"], document), path
+                (content,) = response["content"].values()
+                assert _example(content, document), path
 
 
 @pytest.mark.parametrize("model", sorted(MODELS, key=str), ids=str)

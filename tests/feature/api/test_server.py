@@ -13,7 +13,7 @@ import time
 import httpx
 import pytest
 
-from tests.feature.api.running import serving
+from tests.feature.api.running import serving, telemetry_of
 from xds.api import connection
 from xds.api.server import ApiServer, listen
 from xds.api.settings import ApiSettings
@@ -59,7 +59,7 @@ async def test_it_serves_ipv6(plane: ControlPlane) -> None:
 async def test_a_port_in_use_is_named(plane: ControlPlane) -> None:
     async with serving(plane, QUICK) as at:
         with pytest.raises(Unavailable, match=str(at.port)) as caught:
-            await ApiServer(plane, ApiSettings(port=at.port)).bind()
+            await ApiServer(plane, ApiSettings(port=at.port), telemetry_of(plane)).bind()
         assert (caught.value.code, caught.value.pointer) == ("port_in_use", "/port")
 
 
@@ -87,7 +87,7 @@ async def test_the_signals_of_the_process_are_left_alone(plane: ControlPlane) ->
 
 
 async def test_a_request_in_progress_is_finished_at_the_end(plane: ControlPlane) -> None:
-    server = ApiServer(plane, QUICK)
+    server = ApiServer(plane, QUICK, telemetry_of(plane))
     at = await server.bind()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve())
@@ -103,7 +103,7 @@ async def test_a_request_in_progress_is_finished_at_the_end(plane: ControlPlane)
 
 
 async def test_a_watcher_does_not_hold_up_the_end(plane: ControlPlane) -> None:
-    server = ApiServer(plane, QUICK)
+    server = ApiServer(plane, QUICK, telemetry_of(plane))
     at = await server.bind()
     async with asyncio.TaskGroup() as tasks, httpx.AsyncClient(base_url=f"http://{at}") as client:
         tasks.create_task(server.serve())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from xds.bootstrap import VERSION, XDS_CLUSTER, BootstrapSpec, bootstrap
@@ -74,7 +75,22 @@ def test_a_control_plane_with_a_name_is_resolved_again_and_again() -> None:
     assert kind(Address("xds.example.com", 1)) == "STRICT_DNS"
 
 
-def test_what_later_releases_measure_with_can_be_left_out() -> None:
+def test_metrics_come_as_what_can_be_added_up() -> None:
+    """Deltas, histograms in buckets, and messages that gRPC takes however many clusters there are."""
+    (sink,) = made(GATEWAY)["stats_sinks"]
+    config = sink["typed_config"]
+    assert (config["report_counters_as_deltas"], config["emit_tags_as_labels"]) == (True, True)
+    assert (config["histogram_emit_mode"], config["batch_size"]) == ("HISTOGRAM", 200)
+
+
+def test_times_up_to_ten_seconds_are_told_apart_by_a_factor_of_two() -> None:
+    (settings,) = made(GATEWAY)["stats_config"]["histogram_bucket_settings"]
+    bounds = [bound for bound in settings["buckets"] if bound <= 10_000]
+    assert bounds == sorted(set(bounds))
+    assert all(upto <= 2 * above for above, upto in pairwise(bounds))
+
+
+def test_reports_can_be_left_out() -> None:
     document = made(replace(GATEWAY, reports=False))
     assert "stats_sinks" not in document
     assert "cluster_manager" not in document

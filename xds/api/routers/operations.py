@@ -1,13 +1,14 @@
-"""What operators ask of the control plane itself: problems, bootstraps, health."""
+"""What operators ask of the control plane itself: problems, bootstraps, metrics, health."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
 
 from xds.api.body import DocumentRoute
-from xds.api.caller import PlaneOf, SettingsOf
+from xds.api.caller import PlaneOf, SettingsOf, TelemetryOf
 from xds.api.convert.bootstrap import found_at, spec_of
 from xds.api.convert.report import problem_out
 from xds.api.openapi import reads
@@ -17,6 +18,8 @@ from xds.api.schemas.report import HealthOut, ProblemList
 from xds.bootstrap import bootstrap
 from xds.model.instance import Address
 from xds.model.problems import Unavailable
+
+METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 router = APIRouter(route_class=DocumentRoute, tags=["control plane"])
 
@@ -47,6 +50,20 @@ async def read_bootstrap(
     """
     ads = found_at(Address(settings.ads_host, settings.ads_port), request.url.hostname)
     return bootstrap(spec_of(asked, ads, settings.token or ""))
+
+
+@router.get(
+    "/metrics",
+    summary="Read the control plane's own metrics",
+    response_class=Response,
+    responses={
+        **reads(404),
+        200: {"content": {"text/plain": {"example": "fairlead_snapshot_revision 12.0\n"}}, "description": "metrics"},
+    },
+)
+async def read_metrics(telemetry: TelemetryOf) -> Response:
+    """Return everything that is counted here, in Prometheus' text format."""
+    return Response(telemetry.exposition(), media_type=METRICS)
 
 
 @router.get("/healthz", summary="Is the process up?", responses=reads(401, 404, 422))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from xds.api.body import DocumentRoute
-from xds.api.caller import CallerOf, PlaneOf, env_of, etag
+from xds.api.caller import CallerOf, PlaneOf, TelemetryOf, env_of, etag
 from xds.api.convert.report import explain
 from xds.api.convert.service import service_key, service_of, service_out
+from xds.api.convert.traffic import traffic_out
 from xds.api.openapi import reads, writes
 from xds.api.pages import AnyEnv, Env, PagingOf, check_env, is_in
+from xds.api.scalars import Duration
 from xds.api.schemas.report import ExplainOut
 from xds.api.schemas.service import ServiceIn, ServiceList, ServiceOut
+from xds.api.schemas.traffic import TrafficOut
 from xds.control.plane import ControlPlane
 from xds.model.declare import Delete, Put
 from xds.model.intent import Kind, Ref, ref
@@ -40,6 +43,20 @@ async def list_services(plane: PlaneOf, paging: PagingOf, env: AnyEnv = DEFAULT_
 async def explain_service(name: ServiceName, plane: PlaneOf, env: Env = None) -> ExplainOut:
     """Return instances, subsets, clusters, and the weights that are wanted, published and acknowledged per Envoy."""
     return explain(plane, ServiceKey(env_of(None, env), name))
+
+
+@router.get("/services/{name}:traffic", summary="Read a service's traffic", responses=reads())
+async def read_traffic(  # noqa: PLR0913 - two objects that FastAPI hands in, and four parameters
+    name: ServiceName,
+    plane: PlaneOf,
+    telemetry: TelemetryOf,
+    env: Env = None,
+    window: Annotated[Duration | None, Query(description="how far back, at most a minute, as in `30s`")] = None,
+    nodes: Annotated[bool, Query(description="also what each Envoy measured")] = False,
+) -> TrafficOut:
+    """Return what Envoys measured lately of each subset: answers and times, attempts by endpoint; null is no data."""
+    key = ServiceKey(env_of(None, env), name)
+    return traffic_out(plane, telemetry.traffic, key, seconds=window, nodes=nodes)
 
 
 @router.get("/services/{name}", summary="Read a service", responses=reads())
