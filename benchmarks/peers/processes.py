@@ -9,6 +9,7 @@ import json
 import os
 import select
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,16 +22,21 @@ PATIENCE = 60.0
 
 
 class Program:
-    """A child on one core that answers lines of text with lines of JSON, until the block ends."""
+    """A child on one core that answers lines of text with lines of JSON, until the block ends.
+
+    What it logs goes to a file, as the log of a server does, and is shown when something went wrong.
+    """
 
     def __init__(self, command: Sequence[str], core: int) -> None:
         self.command = tuple(command)
         before = os.sched_getaffinity(0)
         if len(before) < 2:
             raise SystemExit("fanout: server and client need a core each, and this process may use only one")
+        pipe = subprocess.PIPE
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
         os.sched_setaffinity(0, {sorted(before)[core]})  # a child runs where its parent may
         try:
-            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+            self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._log, bufsize=0)
         finally:
             os.sched_setaffinity(0, before)
         self._unread = b""
@@ -49,6 +55,7 @@ class Program:
             self._child.wait(5)
         except subprocess.TimeoutExpired:
             self.kill()
+        self._log.close()
 
     def kill(self) -> None:
         """End the child without a word, as a crash does."""
@@ -56,6 +63,7 @@ class Program:
         self._child.wait()
 
     def tell(self, line: str) -> None:
+        """Send the child a line."""
         assert self._child.stdin is not None  # noqa: S101 - it is a pipe
         self._child.stdin.write(line.encode() + b"\n")
 
@@ -67,8 +75,7 @@ class Program:
             readable, _, _ = select.select([self._child.stdout], [], [], max(0.0, deadline - time.monotonic()))
             read = os.read(self._child.stdout.fileno(), 65536) if readable else b""
             if not read:
-                what = f"ended with {self._child.wait()}" if readable else f"said nothing for {patience:g} s"
-                raise SystemExit(f"fanout: {' '.join(self.command)} {what}; nothing is written")
+                raise self._failure(f"ended with {self._child.wait()}" if readable else f"said nothing for {patience:g} s")
             self._unread += read
         line, _, self._unread = self._unread.partition(b"\n")
         heard: dict[str, Any] = json.loads(line)
@@ -103,4 +110,9 @@ class Program:
             spent, before = self.cpu - before, self.cpu
             if spent < 0.002:
                 return
-        raise SystemExit(f"fanout: {' '.join(self.command)} does not come to rest; nothing is written")
+        raise self._failure("does not come to rest")
+
+    def _failure(self, what: str) -> SystemExit:
+        self._log.seek(0)
+        log = self._log.read()[-2000:].decode(errors="replace").strip()
+        return SystemExit(f"fanout: {' '.join(self.command)} {what}; nothing is written\n{log}".rstrip())
