@@ -16,9 +16,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-SERVER_CORE, CLIENT_CORE = 0, 1
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, CLIENT_CORE = 0, 1  # places in CORES
 PATIENCE = 60.0
 """Seconds after which whatever is waited for will not come any more."""
+
+
+def stand_aside() -> None:
+    """Keep this process off the server's core. Ends the program, in words, where there is no second one."""
+    if len(CORES) < 2:
+        raise SystemExit("fanout: server and client need a core each, and this process may use only one")
+    os.sched_setaffinity(0, {CORES[CLIENT_CORE]})
 
 
 class Program:
@@ -30,11 +38,9 @@ class Program:
     def __init__(self, command: Sequence[str], core: int) -> None:
         self.command = tuple(command)
         before = os.sched_getaffinity(0)
-        if len(before) < 2:
-            raise SystemExit("fanout: server and client need a core each, and this process may use only one")
         pipe = subprocess.PIPE
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
-        os.sched_setaffinity(0, {sorted(before)[core]})  # a child runs where its parent may
+        os.sched_setaffinity(0, {CORES[core]})  # a child runs where its parent may
         try:
             self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._log, bufsize=0)
         finally:
@@ -48,19 +54,21 @@ class Program:
         self.end()
 
     def end(self) -> None:
-        """End the child as it wants to be ended, or else by force."""
+        """End the child, by force if need be. Safe to call twice."""
         assert self._child.stdin is not None  # noqa: S101 - it is a pipe
         self._child.stdin.close()
+        self._child.terminate()
         try:
-            self._child.wait(5)
+            self._child.wait(10)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self._child.kill()
+            self._child.wait()
         self._log.close()
 
     def kill(self) -> None:
         """End the child without a word, as a crash does."""
         self._child.kill()
-        self._child.wait()
+        self.end()
 
     def tell(self, line: str) -> None:
         """Send the child a line."""

@@ -74,10 +74,13 @@ def serving(programs: Programs, peer: str, load: Load, port: int = 0) -> Iterato
 
 
 @contextmanager
-def streaming(programs: Programs, load: Load, port: int) -> Iterator[tuple[Program, float]]:
-    """Open the streams; yields the client and the milliseconds until the last stream had its first full answer."""
+def streaming(programs: Programs, load: Load, port: int, suffix: str = "") -> Iterator[tuple[Program, float]]:
+    """Open the streams; yields the client and the milliseconds until the last one had its first full answer.
+
+    `suffix` follows each service in the names asked for.
+    """
     asked = ["-protocol", load.protocol, "-streams", str(load.streams), "-names", str(load.names)]
-    asked += ["-subscribers", str(load.subscribers), "-address", f"127.0.0.1:{port}"]
+    asked += ["-subscribers", str(load.subscribers), "-address", f"127.0.0.1:{port}", "-suffix", suffix]
     with Program([str(programs.client), *asked], CLIENT_CORE) as client:
         ready = expect(client, "ready")
         yield client, (ready["last"] - ready["started"]) / 1e6
