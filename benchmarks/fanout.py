@@ -7,21 +7,19 @@ names per stream, `rss_*` memory per stream, `first_answers` the time to the fir
 over the SnapshotCache. The rest is Fairlead with itself: `slow_reader`, `bystanders`, `groups_200` and
 `under_registrations` say how much dearer or slower a push is with them than without.
 
-`--only NAME` measures one load and writes nothing; `--sweep` measures streams against names, for the plots.
+`--only NAME` measures one load or burden, and writes nothing. `benchmarks.peers.sweep` makes the plots.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from benchmarks.peers import storms, sweep
-from benchmarks.peers.processes import stand_aside
-from benchmarks.peers.programs import Programs, build
+from benchmarks.peers import storms
+from benchmarks.peers.programs import Programs
 from benchmarks.peers.registrations import push_under_registrations
-from benchmarks.peers.sides import FAIRLEAD, LINEAR, PEERS, SNAPSHOT, Load, Measured, measure
+from benchmarks.peers.sides import FAIRLEAD, LINEAR, PEERS, SNAPSHOT, Load, Measured, measure, prepare
 from benchmarks.record import record
 
 
@@ -40,7 +38,7 @@ CASES: Mapping[str, Case] = {
     "sotw_100": Case(Load("sotw", names=100)),
     "delta_10": Case(Load("delta", names=10), PEERS),
 }
-OTHERS = {
+OTHERS: Mapping[str, Callable[[Programs], Mapping[str, float]]] = {
     "stopped_reader": lambda programs: storms.stopped_reader(programs, Load(names=1000), 10),
     "bystanders": lambda programs: storms.bystanders(programs, 100, 2000, 40),
     "groups": lambda programs: storms.groups(programs, 200, 10),
@@ -115,15 +113,9 @@ def main() -> None:
     parser.add_argument("--peers", nargs="+", choices=PEERS, help="with --only: these peers")
     parser.add_argument("--streams", type=int, help="with --only: so many streams")
     parser.add_argument("--flips", type=int, help="with --only: so many flips")
-    parser.add_argument("--sweep", action="store_true", help="streams against names, and the plots in docs/images")
     given = parser.parse_args()
-    programs = build()
-    stand_aside()
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    if given.sweep:
-        sweep.run(programs)
-    elif given.only in OTHERS:
+    programs = prepare()
+    if given.only in OTHERS:
         tell(OTHERS[given.only](programs))
     elif given.only:
         case = CASES[given.only]

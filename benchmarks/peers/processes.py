@@ -55,7 +55,8 @@ class Program:
 
     def end(self) -> None:
         """End the child, by force if need be. Safe to call twice."""
-        assert self._child.stdin is not None  # noqa: S101 - it is a pipe
+        assert self._child.stdin is not None  # noqa: S101 - both are pipes
+        assert self._child.stdout is not None  # noqa: S101
         self._child.stdin.close()
         self._child.terminate()
         try:
@@ -63,6 +64,7 @@ class Program:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+        self._child.stdout.close()
         self._log.close()
 
     def kill(self) -> None:
@@ -83,7 +85,9 @@ class Program:
             readable, _, _ = select.select([self._child.stdout], [], [], max(0.0, deadline - time.monotonic()))
             read = os.read(self._child.stdout.fileno(), 65536) if readable else b""
             if not read:
-                raise self._failure(f"ended with {self._child.wait()}" if readable else f"said nothing for {patience:g} s")
+                raise self._failure(
+                    f"ended with {self._child.wait()}" if readable else f"said nothing for {patience:g} s"
+                )
             self._unread += read
         line, _, self._unread = self._unread.partition(b"\n")
         heard: dict[str, Any] = json.loads(line)

@@ -1,4 +1,4 @@
-"""The whole control plane under registrations: how long an urgent push takes while thousands of instances a second arrive.
+"""The whole control plane under load: how long an urgent push takes while thousands of registrations a second arrive.
 
 `fairlead serve` on one core; on the other the streams, the registrations, and this. Each flip deletes the first
 instance of service-0000, which is what a push is not held back for; the next one's weight is then the first. Times are

@@ -1,7 +1,8 @@
-"""One run: a server, the client's streams on it, and flips of one endpoint, each awaited until the last stream has it."""
+"""One run: a server, the client's streams on it, and flips of one endpoint, each over when the last stream has it."""
 
 from __future__ import annotations
 
+import resource
 import statistics
 import sys
 import time
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from .processes import CLIENT_CORE, SERVER_CORE, Program
-from .programs import Programs
+from .processes import CLIENT_CORE, SERVER_CORE, Program, stand_aside
+from .programs import Programs, build
 
 FAIRLEAD, LINEAR, SNAPSHOT = "fairlead", "linear", "snapshot"
 PEERS = (FAIRLEAD, LINEAR, SNAPSHOT)
@@ -41,7 +42,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Flips:
-    """What flips cost: server CPU in microseconds per push with its ACK, milliseconds to the last and the p99 stream."""
+    """What flips cost: server CPU in us per push with its ACK, milliseconds to the last stream and to the p99 one."""
 
     push_us: float
     last_ms: float
@@ -55,6 +56,15 @@ class Measured:
     first_ms: float
     flips: Flips
     stream_kib: float
+
+
+def prepare() -> Programs:
+    """Build the programs and make room for them: a core for the server alone, sockets for thousands of streams."""
+    programs = build()
+    stand_aside()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return programs
 
 
 def command(programs: Programs, peer: str, load: Load, port: int = 0) -> list[str]:

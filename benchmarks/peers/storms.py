@@ -26,7 +26,7 @@ def stopped_reader(programs: Programs, load: Load, flips: int) -> Figures:
 
 
 def bystanders(programs: Programs, subscribers: int, streams: int, flips: int) -> Figures:
-    """Server CPU per push to the same subscribers, in us, when they are all there are and when they are a few of many."""
+    """Server CPU per push to the same subscribers, in us, when there are no others and when they are a few of many."""
     alone = measure(programs, FAIRLEAD, Load(streams=subscribers), flips)
     among = measure(programs, FAIRLEAD, Load(streams=streams, subscribers=subscribers), flips)
     return {"subscribers_alone_us": alone.flips.push_us, "subscribers_among_many_us": among.flips.push_us}

@@ -1,10 +1,11 @@
 """Streams against names on all three servers, and the plots of it in docs/images. Not part of a normal run: minutes.
 
-The plots are drawn from the recorded figures, so they can be drawn again without measuring again.
+Run as `python -m benchmarks.peers.sweep`; with `--draw` it only draws what was recorded.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,11 +17,11 @@ from matplotlib.figure import Figure
 from benchmarks.record import RESULTS, record
 
 from .programs import Programs
-from .sides import FAIRLEAD, LINEAR, PEERS, SNAPSHOT, Load, measure
+from .sides import FAIRLEAD, LINEAR, PEERS, SNAPSHOT, Load, measure, prepare
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 STREAMS, NAMES, PROTOCOLS = (100, 300, 1000), (10, 100, 1000), ("delta", "sotw")
-FLIPS = 5
+FLIPS = 3
 TITLES = {"delta": "incremental (delta)", "sotw": "state of the world"}
 STYLES = {
     FAIRLEAD: ("Fairlead", "#1f6f8b", "o-"),
@@ -35,8 +36,8 @@ def key(protocol: str, streams: int, names: int, peer: str, unit: str) -> str:
     return f"{protocol}_{streams}x{names}_{peer}_{unit}"
 
 
-def run(programs: Programs) -> None:
-    """Measure the grid, record it, draw it."""
+def sweep(programs: Programs) -> None:
+    """Measure the grid and record it."""
     found: dict[str, float] = {}
     for protocol in PROTOCOLS:
         for streams in STREAMS:
@@ -47,7 +48,6 @@ def run(programs: Programs) -> None:
                     found[key(protocol, streams, names, peer, "ms")] = one.flips.last_ms
                     found[key(protocol, streams, names, peer, "kib")] = one.stream_kib
     record("fanout_sweep", found, {})
-    draw(found)
 
 
 def recorded() -> Figures:
@@ -94,5 +94,14 @@ def _dress(axes: Axes, title: str, below: str, places: tuple[int, ...]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Measure if that is wanted, and draw."""
+    parser = argparse.ArgumentParser(prog="sweep")
+    parser.add_argument("--draw", action="store_true", help="only draw what was recorded")
+    if not parser.parse_args().draw:
+        sweep(prepare())
     draw(recorded())
+
+
+if __name__ == "__main__":
+    main()
