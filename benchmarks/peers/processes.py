@@ -18,7 +18,7 @@ from typing import Any, Self
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, CLIENT_CORE = 0, 1  # places in CORES
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which whatever is waited for will not come any more."""
 
 
@@ -55,8 +55,8 @@ class Program:
 
     def end(self) -> None:
         """End the child, by force if need be. Safe to call twice."""
-        assert self._child.stdin is not None  # noqa: S101 - both are pipes
-        assert self._child.stdout is not None  # noqa: S101
+        assert self._child.stdin is not None  # noqa: S101 - it is a pipe
+        assert self._child.stdout is not None  # noqa: S101 - it is a pipe
         self._child.stdin.close()
         self._child.terminate()
         try:

@@ -1,5 +1,6 @@
-"""Streams against names on all three servers, and the plots of it in docs/images. Not part of a normal run: minutes.
+"""More streams, and more names, on all three servers, and the plots of it in docs/images.
 
+Not part of `make bench`, for it takes as long again: two lines through the grid, not the whole of it.
 Run as `python -m benchmarks.peers.sweep`; with `--draw` it only draws what was recorded.
 """
 
@@ -21,6 +22,9 @@ from .sides import FAIRLEAD, LINEAR, PEERS, SNAPSHOT, Load, measure, prepare
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 STREAMS, NAMES, PROTOCOLS = (100, 300, 1000), (10, 100, 1000), ("delta", "sotw")
+MOST, MIDDLE = STREAMS[-1], NAMES[1]
+BY_NAMES = tuple((MOST, names) for names in NAMES)
+BY_STREAMS = tuple((streams, MIDDLE) for streams in STREAMS)
 FLIPS = 3
 TITLES = {"delta": "incremental (delta)", "sotw": "state of the world"}
 STYLES = {
@@ -37,16 +41,16 @@ def key(protocol: str, streams: int, names: int, peer: str, unit: str) -> str:
 
 
 def sweep(programs: Programs) -> None:
-    """Measure the grid and record it."""
+    """Measure both lines and record them."""
     found: dict[str, float] = {}
     for protocol in PROTOCOLS:
-        for streams in STREAMS:
-            for names in NAMES:
-                for peer in PEERS:
-                    one = measure(programs, peer, Load(protocol, streams, names), FLIPS)
-                    found[key(protocol, streams, names, peer, "us")] = one.flips.push_us
-                    found[key(protocol, streams, names, peer, "ms")] = one.flips.last_ms
-                    found[key(protocol, streams, names, peer, "kib")] = one.stream_kib
+        for streams, names in sorted({*BY_NAMES, *BY_STREAMS}):
+            for peer in PEERS:
+                one = measure(programs, peer, Load(protocol, streams, names), FLIPS)
+                found[key(protocol, streams, names, peer, "us")] = one.flips.push_us
+                found[key(protocol, streams, names, peer, "ms")] = one.flips.last_ms
+                found[key(protocol, streams, names, peer, "kib")] = one.stream_kib
+                print(f"{protocol} {streams} x {names} {peer} {one.flips.push_us:.1f} us", flush=True)
     record("fanout_sweep", found, {})
 
 
@@ -59,20 +63,17 @@ def recorded() -> Figures:
 
 def draw(found: Figures, images: Path = IMAGES) -> None:
     """Draw CPU and memory against names at the most streams, and time against streams at the middle of the names."""
-    most, middle = STREAMS[-1], NAMES[1]
-    by_names = f"names each of {most:,} streams asks for"
     plots = {
-        "cpu": (NAMES, by_names, "server CPU per push, us", "us"),
-        "memory": (NAMES, by_names, "memory per stream, KiB", "kib"),
-        "time": (STREAMS, f"streams, {middle} names each", "to the last stream, ms", "ms"),
+        "cpu": (BY_NAMES, NAMES, f"names each of {MOST:,} streams asks for", "server CPU per push, us", "us"),
+        "memory": (BY_NAMES, NAMES, f"names each of {MOST:,} streams asks for", "memory per stream, KiB", "kib"),
+        "time": (BY_STREAMS, STREAMS, f"streams, {MIDDLE} names each", "to the last stream, ms", "ms"),
     }
     images.mkdir(parents=True, exist_ok=True)
-    for name, (places, below, beside, unit) in plots.items():
+    for name, (points, places, below, beside, unit) in plots.items():
         figure = Figure(figsize=(8.4, 3.2), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         for protocol, axes in zip(PROTOCOLS, panels, strict=True):
             for peer in PEERS:
-                points = [(most, at) if places is NAMES else (at, middle) for at in places]
                 heights = [found[key(protocol, *point, peer, unit)] for point in points]
                 label, colour, line = STYLES[peer]
                 axes.plot(places, heights, line, color=colour, label=label)
