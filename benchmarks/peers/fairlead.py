@@ -1,7 +1,7 @@
 """Fairlead as a peer of the fan-out benchmark: N services with a few endpoints each, served over ADS from its cache.
 
 Started as `python -m benchmarks.peers.fairlead`, as a process of its own that is set up as `fairlead serve` sets itself
-up: uvloop, and a settled heap. Speaks what all peers speak: it prints `{"port": N}` once it serves; each number on
+up: uvloop, a settled heap, a log. Speaks what all peers speak: it prints `{"port": N}` once it serves; each number on
 stdin becomes the weight of service-0000's first endpoint; the end of stdin is the end of the program.
 """
 
@@ -25,6 +25,7 @@ from xds.cache.resource import Resource
 from xds.cache.roster import Roster
 from xds.cache.table import Cache
 from xds.cache.typestate import Node
+from xds.cli.logs import log_to_stderr
 from xds.wire.endpoint import cluster_load_assignment, lb_endpoint, locality_endpoints
 from xds.wire.types import ResourceType
 
@@ -106,6 +107,7 @@ def main() -> None:
     parser.add_argument("-groups", type=int, default=1)
     parser.add_argument("-port", type=int, default=0)
     given = parser.parse_args()
+    log_to_stderr("info")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(Size(given.names, given.endpoints, given.groups, given.port)))
 

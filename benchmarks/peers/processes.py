@@ -9,28 +9,40 @@ import json
 import os
 import select
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-SERVER_CORE, CLIENT_CORE = 0, 1
-PATIENCE = 60.0
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, CLIENT_CORE = 0, 1  # places in CORES
+PATIENCE = 180.0
 """Seconds after which whatever is waited for will not come any more."""
 
 
+def stand_aside() -> None:
+    """Keep this process off the server's core. Ends the program, in words, where there is no second one."""
+    if len(CORES) < 2:
+        raise SystemExit("fanout: server and client need a core each, and this process may use only one")
+    os.sched_setaffinity(0, {CORES[CLIENT_CORE]})
+
+
 class Program:
-    """A child on one core that answers lines of text with lines of JSON, until the block ends."""
+    """A child on one core that answers lines of text with lines of JSON, until the block ends.
+
+    What it logs goes to a file, as the log of a server does, and is shown when something went wrong.
+    """
 
     def __init__(self, command: Sequence[str], core: int) -> None:
         self.command = tuple(command)
         before = os.sched_getaffinity(0)
-        if len(before) < 2:
-            raise SystemExit("fanout: server and client need a core each, and this process may use only one")
-        os.sched_setaffinity(0, {sorted(before)[core]})  # a child runs where its parent may
+        pipe = subprocess.PIPE
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
+        os.sched_setaffinity(0, {CORES[core]})  # a child runs where its parent may
         try:
-            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+            self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._log, bufsize=0)
         finally:
             os.sched_setaffinity(0, before)
         self._unread = b""
@@ -42,20 +54,26 @@ class Program:
         self.end()
 
     def end(self) -> None:
-        """End the child as it wants to be ended, or else by force."""
+        """End the child, by force if need be. Safe to call twice."""
         assert self._child.stdin is not None  # noqa: S101 - it is a pipe
+        assert self._child.stdout is not None  # noqa: S101 - it is a pipe
         self._child.stdin.close()
+        self._child.terminate()
         try:
-            self._child.wait(5)
+            self._child.wait(10)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self._child.kill()
+            self._child.wait()
+        self._child.stdout.close()
+        self._log.close()
 
     def kill(self) -> None:
         """End the child without a word, as a crash does."""
         self._child.kill()
-        self._child.wait()
+        self.end()
 
     def tell(self, line: str) -> None:
+        """Send the child a line."""
         assert self._child.stdin is not None  # noqa: S101 - it is a pipe
         self._child.stdin.write(line.encode() + b"\n")
 
@@ -67,8 +85,9 @@ class Program:
             readable, _, _ = select.select([self._child.stdout], [], [], max(0.0, deadline - time.monotonic()))
             read = os.read(self._child.stdout.fileno(), 65536) if readable else b""
             if not read:
-                what = f"ended with {self._child.wait()}" if readable else f"said nothing for {patience:g} s"
-                raise SystemExit(f"fanout: {' '.join(self.command)} {what}; nothing is written")
+                raise self._failure(
+                    f"ended with {self._child.wait()}" if readable else f"said nothing for {patience:g} s"
+                )
             self._unread += read
         line, _, self._unread = self._unread.partition(b"\n")
         heard: dict[str, Any] = json.loads(line)
@@ -103,4 +122,9 @@ class Program:
             spent, before = self.cpu - before, self.cpu
             if spent < 0.002:
                 return
-        raise SystemExit(f"fanout: {' '.join(self.command)} does not come to rest; nothing is written")
+        raise self._failure("does not come to rest")
+
+    def _failure(self, what: str) -> SystemExit:
+        self._log.seek(0)
+        log = self._log.read()[-2000:].decode(errors="replace").strip()
+        return SystemExit(f"fanout: {' '.join(self.command)} {what}; nothing is written\n{log}".rstrip())

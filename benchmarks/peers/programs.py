@@ -38,5 +38,7 @@ def _built(go: str, name: str) -> Path:
         [go, "build", "-o", str(program), "."], cwd=PEERS / name, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise SystemExit(f"fanout: benchmarks/peers/{name} does not build; nothing was measured\n{done.stderr.rstrip()}")
+        raise SystemExit(
+            f"fanout: benchmarks/peers/{name} does not build; nothing was measured\n{done.stderr.rstrip()}"
+        )
     return program

@@ -1,7 +1,8 @@
-"""One run: a server, the client's streams on it, and flips of one endpoint, each awaited until the last stream has it."""
+"""One run: a server, the client's streams on it, and flips of one endpoint, each over when the last stream has it."""
 
 from __future__ import annotations
 
+import resource
 import statistics
 import sys
 import time
@@ -9,14 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
-from .processes import CLIENT_CORE, SERVER_CORE, Program
-from .programs import Programs
+from .processes import CLIENT_CORE, SERVER_CORE, Program, stand_aside
+from .programs import Programs, build
 
 FAIRLEAD, LINEAR, SNAPSHOT = "fairlead", "linear", "snapshot"
 PEERS = (FAIRLEAD, LINEAR, SNAPSHOT)
 
-_markers = count(2)
+markers = count(2)
 """The weights that flips set: never the same twice, and none is the weight that everything starts with."""
 
 
@@ -40,7 +42,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Flips:
-    """What flips cost: server CPU in microseconds per push with its ACK, milliseconds to the last and the p99 stream."""
+    """What flips cost: server CPU in us per push with its ACK, milliseconds to the last stream and to the p99 one."""
 
     push_us: float
     last_ms: float
@@ -54,6 +56,15 @@ class Measured:
     first_ms: float
     flips: Flips
     stream_kib: float
+
+
+def prepare() -> Programs:
+    """Build the programs and make room for them: a core for the server alone, sockets for thousands of streams."""
+    programs = build()
+    stand_aside()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return programs
 
 
 def command(programs: Programs, peer: str, load: Load, port: int = 0) -> list[str]:
@@ -73,13 +84,29 @@ def serving(programs: Programs, peer: str, load: Load, port: int = 0) -> Iterato
 
 
 @contextmanager
-def streaming(programs: Programs, load: Load, port: int) -> Iterator[tuple[Program, float]]:
-    """Open the streams; yields the client and the milliseconds until the last stream had its first full answer."""
+def streaming(programs: Programs, load: Load, port: int, suffix: str = "") -> Iterator[tuple[Program, float]]:
+    """Open the streams; yields the client and the milliseconds until the last one had its first full answer.
+
+    `suffix` follows each service in the names asked for.
+    """
     asked = ["-protocol", load.protocol, "-streams", str(load.streams), "-names", str(load.names)]
-    asked += ["-subscribers", str(load.subscribers), "-address", f"127.0.0.1:{port}"]
+    asked += ["-subscribers", str(load.subscribers), "-address", f"127.0.0.1:{port}", "-suffix", suffix]
     with Program([str(programs.client), *asked], CLIENT_CORE) as client:
-        ready = client.hear()
+        ready = expect(client, "ready")
         yield client, (ready["last"] - ready["started"]) / 1e6
+
+
+def now() -> int:
+    """Nanoseconds as the client counts them."""
+    return time.time_ns()  # noqa: TID251 - the clock that two processes share
+
+
+def expect(client: Program, event: str, marker: int = 0) -> dict[str, Any]:
+    """Return what the client says next, which must be this."""
+    heard = client.hear()
+    if heard["event"] != event or heard.get("marker", 0) != marker:
+        raise SystemExit(f"fanout: the client said {heard} when {event} {marker or ''} was due; nothing is written")
+    return heard
 
 
 def flip(server: Program, client: Program, load: Load, flips: int) -> Flips:
@@ -87,12 +114,10 @@ def flip(server: Program, client: Program, load: Load, flips: int) -> Flips:
     server.settle()
     last, p99 = [], []
     before = server.cpu
-    for marker in (next(_markers) for _ in range(flips)):
-        start = time.time_ns()  # noqa: TID251 - compared with another process's wall clock
+    for marker in (next(markers) for _ in range(flips)):
+        start = now()
         server.tell(str(marker))
-        heard = client.hear()
-        if heard["event"] != "flip" or heard["marker"] != marker:
-            raise SystemExit(f"fanout: the client said {heard} when flip {marker} was awaited; nothing is written")
+        heard = expect(client, "flip", marker)
         last.append((heard["last"] - start) / 1e6)
         p99.append((heard["p99"] - start) / 1e6)
     server.settle()
@@ -103,7 +128,6 @@ def flip(server: Program, client: Program, load: Load, flips: int) -> Flips:
 def measure(programs: Programs, peer: str, load: Load, flips: int) -> Measured:
     """Measure one load on one peer, from its start to its end."""
     with serving(programs, peer, load) as (server, port):
-        server.settle()
         empty = server.rss
         with streaming(programs, load, port) as (client, first_ms):
             flipped = flip(server, client, load, flips)

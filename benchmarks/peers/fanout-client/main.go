@@ -27,6 +27,7 @@ type settings struct {
 	streams     int
 	names       int
 	subscribers int
+	suffix      string
 }
 
 func parse() settings {
@@ -37,6 +38,7 @@ func parse() settings {
 	flag.IntVar(&s.streams, "streams", 1000, "streams to open, each on a connection of its own")
 	flag.IntVar(&s.names, "names", 10, "names each stream asks for")
 	flag.IntVar(&s.subscribers, "subscribers", 0, "streams that ask for the first name, 0 for all; the rest ask from the second on")
+	flag.StringVar(&s.suffix, "suffix", "", "what follows service-0000 in a name, a slash first")
 	flag.Parse()
 	if protocol != "delta" && protocol != "sotw" {
 		fmt.Fprintf(os.Stderr, "-protocol is delta or sotw, not %q\n", protocol)
@@ -52,7 +54,7 @@ func parse() settings {
 func main() {
 	s := parse()
 	facts := newTally(s.streams, s.subscribers)
-	first, rest := newQuestion(s.delta, 0, s.names), newQuestion(s.delta, 1, s.names)
+	first, rest := newQuestion(s.delta, 0, s.names, s.suffix), newQuestion(s.delta, 1, s.names, s.suffix)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	facts.started = time.Now().UnixNano()

@@ -22,11 +22,11 @@ type question struct {
 	ack    []byte // the same in a confirmation: delta does not repeat the names
 }
 
-func newQuestion(delta bool, from, names int) *question {
+func newQuestion(delta bool, from, names int, suffix string) *question {
 	q := &question{delta: delta, from: from, names: names}
 	var listed []byte
 	for number := from; number < from+names; number++ {
-		listed = text(listed, 3, fmt.Sprintf("service-%04d", number))
+		listed = text(listed, 3, fmt.Sprintf("service-%04d", number)+suffix)
 	}
 	if delta { // DeltaDiscoveryRequest: node (1), type_url (2), resource_names_subscribe (3), response_nonce (6)
 		q.ack = text(nil, 2, typeURL)
@@ -94,7 +94,8 @@ func (r *response) read(body []byte, delta bool) error {
 
 // resource reads one ClusterLoadAssignment: cluster_name (1), endpoints (2) { lb_endpoints (2) { weight (4) } }.
 func (r *response) resource(assignment []byte) error {
-	number, err := strconv.Atoi(strings.TrimPrefix(string(inside(assignment, 1)), "service-"))
+	name, _, _ := strings.Cut(string(inside(assignment, 1)), "/")
+	number, err := strconv.Atoi(strings.TrimPrefix(name, "service-"))
 	if err != nil {
 		return err
 	}
