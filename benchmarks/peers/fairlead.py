@@ -26,6 +26,7 @@ from xds.cache.roster import Roster
 from xds.cache.table import Cache
 from xds.cache.typestate import Node
 from xds.cli.logs import log_to_stderr
+from xds.telemetry.streams import StreamCounts
 from xds.wire.endpoint import cluster_load_assignment, lb_endpoint, locality_endpoints
 from xds.wire.types import ResourceType
 
@@ -73,7 +74,8 @@ def server(cache: Cache, size: Size) -> AdsServer:
         assign=assign,
         authorize=lambda _metadata, _peer: None,
         clock=time.monotonic,
-        settings=AdsSettings(addresses=(f"127.0.0.1:{size.port}",)),
+        settings=AdsSettings(addresses=(f"127.0.0.1:{size.port}",), stream_rate=10_000, stream_burst=10_000),
+        observer=StreamCounts(),
     )
 
 
