@@ -56,6 +56,11 @@ def application(service: str) -> str:
     return f"ingress/{service}/application"
 
 
+def grpc(host: str) -> str:
+    """Return the route configuration of a name as gRPC's own clients ask for it; their listener is the name itself."""
+    return f"grpc/{host}"
+
+
 def gateway(name: str, listener: str = "") -> str:
     """Return the route configuration of a gateway, or one of its listeners when it has several."""
     return f"gateway/{name}/{listener}" if listener else f"gateway/{name}"
