@@ -171,6 +171,7 @@ class Stream(Generic[R]):
             await self._wait(session.next_deadline())
             if self._draining:
                 raise Unavailable("the control plane is shutting down; reconnect")
+            session.regroup(self._parts.roster.group(self._number))
             offer = session.offer(self._latest(), self._parts.clock())
             self._learn(offer)
             for response in offer.responses:

@@ -127,6 +127,16 @@ class Roster:
         self._nodes[node.id] = self._streams[stream] = state
         self._tell(Opened(node.id))
 
+    def regroup(self, node_id: str, group: Group) -> None:
+        """Let a node's current stream see another group; the stream asks `group` at its next turn."""
+        state = self._nodes.get(node_id)
+        if state is not None:
+            state.group = group
+
+    def group(self, stream: int) -> Group:
+        """Return the group that an open stream sees now."""
+        return self._streams[stream].group
+
     def subscribed(self, stream: int, type_: ResourceType, names: Iterable[str] | None) -> None:
         """Note what the node asks for now; None means everything its group sees."""
         state = self._streams[stream]

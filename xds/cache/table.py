@@ -76,9 +76,13 @@ class Cache:
         if not changed and not gone and self._latest is not None:
             return self._latest
         self._latest = before.after(revision, changed, gone)
+        self.wake()
+        return self._latest
+
+    def wake(self) -> None:
+        """Wake every reader: what it sees of the table may have changed, if not the table."""
         for bell in self._bells:
             bell.ring()
-        return self._latest
 
     def changed_since(self, type_: ResourceType, revision: int) -> frozenset[str] | None:
         """Return the names of `type_` that changed after `revision`; None = too long ago, compare everything."""

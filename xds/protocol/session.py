@@ -80,6 +80,13 @@ class Session(Generic[R]):
         """The group whose resources this stream sees."""
         return self._group
 
+    def regroup(self, group: Group) -> None:
+        """See another group from the next `offer` on: what differs is sent, in the usual order, and nothing else."""
+        if group != self._group:
+            self._group = group
+            for exchange in self._exchanges.values():
+                exchange.seen = -1
+
     def receive(self, request: R, now: float) -> Event:
         """Take a request and return what it meant; the answer, if one is due, comes with the next `offer`."""
         exchange = self._exchanges.get(request.type)
