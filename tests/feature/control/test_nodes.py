@@ -16,7 +16,7 @@ from xds.control.plane import ControlPlane
 from xds.model.declare import Delete, Put, StartRollout
 from xds.model.gateway import Gateway
 from xds.model.instance import Instance
-from xds.model.intent import Kind, Ref
+from xds.model.intent import Intent, Kind, Ref
 from xds.model.names import Key, ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.problems import PeerError
@@ -57,13 +57,13 @@ async def test_a_node_of_a_new_profile_finds_its_listeners_when_it_is_let_in(tmp
 
 async def test_a_node_that_is_let_in_keeps_its_listeners_until_its_stream_is_open() -> None:
     """The loop may take another turn before the waiting stream has woken up."""
-    nodes, node = Nodes(Inbox()), Node("n", metadata=SIDECAR)
+    nodes, node = Nodes(Inbox(), Intent(), lambda _: None), Node("n", metadata=SIDECAR)
     async with asyncio.TaskGroup() as group:
         waiting = group.create_task(nodes.assign(node))
         await until(lambda: nodes.are_new)
-        await nodes.published(nodes.profiles)
+        await nodes.published(nodes.profiles, {}, 0.0)
         nodes.forget([])
-        await nodes.published(nodes.profiles)
+        await nodes.published(nodes.profiles, {}, 0.0)
     assert nodes.profiles == {NodeProfile.from_metadata(node.metadata)}
     assert waiting.result().id
     nodes.forget([])
