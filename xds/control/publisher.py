@@ -93,6 +93,12 @@ class Publisher:
         resource = snapshot.get(key) if snapshot is not None else None
         return self.weights(key, resource.version, service) if resource is not None else None
 
+    def sees(self, group: Group, key: ResourceKey) -> bool:
+        """Say whether nodes of a group see exactly this resource now, and not another variant of it or nothing."""
+        snapshot = self._cache.latest()
+        found = snapshot.view(key.type, group).find(key.name) if snapshot is not None else None
+        return found is not None and found.variant == key.variant
+
     def seen(self, type_: ResourceType, group: Group) -> Mapping[str, Resource]:
         """Return what nodes of a group see of a type now, by name."""
         snapshot = self._cache.latest()
