@@ -51,7 +51,8 @@ class Environment:
         self._upstreams = Upstreams()
         self._hosts = Hosts()
         self._scopes = Scopes()
-        self._scoped: dict[UpstreamNames, str] = {}
+        self._scopes_in_use: dict[UpstreamNames, str] = {}
+        self._standing_scopes: dict[UpstreamNames, str] = {}
         self._grpc = GrpcClients(name, ledger)
         self._gateways: dict[str, Gateway] = {}
         self._nodes = Nodes(name, ledger, with_filter=with_filter)
@@ -95,6 +96,7 @@ class Environment:
         """Keep the profiles in use; listeners do not depend on what their nodes may call."""
         if profiles is not self._profiles:
             self._profiles = profiles
+            self._scopes_in_use = {each.upstreams or (): each.scope for each in profiles if each.is_restricted}
             envoys = (profile for profile in profiles if profile.role is not Role.GRPC)
             listening = frozenset(replace(profile, upstreams=None) for profile in envoys)
             if listening != self._listening:
@@ -186,12 +188,11 @@ class Environment:
 
     def _publish_scopes(self, hosts: Set[str]) -> None:
         """Join the egress of each set of upstreams in use that something changed for."""
-        before = self._scoped
-        self._scoped = {each.upstreams or (): each.scope for each in self._profiles if each.is_restricted}
-        for upstreams in before.keys() - self._scoped.keys():
+        before, self._standing_scopes = self._standing_scopes, self._scopes_in_use
+        for upstreams in before.keys() - self._scopes_in_use.keys():
             self._ledger.drop(OutputKey(ResourceType.ROUTE, naming.EGRESS, before[upstreams]))
-        for upstreams in self._scopes.settle(self._scoped.keys(), self._hosts.by_name, hosts):
-            self._put_routes(naming.EGRESS, self._scopes.sites(upstreams), self._scoped[upstreams])
+        for upstreams in self._scopes.settle(self._scopes_in_use.keys(), self._hosts.by_name, hosts):
+            self._put_routes(naming.EGRESS, self._scopes.sites(upstreams), self._scopes_in_use[upstreams])
 
     def _put_routes(self, name: str, sites: list[Site], variant: str = "") -> None:
         value = route_configuration(name, (site.body for site in sites))

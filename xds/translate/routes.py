@@ -125,7 +125,12 @@ def route_configuration(name: str, virtual_hosts: Iterable[bytes]) -> bytes:
 
     Clients write the port into Host; a service is the same on all of them.
     """
-    return encode(RouteConfiguration(name=name, ignore_port_in_host_matching=True)) + b"".join(virtual_hosts)
+    return _configuration(name) + b"".join(virtual_hosts)
+
+
+@functools.lru_cache(maxsize=4096)
+def _configuration(name: str) -> bytes:
+    return encode(RouteConfiguration(name=name, ignore_port_in_host_matching=True))
 
 
 def _body(name: str, match: bytes, policy: bytes, service: Service, split: Split, port: str) -> bytes:  # noqa: PLR0913 - the parts of one message
