@@ -36,8 +36,9 @@ def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FileEnvoy]:
 
 
 def nodes_of(story: Story) -> list[NodeProfile]:
-    """The story's nodes, or for a story without any a node that listens on nothing."""
-    return sorted(story.profiles, key=lambda profile: profile.variant) or [NodeProfile(Role.GATEWAY)]
+    """The story's Envoys, or for a story without any a node that listens on nothing."""
+    envoys = [profile for profile in story.profiles if profile.role is not Role.GRPC]
+    return sorted(envoys, key=lambda profile: (profile.variant, profile.scope)) or [NodeProfile(Role.GATEWAY)]
 
 
 @pytest.mark.parametrize("folder", stories(), ids=lambda folder: folder.name)

@@ -65,7 +65,7 @@ class Story:
     def seen_by(self, profile: NodeProfile) -> dict[tuple[ResourceType, str], dict[str, object]]:
         """The resources of a node of that profile, as plain messages: its own variant before its environment's."""
         seen: dict[tuple[ResourceType, str], dict[str, object]] = {}
-        for variant in ("", profile.env, profile.variant):
+        for variant in ("", profile.env, profile.scope, profile.variant):
             for output in self.built.upserts:
                 if output.variant == variant:
                     seen[output.type, output.name] = message_of(output)

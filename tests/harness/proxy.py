@@ -61,6 +61,16 @@ class Proxy:
         )
         return {name: value for name, value in names.items() if not name.startswith("runtime.")}
 
+    def clusters(self) -> set[str]:
+        """The clusters that it was sent and has taken, by name."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports["admin"], timeout=10)
+        try:
+            connection.request("GET", "/config_dump?resource=dynamic_active_clusters")
+            document = json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+        return {entry["cluster"]["name"] for entry in document.get("configs", [])}
+
     def stop_working(self) -> None:
         """SIGSTOP."""
         self.program.send(signal.SIGSTOP)
@@ -108,5 +118,7 @@ def by_command(programs: Programs, spec: BootstrapSpec, *, drain_time: float = 1
         words += ["--egress", str(spec.egress or "off"), "--ingress", str(spec.ingress or "off")]
     if spec.service:
         words += ["--service", spec.service, "--version", spec.version, "--app", str(spec.app)]
+    if spec.upstreams:
+        words += ["--upstreams", spec.upstreams]
     program = programs.start([FAIRLEAD, "envoy", *words], name=f"fairlead-{spec.node_id}")
     return Proxy(spec, program, {name: address.port for name, address in spec.binds.items()})

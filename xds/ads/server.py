@@ -15,7 +15,6 @@ from typing import Final, Protocol
 import grpc
 import grpc.aio
 
-from xds.cache.group import Group
 from xds.cache.roster import Roster
 from xds.cache.table import Cache
 from xds.model.problems import Conflict, FairleadError, Forbidden, InvalidInput, PeerError, Unavailable
@@ -112,12 +111,6 @@ class AdsServer:
             stream.drain()
         await server.stop(self._settings.drain_grace)
         self._watchdog.stop()
-
-    def regroup(self, node: str, group: Group) -> None:
-        """Let the streams of a node see another group's resources from now on, without a new connection."""
-        for stream in self._streams:
-            if stream.node_id == node:
-                stream.regroup(group)
 
     def _discovery(self) -> Iterator[grpc.GenericRpcHandler]:
         for service in SERVICES:

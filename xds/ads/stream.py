@@ -134,7 +134,6 @@ class Stream(Generic[R]):
         if self._session is None:
             return
         self._session.regroup(group)
-        self._parts.roster.regrouped(self._number, group)
         for type_, names in self._session.asked():
             self._bell.watch(type_, names, group.variants)
         self._bell.ring()
@@ -159,7 +158,7 @@ class Stream(Generic[R]):
         roster, clock, settings = self._parts.roster, self._parts.clock, self._parts.settings
         session = Session(group, self._kind.exchange, features=self._node.features, patience=settings.gate_patience)
         self._session = session
-        roster.opened(self._number, self._node, group, clock())
+        roster.opened(self._number, self._node, group, clock(), self.regroup)
         _log.info("stream opened", extra=self._facts(group=group.id, peer=self._node.peer))
         try:
             self._receive(session, first)

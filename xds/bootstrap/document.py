@@ -1,4 +1,4 @@
-"""The bootstrap document: a spec in, the dict that Envoy reads out.
+"""The bootstrap document: a spec in, the dict that Envoy, or gRPC itself, reads out.
 
 Pure. What each part is for stands beside it; what was measured on Envoy 1.40 is in envoy/README.md.
 """
@@ -11,6 +11,7 @@ from typing import Final
 
 from xds.bootstrap.spec import BootstrapSpec
 from xds.model.instance import Address
+from xds.model.node import Role
 from xds.model.problems import InvalidInput
 
 VERSION: Final = 2
@@ -32,10 +33,12 @@ _CONNECTIONS: Final = (
 
 
 def bootstrap(spec: BootstrapSpec) -> Document:
-    """Return the bootstrap of one Envoy; InvalidInput for a port that is still 0."""
+    """Return the bootstrap of one client; InvalidInput for a port that is still 0."""
     for name, address in spec.binds.items():
         if not address.port:
             raise InvalidInput(f"no port was allocated for {name}", pointer=f"/{name}")
+    if spec.role is Role.GRPC:
+        return _for_grpc(spec)
     return {
         "node": _node(spec),
         "admin": {"address": _socket(spec.admin), "ignore_global_conn_limit": True},
@@ -48,11 +51,21 @@ def bootstrap(spec: BootstrapSpec) -> Document:
     }
 
 
+def _for_grpc(spec: BootstrapSpec) -> Document:
+    """Return what a gRPC program finds under GRPC_XDS_BOOTSTRAP or GRPC_XDS_BOOTSTRAP_CONFIG (gRPC proposal A27)."""
+    server = {
+        "server_uri": str(spec.ads),
+        "channel_creds": [{"type": "insecure"}],
+        "server_features": ["xds_v3"],
+    }
+    return {"xds_servers": [server], "node": _node(spec)}
+
+
 def _node(spec: BootstrapSpec) -> Document:
     locality = {name: value for name, value in (("region", spec.region), ("zone", spec.zone)) if value}
     return {
         "id": spec.node_id,
-        "cluster": spec.gateway or spec.service or "egress",
+        "cluster": spec.gateway or spec.service or ("grpc" if spec.role is Role.GRPC else "egress"),
         **({"locality": locality} if locality else {}),
         "metadata": {"fairlead": {**spec.metadata, "bootstrap": VERSION}},
     }

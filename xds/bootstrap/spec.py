@@ -15,6 +15,7 @@ from xds.model.instance import Address, check_port
 from xds.model.names import DEFAULT_ENV, check_id
 from xds.model.node import EGRESS, INGRESS, NodeProfile, Role
 from xds.model.problems import InvalidInput
+from xds.model.reach import parse_upstreams
 
 ADMIN = Address("127.0.0.1", 15000)
 ADS = Address("127.0.0.1", 15010)
@@ -28,12 +29,13 @@ _ANY_PORT = 0
 
 @dataclass(frozen=True, slots=True)
 class BootstrapSpec:
-    """One Envoy. Ports may be 0 until they are allocated; `bootstrap` refuses them then.
+    """One xDS client. Ports may be 0 until they are allocated; `bootstrap` refuses them then.
 
     A sidecar serves `service` at `app` (where its application listens) through `ingress`, and offers `egress` to its
     application; without a service it only offers egress. A gateway has its `gateway`'s name and may override the bind
-    of its only listener. `id` "" derives one. `ads` is the control plane, by address or by name. `reports` turns on
-    what traffic is judged by: load reports and the metrics sink, and runtime by xDS.
+    of its only listener. A client of role `grpc` has an id and a place, nothing else. `upstreams` "" leaves what a
+    sidecar may call to labels (see xds.model.reach). `id` "" derives one. `ads` is the control plane, by address or by
+    name. `reports` turns on what traffic is judged by: load reports and the metrics sink, and runtime by xDS.
     """
 
     role: Role = Role.SIDECAR
@@ -42,6 +44,7 @@ class BootstrapSpec:
     service: str = ""
     version: str = ""
     gateway: str = ""
+    upstreams: str = ""
     egress: Address | None = EGRESS
     ingress: Address | None = INGRESS
     app: Address | None = None
@@ -59,8 +62,13 @@ class BootstrapSpec:
         for name in ("env", "id", "service", "version", "gateway", "region", "zone"):
             if value := getattr(self, name):
                 check_id(value, pointer=f"/{name}", what=name)
+        parse_upstreams(self.upstreams, pointer="/upstreams")
+        if self.upstreams and self.role is not Role.SIDECAR:
+            raise InvalidInput(f"upstreams are a sidecar's; a {self.role} sees what it needs", pointer="/upstreams")
         if self.role is Role.GATEWAY:
             self._check_gateway()
+        elif self.role is Role.GRPC:
+            self._check_grpc()
         elif self.gateway or self.bind:
             raise InvalidInput("a sidecar has no gateway: use role gateway", pointer="/gateway")
         elif bool(self.service) != bool(self.app):
@@ -91,9 +99,21 @@ class BootstrapSpec:
         if self.service or self.app:
             raise InvalidInput("a gateway serves no instance: use role sidecar", pointer="/service")
 
+    def _check_grpc(self) -> None:
+        if not self.id:
+            raise InvalidInput("a gRPC client needs an id of its own: two with one id count as one", pointer="/id")
+        for name in ("service", "gateway", "app", "bind"):
+            if getattr(self, name):
+                raise InvalidInput("a gRPC client only calls: it has no such thing", pointer=f"/{name}")
+        if self.token:
+            message = "gRPC sends no token over a connection without TLS, and this control plane has none"
+            raise InvalidInput(message, pointer="/token")
+
     @property
     def binds(self) -> dict[str, Address]:
         """Return what this Envoy will open by this spec, by name; a gateway's own listeners come over xDS."""
+        if self.role is Role.GRPC:
+            return {}
         opened = {"admin": self.admin}
         if self.role is Role.GATEWAY:
             if self.bind:
@@ -133,13 +153,15 @@ class BootstrapSpec:
             ours["gateway"] = self.gateway
             if self.bind:
                 ours["listeners"] = {"gateway": str(self.bind)}
-        else:
+        elif self.role is Role.SIDECAR:
             if self.service:
                 ours |= {"service": self.service, "app": str(self.app)}
             ours["listeners"] = {
                 "egress": str(self.egress) if self.egress else "off",
                 **({"ingress": str(self.ingress) if self.ingress else "off"} if self.app else {}),
             }
+            if names := parse_upstreams(self.upstreams, pointer="/upstreams"):
+                ours["upstreams"] = list(names)
         if self.version:
             ours["version"] = self.version
         NodeProfile.from_metadata({"fairlead": ours})

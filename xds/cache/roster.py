@@ -110,6 +110,7 @@ class Roster:
         self._forget_after = forget_after
         self._nodes: dict[str, NodeState] = {}
         self._streams: dict[int, NodeState] = {}
+        self._moves: dict[int, Callable[[Group], None]] = {}
         self._listeners: list[Callable[[NodeEvent], None]] = []
 
     def listen(self, callback: Callable[[NodeEvent], None]) -> None:
@@ -124,8 +125,13 @@ class Roster:
         """Return one node's current state, or None if it was never seen (or forgotten)."""
         return self._nodes.get(id_)
 
-    def opened(self, stream: int, node: Node, group: Group, now: float) -> None:
-        """Note a new stream. Until it asks for a type, what the node's streams before left of that type stands."""
+    def opened(
+        self, stream: int, node: Node, group: Group, now: float, move: Callable[[Group], None] = lambda _group: None
+    ) -> None:
+        """Note a new stream. Until it asks for a type, what the node's streams before left of that type stands.
+
+        `move` is called when the node is to see another group.
+        """
         state = self._nodes.get(node.id)
         if state is None:
             self._forget_the_long_gone(now)
@@ -135,11 +141,16 @@ class Roster:
         state.node, state.group, state.stream = node, group, stream
         state.streams[stream] = {}
         self._streams[stream] = state
+        self._moves[stream] = move
         self._tell(Opened(node.id))
 
-    def regrouped(self, stream: int, group: Group) -> None:
-        """Note that a stream sees another group's resources from now on."""
-        self._streams[stream].group = group
+    def regroup(self, node_id: str, group: Group) -> None:
+        """Let a node see another group's resources from now on; its open streams are told."""
+        state = self._nodes.get(node_id)
+        if state is not None:
+            state.group = group
+            for stream in state.streams:
+                self._moves[stream](group)
 
     def works(self, stream: int, type_: ResourceType, progress: Progress) -> None:
         """Note where to read what a stream still has to do for a type."""
@@ -185,6 +196,7 @@ class Roster:
         state = self._streams.pop(stream, None)
         if state is None:
             return
+        del self._moves[stream]
         for type_, left in state.streams.pop(stream).items():
             left.progress = None
             if state.types.get(type_) is left:

@@ -25,12 +25,17 @@ if TYPE_CHECKING:
 
 Bind = "ADDR:PORT"
 
-RoleOption = Annotated[Role, typer.Option(help="A gateway at the edge, or a sidecar beside an application.")]
+RoleOption = Annotated[
+    Role, typer.Option(help="A gateway at the edge, a sidecar beside an application, or gRPC itself (bootstrap only).")
+]
 Id = Annotated[str, typer.Option(help="The node's id; without it, one of role, name and listening addresses.")]
 EnvOption = Annotated[str, typer.Option("--env", envvar="FAIRLEAD_ENV", help="The environment it belongs to.")]
 Service = Annotated[str, typer.Option(help="Sidecar: the service whose instance it serves.")]
 VersionOption = Annotated[str, typer.Option("--version", help="Sidecar: the version of that instance; names the node.")]
 Gateway = Annotated[str, typer.Option(help="Gateway: the name of its gateway object.")]
+UpstreamsOption = Annotated[
+    str, typer.Option("--upstreams", metavar="A,B", help="Sidecar: the services its application calls; else all.")
+]
 App = Annotated[str, typer.Option(metavar=Bind, help="Sidecar: where its application listens.")]
 Egress = Annotated[str, typer.Option(metavar=Bind, help="Sidecar: where the application sends requests, or `off`.")]
 Ingress = Annotated[
@@ -57,6 +62,7 @@ class _Words:
     service: str
     version: str
     gateway: str
+    upstreams: str
     app: str
     egress: str
     ingress: str
@@ -84,6 +90,7 @@ class _Words:
             service=self.service,
             version=self.version,
             gateway=self.gateway,
+            upstreams=self.upstreams,
             egress=bind("egress"),
             ingress=bind("ingress"),
             app=Address.parse(self.app, pointer="/app") if self.app else None,
@@ -106,6 +113,7 @@ def bootstrap(
     service: Service = "",
     version: VersionOption = "",
     gateway: Gateway = "",
+    upstreams: UpstreamsOption = "",
     app: App = "",
     egress: Egress = EGRESS,
     ingress: Ingress = INGRESS,
@@ -120,16 +128,17 @@ def bootstrap(
 ) -> None:
     """Print the file that an Envoy starts with, to run it elsewhere: `envoy -c envoy.yaml --use-dynamic-base-id`.
 
+    With --role grpc, what a gRPC program finds under GRPC_XDS_BOOTSTRAP, as JSON.
     With a token (--token-file) the file holds it: keep it as closely as the token.
     """
     from xds.bootstrap import bootstrap as made
 
     words = _Words(
-        role, id, env, service, version, gateway, app, egress, ingress, listen, admin, ads, region, zone, reports,
-        max_connections,
+        role, id, env, service, version, gateway, upstreams, app, egress, ingress, listen, admin, ads, region, zone,
+        reports, max_connections,
     )  # fmt: skip
     document = made(words.spec(connection(ctx).token))
-    if as_json:
+    if as_json or role is Role.GRPC:
         print_json(document)
     else:
         from xds.cli.documents import to_yaml
@@ -145,6 +154,7 @@ def envoy(
     service: Service = "",
     version: VersionOption = "",
     gateway: Gateway = "",
+    upstreams: UpstreamsOption = "",
     app: App = "",
     egress: Egress = EGRESS,
     ingress: Ingress = INGRESS,
@@ -173,9 +183,11 @@ def envoy(
     addresses, then Envoy's own log. The exit code is Envoy's.
     """
     words = _Words(
-        role, id, env, service, version, gateway, app, egress, ingress, listen, admin, ads, region, zone, reports,
-        max_connections,
+        role, id, env, service, version, gateway, upstreams, app, egress, ingress, listen, admin, ads, region, zone,
+        reports, max_connections,
     )  # fmt: skip
+    if role is Role.GRPC:
+        raise Failed("--role grpc has no Envoy to run: `fairlead bootstrap --role grpc` prints its file", Exit.INVALID)
     if log_level not in {"trace", "debug", "info", "warning", "error", "critical", "off"}:
         raise Failed(f"--log-level {log_level!r} is none of Envoy's", Exit.INVALID)
     from xds.bootstrap.ports import Ports

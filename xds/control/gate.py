@@ -62,7 +62,7 @@ def gate(
         part
         for state in nodes
         if state.is_live(now)
-        for key in _held(carriers, state)
+        for key in _held(carriers, publisher, state)
         if (part := _part(service, key, publisher, state, waited)) is not None
     ]
     live = {part.node for part in parts}
@@ -102,14 +102,14 @@ def _is_settled(held: TypeState, seen: Mapping[str, Resource]) -> bool:
     )
 
 
-def _held(carriers: Iterable[ResourceKey], state: NodeState) -> list[ResourceKey]:
-    """Return the carriers that this node subscribes to, its own variant of each."""
+def _held(carriers: Iterable[ResourceKey], publisher: Publisher, state: NodeState) -> list[ResourceKey]:
+    """Return the carriers that this node subscribes to, the variant of each that its group sees."""
     return [
         key
         for key in carriers
-        if key.variant in state.group.variants
-        and (held := state.types.get(key.type)) is not None
+        if (held := state.types.get(key.type)) is not None
         and (held.wildcard or key.name in held.names)
+        and publisher.sees(state.group, key)
     ]
 
 

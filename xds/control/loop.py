@@ -109,14 +109,15 @@ class Loop:
             return ()
         entries = await self._committer.enter(submissions)
         self._leases.committed(entries)
+        self._nodes.committed(entries)
         return entries
 
     async def _publish(self, now: float) -> None:
-        self._nodes.forget(state.group for state in self._roster.nodes())
+        self._nodes.forget(state.node.id for state in self._roster.nodes())
         profiles = self._nodes.profiles
         self._publisher.publish(self._intent, self._intent.take_dirty(), profiles, now)
         self._pace.published()
-        await self._nodes.published(profiles)
+        await self._nodes.published(profiles, self._publisher.uses, now)
 
     async def _drive(self, now: float) -> float | None:
         """Let observations move the rollouts; only what has been published counts, so a pending publish comes first."""

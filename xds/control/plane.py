@@ -18,7 +18,7 @@ from xds.control.admission import Admitted
 from xds.control.gate import GateStatus, NodeGate, gate, refusals
 from xds.control.inbox import Inbox, Outcome
 from xds.control.loop import Loop, Parts
-from xds.control.nodes import Nodes
+from xds.control.nodes import Membership, Nodes
 from xds.control.ports import Clock, Lease, Leases, Receipt, Store
 from xds.control.publisher import Publisher
 from xds.model.declare import Declaration
@@ -74,7 +74,7 @@ class ControlPlane:
         self.store = store
         self._leases = leases
         self._inbox = Inbox()
-        self._nodes = Nodes(self._inbox)
+        self._nodes = Nodes(self._inbox, self.intent, self._regroup)
         self._publisher = Publisher(Builder(filter.spec), self.cache)
         self._changes = 0
         self._changed = asyncio.Event()
@@ -191,6 +191,10 @@ class ControlPlane:
         revision = self.intent.revisions.get(ref(view.service), 0)
         return ServiceStatus(view, revision, wanted, effective, found.nodes, problems)
 
+    def membership(self, node_id: str) -> Membership | None:
+        """Return which group a node is in and why, or None for a node that is not known."""
+        return self._nodes.membership(node_id)
+
     # -- being told ---------------------------------------------------------------------------------------------
 
     @property
@@ -203,6 +207,11 @@ class ControlPlane:
         while self._changes <= after:
             await self._changed.wait()
         return self._changes
+
+    def _regroup(self, groups: Mapping[str, Group]) -> None:
+        """Let nodes see other groups from now on; their streams are woken to send what that changes."""
+        for node_id, group in groups.items():
+            self.roster.regroup(node_id, group)
 
     def _moved(self) -> None:
         self._changes += 1

@@ -14,7 +14,7 @@ from xds.cache.resource import Resource, ResourceKey
 from xds.cache.table import Cache
 from xds.model.gateway import Gateway
 from xds.model.intent import Dirty, Intent
-from xds.model.names import ServiceKey
+from xds.model.names import Key, ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.problems import Problem
 from xds.translate import naming
@@ -42,6 +42,8 @@ class Publisher:
         self._carried: dict[ResourceKey, OrderedDict[str, Mapping[ServiceKey, Weights]]] = {}
         self._carriers: Mapping[ServiceKey, frozenset[OutputKey]] = {}
         self.problems: tuple[Problem, ...] = ()
+        self.uses: Mapping[Key, frozenset[str]] = {}
+        """By gateway: the services that its routes lead to, as published."""
 
     def use(self, spec: FilterSpec) -> None:
         """Publish another filter from the next time on; Conflict where listeners have no place for one."""
@@ -53,6 +55,7 @@ class Publisher:
         built = self._builder.build({key: intent.view(key) for key in dirty.services}, gateways, profiles)
         self.problems = built.problems
         self._carriers = built.carriers
+        self.uses = built.uses
         upserts = [self._resource(output) for output in built.upserts]
         removals: list[ResourceKey] = []
         for gone in built.removals:
@@ -89,6 +92,12 @@ class Publisher:
         snapshot = self._cache.latest()
         resource = snapshot.get(key) if snapshot is not None else None
         return self.weights(key, resource.version, service) if resource is not None else None
+
+    def sees(self, group: Group, key: ResourceKey) -> bool:
+        """Say whether nodes of a group see exactly this resource now, and not another variant of it or nothing."""
+        snapshot = self._cache.latest()
+        found = snapshot.view(key.type, group).find(key.name) if snapshot is not None else None
+        return found is not None and found.variant == key.variant
 
     def seen(self, type_: ResourceType, group: Group) -> Mapping[str, Resource]:
         """Return what nodes of a group see of a type now, by name."""

@@ -1,8 +1,9 @@
-"""What one Envoy says of itself in its bootstrap metadata, reduced to what its resources depend on.
+"""What one xDS client says of itself in its bootstrap metadata, reduced to what its resources depend on.
 
 The metadata lies under `fairlead` in the node: `{"role": "sidecar", "env": "default", "service": "web", "gateway":
 "edge", "listeners": {"egress": "127.0.0.1:15001", "ingress": "0.0.0.0:15006", "gateway": "0.0.0.0:8080"},
-"app": "127.0.0.1:8080"}`. Everything is optional but the role; two Envoys with the same profile share every resource.
+"app": "127.0.0.1:8080", "upstreams": ["api", "mail"]}`. Everything is optional; two nodes with the same profile share
+every resource. A client of role `grpc` is no Envoy but gRPC itself, in a program that needs no proxy.
 """
 
 from __future__ import annotations
@@ -15,25 +16,30 @@ from enum import StrEnum
 from xds.model.instance import Address, split_address
 from xds.model.names import DEFAULT_ENV, check_id
 from xds.model.problems import InvalidInput, PeerError
+from xds.model.reach import EVERYTHING, UpstreamNames, parse_upstreams
 
 
 class Role(StrEnum):
-    """What an Envoy is for."""
+    """What a node is for."""
 
     SIDECAR = "sidecar"
     GATEWAY = "gateway"
+    GRPC = "grpc"
 
 
+GRPC_AGENT = "gRPC"
+"""How every gRPC implementation begins its user agent; one that speaks xDS has no use for an Envoy's resources."""
 EGRESS = Address("127.0.0.1", 15001)
 INGRESS = Address("0.0.0.0", 15006)  # noqa: S104 - a sidecar's ingress is what other hosts reach
 
 
 @dataclass(frozen=True, slots=True)
 class NodeProfile:
-    """The part of a node's metadata that its listeners depend on.
+    """The part of a node's metadata that its resources depend on.
 
     A sidecar has `egress` (None turns it off) and, when it serves an instance, `service`, `ingress` and `app` (where
-    its application listens). A gateway has its `gateway`'s name and may override the bind of its only listener.
+    its application listens); `upstreams` is what it may call, None for everything unless somebody else says it.
+    A gateway has its `gateway`'s name and may override the bind of its only listener.
     """
 
     role: Role
@@ -44,19 +50,32 @@ class NodeProfile:
     ingress: Address | None = None
     app: Address | None = None
     bind: Address | None = None
+    upstreams: UpstreamNames | None = None
 
     @property
     def variant(self) -> str:
-        """Return the text by which listeners of equal profiles are one resource."""
+        """Return the text by which listeners of equal profiles are one resource, whatever their upstreams."""
+        if self.role is Role.GRPC:
+            return grpc_variant(self.env)
         parts = [self.role.value, self.env, self.gateway if self.role is Role.GATEWAY else self.service]
         parts += [
             f"{name}={getattr(self, name)}" for name in ("egress", "ingress", "app", "bind") if getattr(self, name)
         ]
         return "|".join(parts)
 
+    @property
+    def is_restricted(self) -> bool:
+        """Say whether it may call less than everything."""
+        return self.upstreams not in {None, EVERYTHING}
+
+    @property
+    def scope(self) -> str:
+        """Return the variant of what depends on its upstreams; the environment where it may call everything."""
+        return f"{self.env}|upstreams={','.join(self.upstreams or ())}" if self.is_restricted else self.env
+
     @classmethod
-    def from_metadata(cls, metadata: Mapping[str, object]) -> NodeProfile:
-        """Read the metadata above; PeerError names the field that cannot be used."""
+    def from_metadata(cls, metadata: Mapping[str, object], agent: str = "") -> NodeProfile:
+        """Read the metadata above; PeerError names the field that cannot be used. `agent` is the node's user agent."""
         ours = metadata.get("fairlead", {})
         if not isinstance(ours, Mapping):
             raise PeerError("node metadata 'fairlead' is not a struct", pointer="/metadata/fairlead")
@@ -64,22 +83,28 @@ class NodeProfile:
         if not isinstance(listeners, Mapping):
             raise PeerError("'listeners' is not a struct", pointer="/metadata/fairlead/listeners")
         try:
-            role = _role(ours)
+            role = Role.GRPC if agent.startswith(GRPC_AGENT) else _role(ours)
             sidecar = role is Role.SIDECAR
             app = _bind(ours, "app", None, "/app") if sidecar else None
             return cls(
                 role=role,
                 env=_name(ours, "env") or DEFAULT_ENV,
                 service=_name(ours, "service") if sidecar else "",
-                gateway="" if sidecar else _name(ours, "gateway"),
+                gateway=_name(ours, "gateway") if role is Role.GATEWAY else "",
                 egress=_bind(listeners, "egress", EGRESS, "/listeners/egress") if sidecar else None,
                 ingress=_bind(listeners, "ingress", INGRESS, "/listeners/ingress") if app else None,
                 app=app,
-                bind=None if sidecar else _bind(listeners, "gateway", None, "/listeners/gateway"),
+                bind=_bind(listeners, "gateway", None, "/listeners/gateway") if role is Role.GATEWAY else None,
+                upstreams=parse_upstreams(ours.get("upstreams"), pointer="/upstreams") if sidecar else None,
             )
         except InvalidInput as error:
             at = f"/metadata/fairlead{error.pointer}"
             raise PeerError(f"node metadata 'fairlead': {error}", pointer=at) from error
+
+
+def grpc_variant(env: str) -> str:
+    """Return the variant of everything that gRPC's own clients see; they share nothing with Envoys."""
+    return f"{Role.GRPC}|{env}"
 
 
 def _role(table: Mapping[str, object]) -> Role:

@@ -104,10 +104,11 @@ class Session(Generic[R]):
         return False
 
     def regroup(self, group: Group) -> None:
-        """Let the client see another group's resources; what differs goes out with the next offer."""
-        self._group = group
-        for exchange in self._ordered:
-            exchange.compare_anew()
+        """See another group from the next `offer` on: what differs is sent, in the usual order, and nothing else."""
+        if group != self._group:
+            self._group = group
+            for exchange in self._ordered:
+                exchange.compare_anew()
 
     def receive(self, request: R, now: float) -> Event:
         """Take a request and return what it meant; the answer, if one is due, comes with the next `offer`."""

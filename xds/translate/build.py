@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from xds.model.gateway import Gateway
 from xds.model.intent import ServiceView
-from xds.model.names import ServiceKey
+from xds.model.names import Key, ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.problems import Conflict
 from xds.wire.types import ResourceType
@@ -68,7 +68,8 @@ class Builder:
             environment.apply(change)
         upserts, removals = self._ledger.take()
         problems = tuple(problem for env in sorted(self._environments) for problem in self._environments[env].problems)
-        return Built(upserts, removals, problems, self._ledger.carriers())
+        uses = {Key(env, name): used for env, found in self._environments.items() for name, used in found.uses.items()}
+        return Built(upserts, removals, problems, self._ledger.carriers(), uses)
 
     def _take_profiles(self, profiles: frozenset[NodeProfile]) -> set[str]:
         """Keep the profiles in use; return the environments in which one came or went."""

@@ -48,7 +48,8 @@ BUFFER = 32 * 1024
 MAX_RETRIES = 1000
 """Retries in flight per cluster. Envoy's default of 3 makes retries fail the moment a host does."""
 _MAX_CONNECTIONS = 16_384
-_MAX_REQUESTS = 65_536
+MAX_REQUESTS = 65_536
+"""Requests in flight per cluster."""
 _NAME, _ALT_STAT_NAME, _METADATA = 1, 28, 25  # fields of Cluster
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -121,7 +122,7 @@ def _breakers() -> CircuitBreakers:
     limits = CircuitBreakersThresholds(
         max_connections=_MAX_CONNECTIONS,
         max_pending_requests=_MAX_CONNECTIONS,
-        max_requests=_MAX_REQUESTS,
+        max_requests=MAX_REQUESTS,
         max_retries=MAX_RETRIES,
     )
     return CircuitBreakers(thresholds=[limits])

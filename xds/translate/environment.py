@@ -7,23 +7,26 @@ the virtual hosts it has a rule in, the route configurations that hold those, th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xds.model.gateway import Gateway
 from xds.model.intent import ServiceView
 from xds.model.names import ServiceKey
-from xds.model.node import NodeProfile
+from xds.model.node import NodeProfile, Role
 from xds.model.problems import Problem
+from xds.model.reach import UpstreamNames
 from xds.model.service import Protocol
 from xds.wire.types import ResourceType
 
 from . import naming
+from .grpc import GrpcClients
 from .hosts import Hosts, Site, carried
 from .nodes import Nodes
 from .outputs import Ledger, OutputKey
 from .ports import Claims, Upstreams
 from .product import Product, claimed_ports, product
 from .routes import route_configuration
+from .scopes import Scopes
 
 
 @dataclass(slots=True)
@@ -47,24 +50,37 @@ class Environment:
         self._claims = Claims()
         self._upstreams = Upstreams()
         self._hosts = Hosts()
+        self._scopes = Scopes()
+        self._scopes_in_use: dict[UpstreamNames, str] = {}
+        self._standing_scopes: dict[UpstreamNames, str] = {}
+        self._grpc = GrpcClients(name, ledger)
         self._gateways: dict[str, Gateway] = {}
         self._nodes = Nodes(name, ledger, with_filter=with_filter)
+        self._profiles: frozenset[NodeProfile] = frozenset()
+        self._listening: frozenset[NodeProfile] = frozenset()
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._left: set[OutputKey] = set()
         self._taken: set[OutputKey] = set()
+        self.uses: dict[str, frozenset[str]] = {}
+        """By gateway: the services that its routes lead to."""
         self._put_routes(naming.EGRESS, [])
 
     def apply(self, change: Change) -> None:
         """Translate what changed."""
-        for service in sorted(self._take_views(change.services)):
+        dirty = self._take_views(change.services)
+        for service in sorted(dirty):
             self._translate(service)
         self._sweep()
         gateways = self._take_gateways(change.gateways)
         upstreams = self._upstreams.settle()
-        self._publish_routes(self._hosts.settle(), gateways, upstreams)
+        hosts = self._hosts.settle()
+        self._take_profiles(change.profiles)
+        self._publish_routes(hosts, gateways, upstreams)
+        self._publish_scopes(hosts)
         self._nodes.settle(
-            change.profiles, self._protocol_of, (self._upstreams.standing, upstreams), (self._gateways, gateways)
+            self._listening, self._protocol_of, (self._upstreams.standing, upstreams), (self._gateways, gateways)
         )
+        self._grpc.settle(self._products, dirty, wanted=any(each.role is Role.GRPC for each in self._profiles))
 
     @property
     def problems(self) -> Iterable[Problem]:
@@ -75,6 +91,16 @@ class Environment:
         yield from self._upstreams.problems(self._name)
         yield from self._hosts.problems
         yield from self._nodes.problems
+
+    def _take_profiles(self, profiles: frozenset[NodeProfile]) -> None:
+        """Keep the profiles in use; listeners do not depend on what their nodes may call."""
+        if profiles is not self._profiles:
+            self._profiles = profiles
+            self._scopes_in_use = {each.upstreams or (): each.scope for each in profiles if each.is_restricted}
+            envoys = (profile for profile in profiles if profile.role is not Role.GRPC)
+            listening = frozenset(replace(profile, upstreams=None) for profile in envoys)
+            if listening != self._listening:
+                self._listening = listening
 
     # -- services -----------------------------------------------------------------------------------------------
 
@@ -147,9 +173,12 @@ class Environment:
             self._put_routes(naming.EGRESS, self._hosts.mesh)
         for name in gateways - self._gateways.keys():
             self._ledger.drop(OutputKey(ResourceType.ROUTE, naming.gateway(name), self._name))
+            self.uses.pop(name, None)
         for name, gateway in self._gateways.items():
             if name in gateways or any(gateway.covers(host) for host in hosts):
-                self._put_routes(naming.gateway(name), self._hosts.public(gateway))
+                sites = self._hosts.public(gateway)
+                self._put_routes(naming.gateway(name), sites)
+                self.uses[name] = frozenset[str]().union(*(site.services for site in sites))
         for service in upstreams | (hosts & self._upstreams.standing.keys()):
             found = self._upstreams.standing.get(service)
             if found is not None and found.protocol.is_http:
@@ -157,6 +186,14 @@ class Environment:
             else:
                 self._ledger.drop(OutputKey(ResourceType.ROUTE, naming.upstream(service), self._name))
 
-    def _put_routes(self, name: str, sites: list[Site]) -> None:
+    def _publish_scopes(self, hosts: Set[str]) -> None:
+        """Join the egress of each set of upstreams in use that something changed for."""
+        before, self._standing_scopes = self._standing_scopes, self._scopes_in_use
+        for upstreams in before.keys() - self._scopes_in_use.keys():
+            self._ledger.drop(OutputKey(ResourceType.ROUTE, naming.EGRESS, before[upstreams]))
+        for upstreams in self._scopes.settle(self._scopes_in_use.keys(), self._hosts.by_name, hosts):
+            self._put_routes(naming.EGRESS, self._scopes.sites(upstreams), self._scopes_in_use[upstreams])
+
+    def _put_routes(self, name: str, sites: list[Site], variant: str = "") -> None:
         value = route_configuration(name, (site.body for site in sites))
-        self._ledger.put(OutputKey(ResourceType.ROUTE, name, self._name), value, carried(sites))
+        self._ledger.put(OutputKey(ResourceType.ROUTE, name, variant or self._name), value, carried(sites))

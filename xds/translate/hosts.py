@@ -7,14 +7,15 @@ reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xds.model.gateway import Gateway
 from xds.model.names import ServiceKey
 from xds.model.problems import Problem
+from xds.model.reach import EVERYTHING, UpstreamNames, covers
 
-from .routes import Rule, virtual_host
+from .routes import Rule, virtual_host, withheld
 
 Rules = Mapping[str, tuple[Rule, ...]]
 
@@ -24,11 +25,33 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One encoded virtual host and the weights it carries: of services' own ports, and of named ones (`other`)."""
+    """One encoded virtual host and the weights it carries: of services' own ports, and of named ones (`other`).
 
+    `rules` are those that it holds, in order.
+    """
+
+    name: str
     body: bytes
     own: Mapping[ServiceKey, Mapping[str, int]]
     other: Mapping[ServiceKey, Mapping[str, int]]
+    rules: tuple[Rule, ...]
+
+    @property
+    def services(self) -> frozenset[str]:
+        """The services that it leads to."""
+        return frozenset(rule.service.name for rule in self.rules)
+
+    def within(self, upstreams: UpstreamNames) -> Site | None:
+        """Return the same host for who may call `upstreams` only, None where it leads to none of them.
+
+        Where services share a host, a request for one that is withheld is answered 404: it must not fall to the next.
+        """
+        visible = [covers(upstreams, rule.service.name) for rule in self.rules]
+        if all(visible):
+            return self
+        if not any(visible):
+            return None
+        return _site(self.name, self.name, self.rules, upstreams)
 
 
 def carried(sites: Iterable[Site]) -> dict[ServiceKey, Mapping[str, int]]:
@@ -95,6 +118,11 @@ class Hosts:
             self._in_mesh = sorted(self._mesh)
         return [self._mesh[host] for host in self._in_mesh]
 
+    @property
+    def by_name(self) -> Mapping[str, Site]:
+        """The same, to look one up."""
+        return self._mesh
+
     def public(self, gateway: Gateway) -> list[Site]:
         """Return the virtual hosts of a gateway, by name."""
         names = self._covered.get(gateway.hosts)
@@ -144,9 +172,15 @@ def _arrange(host: str, rules: list[Rule]) -> tuple[list[Rule], tuple[Problem, .
     return kept, tuple(problems)
 
 
-def _site(name: str, domain: str, rules: list[Rule]) -> Site:
+def _site(name: str, domain: str, rules: Sequence[Rule], visible: UpstreamNames = EVERYTHING) -> Site:
+    """Return a virtual host of `rules`; those for other services than `visible` are withheld."""
     weights: tuple[dict[ServiceKey, Mapping[str, int]], dict[ServiceKey, Mapping[str, int]]] = ({}, {})
+    bodies = []
     for rule in rules:
+        if visible is not EVERYTHING and not covers(visible, rule.service.name):
+            bodies.append(withheld(rule))
+            continue
+        bodies.append(rule.body)
         if rule.weights is not None:
             weights[rule.named_port][rule.service] = rule.weights
-    return Site(virtual_host(name, domain, (rule.body for rule in rules)), *weights)
+    return Site(name, virtual_host(name, domain, bodies), *weights, tuple(rules))

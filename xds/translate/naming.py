@@ -13,6 +13,7 @@ EGRESS = "egress"
 HEALTH_FILTER = "fairlead.health"
 """The ECDS resource of the filter, and the slot in every listener that follows splits."""
 
+_UPSTREAM = "upstream/"
 _DOT = "~"  # cannot occur in an id, so a name can be read back from a statistic
 
 
@@ -41,9 +42,20 @@ def read_cluster(name: str) -> ClusterName:
     return ClusterName(service, subset)
 
 
+def called_by_cluster(name: str) -> str:
+    """Return the service that a cluster is for, "" for an application behind an ingress, which nobody else calls."""
+    service, _, subset = name.partition("/")
+    return "" if "/" in subset else service
+
+
+def called_by_listener(name: str) -> str:
+    """Return the service whose own local port a listener (or route configuration) is, "" for any other."""
+    return name.removeprefix(_UPSTREAM) if name.startswith(_UPSTREAM) else ""
+
+
 def upstream(service: str) -> str:
     """Return the listener (and route configuration) of a service's own local port in every sidecar."""
-    return f"upstream/{service}"
+    return _UPSTREAM + service
 
 
 def ingress(service: str) -> str:
@@ -54,6 +66,11 @@ def ingress(service: str) -> str:
 def application(service: str) -> str:
     """Return the cluster of the application behind a sidecar's ingress; three parts, so no subset is called like it."""
     return f"ingress/{service}/application"
+
+
+def grpc(host: str) -> str:
+    """Return the route configuration of a name as gRPC's own clients ask for it; their listener is the name itself."""
+    return f"grpc/{host}"
 
 
 def gateway(name: str, listener: str = "") -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from xds.model.names import ServiceKey
+from xds.model.names import Key, ServiceKey
 from xds.model.problems import Problem
 from xds.wire.filter_schema import FilterDefaults
 from xds.wire.types import ResourceType
@@ -19,7 +19,10 @@ Weights = Mapping[ServiceKey, Mapping[str, int]]
 
 
 class OutputKey(NamedTuple):
-    """Where a resource stands. `variant` is an environment, a node profile's variant, or "" for everybody."""
+    """Where a resource stands.
+
+    `variant` is an environment, the scope of some upstreams, a node profile's variant, or "" for everybody.
+    """
 
     type: ResourceType
     name: str
@@ -44,12 +47,16 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What changed (`upserts`, `removals`), and what stands now (`problems`, `carriers`: all of them)."""
+    """What changed (`upserts`, `removals`), and what stands now (`problems`, `carriers`, `uses`: all of them).
+
+    `uses` tells which services a gateway's routes lead to.
+    """
 
     upserts: tuple[Output, ...]
     removals: tuple[OutputKey, ...]
     problems: tuple[Problem, ...]
     carriers: Mapping[ServiceKey, frozenset[OutputKey]]
+    uses: Mapping[Key, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ fragment and a join.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from xds.model.instance import Instance
@@ -20,7 +20,7 @@ from xds.model.split import Split
 
 from . import naming
 from .clusters import cluster
-from .endpoints import Endpoints, assignment, named_ports, present, refresh
+from .endpoints import Endpoint, Endpoints, assignment, named_ports, present, refresh
 from .routes import RETRY_CONDITIONS, Rule, catch_all, rule
 from .splits import Effective, effective
 
@@ -52,15 +52,21 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One service's share of everything. `by_host` are rules under declared hosts, `inside` under names in the mesh."""
+    """One service's share of everything. `by_host` are rules under declared hosts, `inside` under names in the mesh.
+
+    `splits` are the effective ones of its ports that speak HTTP, "" for its own; `shown` are the endpoints of each
+    subset that get requests.
+    """
 
     shape: Shape
     clusters: Mapping[str, bytes]
     by_host: Mapping[str, tuple[Rule, ...]]
     inside: Mapping[str, tuple[Rule, ...]]
+    splits: Mapping[str, Split]
     upstream: Upstream | None
     problems: tuple[Problem, ...]
     endpoints: Endpoints
+    shown: Mapping[str, Sequence[Endpoint]]
     assignments: Mapping[str, bytes]
 
 
@@ -83,15 +89,16 @@ def product(view: ServiceView, ports: Set[str], before: Product | None) -> Produ
         made = _Maker(shape).make()
     else:
         clusters = dict(before.clusters)
-        made = before.by_host, before.inside, before.upstream, before.problems
+        made = before.by_host, before.inside, before.splits, before.upstream, before.problems
+    shown: dict[str, Sequence[Endpoint]] = {}
     assignments: dict[str, bytes] = {}
     for subset in shape.subsets:
         members = [endpoints[member.instance.id] for member in view.subsets.get(subset, ())]
-        shown = present(members, elsewhere=bool(shape.serving[""]))
+        shown[subset] = present(members, elsewhere=bool(shape.serving[""]))
         for port in ("", *shape.ports):
             name = naming.cluster(view.key.name, subset, port)
-            assignments[name] = assignment(name, shown, port)
-    return Product(shape, clusters, *made, endpoints, assignments)
+            assignments[name] = assignment(name, shown[subset], port)
+    return Product(shape, clusters, *made, endpoints, shown, assignments)
 
 
 def _shape(view: ServiceView, ports: Set[str]) -> Shape:
@@ -115,8 +122,8 @@ def _has(instance: Instance, port: str) -> bool:
 
 
 _Rules = Mapping[str, tuple[Rule, ...]]
-_Made = tuple[_Rules, _Rules, Upstream | None, tuple[Problem, ...]]
-"""Rules by declared host, rules by name inside the mesh, the upstream port, the problems."""
+_Made = tuple[_Rules, _Rules, Mapping[str, Split], Upstream | None, tuple[Problem, ...]]
+"""Rules by declared host, rules by name inside the mesh, splits by port, the upstream port, the problems."""
 
 
 class _Maker:
@@ -143,17 +150,20 @@ class _Maker:
                 by_host.setdefault(host, []).append(made)
             if not route.hosts:
                 inside.setdefault(name, []).append(made)
+        splits: dict[str, Split] = {}
         if service.protocol.is_http:
             inside[name].append(catch_all(service, own.split))
+            splits[""] = own.split
         for port in self._shape.ports:
             if service.protocol_of(port).is_http:
                 found = effective(service.split, self._shape.serving[port], service.stable)
                 inside[naming.host(name, port)] = [catch_all(service, found.split, port)]
+                splits[port] = found.split
             else:
                 message = f"port {port!r} speaks TCP and has no local port of its own: nobody can reach it by name"
                 self._warn("service", str(service.key), f"/protocols/{escape(port)}", message)
         upstream = self._upstream(own.split)
-        return _frozen(by_host), _frozen(inside), upstream, tuple(self._problems)
+        return _frozen(by_host), _frozen(inside), splits, upstream, tuple(self._problems)
 
     def _route(self, route: Route) -> Rule | None:
         """Return the route's rule, or None after reporting why there is none."""

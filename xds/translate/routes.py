@@ -12,7 +12,9 @@ import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.config.route.v3 import (
+    DirectResponseAction,
     RetryPolicy,
     RetryPolicyRetryHostPredicate,
     RouteAction,
@@ -38,7 +40,7 @@ from .regex import check_regex, literal
 
 # Field numbers of envoy.config.route.v3, for what is written at every step: message classes validate themselves, which
 # costs more than all the rest. The goldens, read back by those classes, hold them to it.
-_ROUTE_MATCH, _ROUTE_ACTION, _ROUTE_METADATA, _ROUTE_NAME = 1, 2, 4, 14
+_ROUTE_MATCH, _ROUTE_ACTION, _ROUTE_METADATA, _ROUTE_DIRECT, _ROUTE_NAME = 1, 2, 4, 7, 14
 _ACTION_WEIGHTED = 3
 _WEIGHTED_CLUSTERS, _WEIGHTED_HEADER = 1, 4
 _WEIGHT_NAME, _WEIGHT = 1, 2
@@ -64,13 +66,15 @@ class Rule:
 
     `weights` are those of the service's own split after fall-back, None for a rule with a split of its own;
     `named_port` tells that they hold for a port where other subsets may serve than on the service's own.
-    `signature` is None for the catch-all, which every other rule may shadow.
+    `signature` is None for the catch-all, which every other rule may shadow. `match` is the part of `body` that tells
+    which requests it is for.
     """
 
     order: Order
     signature: Signature | None
     service: ServiceKey
     name: str
+    match: bytes
     body: bytes
     weights: Mapping[str, int] | None
     named_port: bool
@@ -84,15 +88,24 @@ def rule(service: Service, route: Route, split: Split, port: str, *, inherits: b
     match = encoded_match(route.path, route.methods, route.headers, route.cookies)
     body = _body(route.key.name, match, policy, service, split, port)
     weights = split.weights if inherits else None
-    return Rule(order(route), signature(route), service.key, route.key.name, body, weights, bool(port))
+    return Rule(order(route), signature(route), service.key, route.key.name, match, body, weights, bool(port))
 
 
 def catch_all(service: Service, split: Split, port: str = "") -> Rule:
     """Return the rule by which a service answers under its own name whatever its routes do not match."""
     name = naming.host(service.key.name, port)
     policy = _policy(service.timeout, None, _enough(service.retry, split))
-    body = _body(name, everything(), policy, service, split, port)
-    return Rule(CATCH_ALL, None, service.key, name, body, split.weights, bool(port))
+    match = everything()
+    body = _body(name, match, policy, service, split, port)
+    return Rule(CATCH_ALL, None, service.key, name, match, body, split.weights, bool(port))
+
+
+def withheld(hidden: Rule) -> bytes:
+    """Return the encoded Route that says no to what `hidden` would take, so that no rule after it gets it instead."""
+    message = f"{hidden.service.name} is not among the upstreams of this sidecar\n"
+    answer = DirectResponseAction(status=404, body=DataSource(inline_string=message))
+    name, match = text(_ROUTE_NAME, hidden.name), field(_ROUTE_MATCH, hidden.match)
+    return match + field(_ROUTE_DIRECT, encode(answer)) + name
 
 
 def to_application(service: str) -> bytes:
@@ -112,7 +125,12 @@ def route_configuration(name: str, virtual_hosts: Iterable[bytes]) -> bytes:
 
     Clients write the port into Host; a service is the same on all of them.
     """
-    return encode(RouteConfiguration(name=name, ignore_port_in_host_matching=True)) + b"".join(virtual_hosts)
+    return _configuration(name) + b"".join(virtual_hosts)
+
+
+@functools.lru_cache(maxsize=4096)
+def _configuration(name: str) -> bytes:
+    return encode(RouteConfiguration(name=name, ignore_port_in_host_matching=True))
 
 
 def _body(name: str, match: bytes, policy: bytes, service: Service, split: Split, port: str) -> bytes:  # noqa: PLR0913 - the parts of one message

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.feature.control.plane_on_disk import running_plane, say
 from tests.harness.waiting import until
+from xds.cache.group import Group
 from xds.cache.typestate import Node
 from xds.control.inbox import Inbox
-from xds.control.nodes import Nodes
+from xds.control.nodes import Move, Nodes
 from xds.control.plane import ControlPlane
+from xds.control.ports import Entry
 from xds.model.declare import Delete, Put, StartRollout
 from xds.model.gateway import Gateway
 from xds.model.instance import Instance
-from xds.model.intent import Kind, Ref
+from xds.model.intent import Intent, Kind, Ref, ref
 from xds.model.names import Key, ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.problems import PeerError
+from xds.model.reach import UpstreamNames
 from xds.model.rollout import Step
 from xds.model.route import Route
 from xds.model.service import Protocol, Service
@@ -57,13 +61,13 @@ async def test_a_node_of_a_new_profile_finds_its_listeners_when_it_is_let_in(tmp
 
 async def test_a_node_that_is_let_in_keeps_its_listeners_until_its_stream_is_open() -> None:
     """The loop may take another turn before the waiting stream has woken up."""
-    nodes, node = Nodes(Inbox()), Node("n", metadata=SIDECAR)
+    nodes, node = Nodes(Inbox(), Intent(), lambda _: None), Node("n", metadata=SIDECAR)
     async with asyncio.TaskGroup() as group:
         waiting = group.create_task(nodes.assign(node))
         await until(lambda: nodes.are_new)
-        await nodes.published(nodes.profiles)
+        await nodes.published(nodes.profiles, {}, 0.0)
         nodes.forget([])
-        await nodes.published(nodes.profiles)
+        await nodes.published(nodes.profiles, {}, 0.0)
     assert nodes.profiles == {NodeProfile.from_metadata(node.metadata)}
     assert waiting.result().id
     nodes.forget([])
@@ -118,3 +122,98 @@ async def test_a_removed_services_cluster_lingers(tmp_path: Path) -> None:
         found = await versions(plane, node)
         assert (ResourceType.CLUSTER, "web/-") in found
         assert (ResourceType.ENDPOINT, "web/-") in found
+
+
+# -- groups -----------------------------------------------------------------------------------------------------
+
+
+EDGE = {"fairlead": {"role": "gateway", "gateway": "edge"}}
+LINGERING = 61.0
+
+
+def profiles_of(intent: Intent, move: Move = lambda _: None) -> Nodes:
+    return Nodes(Inbox(), intent, move)
+
+
+async def let_in(nodes: Nodes, node: Node) -> Group:
+    """Assign a node while the loop publishes for it."""
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(nodes.assign(node))
+        await until(lambda: nodes.are_new or waiting.done())
+        await nodes.published(nodes.profiles, {}, 0.0)
+    return waiting.result()
+
+
+def labelled(names: str) -> Instance:
+    return Instance("web-1", WEB, "127.0.0.1", {"http": 80}, labels={"fairlead.upstreams": names} if names else {})
+
+
+def sees(group: Group, name: str, type_: ResourceType = ResourceType.CLUSTER) -> bool:
+    return group.admits is None or group.admits(type_, name)
+
+
+async def test_a_label_that_changes_moves_a_node_after_its_resources_are_published() -> None:
+    intent, moved = Intent(), list[Mapping[str, Group]]()
+    nodes = profiles_of(intent, moved.append)
+    intent.commit({ref(labelled("a")): labelled("a")}, 1)
+    before = await let_in(nodes, Node("web-1", metadata=SIDECAR))
+    assert (sees(before, "a/v1"), sees(before, "b/v1"), sees(before, "ingress/web/application")) == (True, False, True)
+    nodes.committed([Entry(ref(labelled("")), labelled("a"), labelled("a,b"), "test")])
+    intent.commit({ref(labelled("")): labelled("a,b")}, 2)
+    assert {profile.upstreams for profile in nodes.profiles} == {("a", "b")}
+    assert not moved
+    await nodes.published(nodes.profiles, {}, 1.0)
+    ((found,),) = (list(each.values()) for each in moved)
+    assert found.id != before.id
+    assert (sees(found, "b/v1"), sees(found, "upstream/b", ResourceType.LISTENER), sees(found, "c/v1")) == (
+        True,
+        True,
+        False,
+    )
+    member = nodes.membership("web-1")
+    assert member is not None
+    assert (member.group, member.upstreams) == (found, ("a", "b"))
+    await nodes.published(nodes.profiles, {}, 2.0)
+    assert len(moved) == 1
+
+
+async def test_a_gateway_sees_what_its_routes_lead_to_a_while_longer_and_never_nothing() -> None:
+    """Envoy refuses to lose its last cluster, and one that is slow may still use a route that is gone."""
+    moved = list[Mapping[str, Group]]()
+    nodes, edge = profiles_of(Intent(), moved.append), Key("default", "edge")
+    await let_in(nodes, Node("e", metadata=EDGE))
+
+    async def seen(now: float, *used: str) -> UpstreamNames | None:
+        await nodes.published(nodes.profiles, {edge: frozenset(used)}, now)
+        member = nodes.membership("e")
+        assert member is not None
+        return member.upstreams
+
+    assert await seen(0.0, "a") == ("a",)
+    assert await seen(1.0, "a", "b") == ("a", "b")
+    assert await seen(2.0, "b") == ("a", "b")
+    assert await seen(3.0, "b") == ("a", "b")
+    assert await seen(2.0 + LINGERING, "b") == ("b",)
+    assert await seen(70.0) == ("b",)
+    assert await seen(70.0 + LINGERING) == ("b",)
+    assert await seen(140.0, "c") == ("c",)
+    assert len(moved) == 4
+
+
+async def test_a_newer_stream_speaks_for_a_node() -> None:
+    nodes = profiles_of(Intent())
+    await let_in(nodes, Node("n", metadata=SIDECAR))
+    await let_in(nodes, Node("n", metadata=EDGE))
+    assert {profile.gateway for profile in nodes.profiles} == {"edge"}
+    nodes.forget([])
+    assert nodes.membership("n") is None
+
+
+async def test_a_node_says_which_group_it_is_in_and_why(tmp_path: Path) -> None:
+    async with running_plane(tmp_path) as plane:
+        await say(plane, Put(labelled("b")))
+        await plane.assign(Node("n", metadata=SIDECAR))
+        member = plane.membership("n")
+        assert member is not None
+        assert member.because == "label fairlead.upstreams of the instances of web says upstreams b"
+        assert member.upstreams == ("b",)

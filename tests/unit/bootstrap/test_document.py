@@ -95,3 +95,23 @@ def test_reports_can_be_left_out() -> None:
     assert "stats_sinks" not in document
     assert "cluster_manager" not in document
     assert [layer["name"] for layer in document["layered_runtime"]["layers"]] == ["admin"]
+
+
+def test_a_grpc_program_gets_the_file_that_grpc_reads() -> None:
+    """gRPC proposal A27."""
+    spec = BootstrapSpec(role=Role.GRPC, id="caller-1", env="prod", zone="eu-1", ads=Address("10.0.0.5", 15010))
+    assert made(spec) == {
+        "xds_servers": [
+            {
+                "server_uri": "10.0.0.5:15010",
+                "channel_creds": [{"type": "insecure"}],
+                "server_features": ["xds_v3"],
+            }
+        ],
+        "node": {
+            "id": "caller-1",
+            "cluster": "grpc",
+            "locality": {"zone": "eu-1"},
+            "metadata": {"fairlead": {"role": "grpc", "env": "prod", "bootstrap": VERSION}},
+        },
+    }

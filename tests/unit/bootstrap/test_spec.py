@@ -107,3 +107,24 @@ def test_a_control_plane_has_an_address_or_a_name() -> None:
     for text in ("a b:1", "xds:0", "-x:1", "..:1"):
         with pytest.raises(InvalidInput):
             parse_endpoint(text, pointer="")
+
+
+def test_what_a_sidecar_calls_is_in_its_metadata() -> None:
+    assert replace(SIDECAR, upstreams="mail, api").metadata["upstreams"] == ["api", "mail"]
+    assert "upstreams" not in SIDECAR.metadata
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"upstreams": "A"}, "/upstreams"),
+        ({"role": Role.GATEWAY, "gateway": "edge", "upstreams": "a"}, "/upstreams"),
+        ({"role": Role.GRPC}, "/id"),
+        ({"role": Role.GRPC, "id": "a", "upstreams": "a"}, "/upstreams"),
+        ({"role": Role.GRPC, "id": "a", "service": "web"}, "/service"),
+        ({"role": Role.GRPC, "id": "a", "gateway": "edge"}, "/gateway"),
+        ({"role": Role.GRPC, "id": "a", "token": "sesame"}, "/token"),
+    ],
+)
+def test_what_a_role_has_no_use_for_is_refused(fields: dict[str, object], pointer: str) -> None:
+    assert refusal(**fields).pointer == pointer

@@ -10,7 +10,7 @@ from xds.cache.table import Cache
 from xds.cache.typestate import Node
 from xds.control import publisher as publishing
 from xds.control.gate import GateState, caught_up, gate
-from xds.control.nodes import group
+from xds.control.groups import group_of
 from xds.control.publisher import Publisher
 from xds.model.instance import Instance
 from xds.model.intent import Intent, ref
@@ -33,7 +33,7 @@ class Desk:
         self.publisher = Publisher(Builder(), self.cache)
         instances = [Instance(f"web-{v}", WEB, "127.0.0.1", {"http": 8080}, version=v) for v in ("v1", "v2")]
         self.intent.commit({ref(instance): instance for instance in instances}, 1)
-        self.roster.opened(1, Node("one"), group(SIDECAR), 0.0)
+        self.roster.opened(1, Node("one"), group_of(SIDECAR, None), 0.0)
         self.roster.subscribed(1, ResourceType.ROUTE, ["egress"])
 
     def publish(self, canary: int) -> Held:
@@ -42,7 +42,7 @@ class Desk:
         service = Service(WEB, stable="v1", split=Split.whole("v1").shift(weights))
         self.intent.commit({ref(service): service}, self.intent.revision + 1)
         self.publisher.publish(self.intent, self.intent.take_dirty(), frozenset({SIDECAR}), 0.0)
-        return self.publisher.seen(ResourceType.ROUTE, group(SIDECAR))["egress"].held
+        return self.publisher.seen(ResourceType.ROUTE, group_of(SIDECAR, None))["egress"].held
 
     def send(self, held: Held) -> None:
         self.roster.sent(1, ResourceType.ROUTE, {"egress": held}, (), 0.0)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.unit.protocol.client import CDS, EDS, RDS, Client, contents, delta, resource, sotw
+from tests.unit.protocol.client import ALL, CDS, EDS, RDS, Client, contents, delta, resource, sotw
 from xds.cache import Cache, Group
-from xds.protocol import DeltaExchange, DeltaRequest, Session, StateRequest
+from xds.protocol import DeltaExchange, DeltaRequest, Session, StateExchange, StateRequest
 from xds.wire.types import ResourceType
 
 
@@ -88,3 +88,36 @@ def test_a_content_that_vanished_and_came_back_unnoticed_is_not_sent_again() -> 
 
 def test_names_of_a_type_never_asked_for_are_none_at_all() -> None:
     assert delta().session.names(ResourceType.SECRET) == frozenset()
+
+
+def test_a_stream_that_sees_another_group_is_sent_the_difference_and_nothing_else() -> None:
+    """What it must not lose first goes last: the cluster that no route leads to any more."""
+    cache = Cache()
+    cache.publish([resource(CDS, "a"), resource(CDS, "b"), resource(RDS, "egress", "all"), resource(RDS, "other")])
+    cache.publish([resource(RDS, "egress", "only a", "small")])
+    small = Group("small", ("small", ""), lambda type_, name: type_ is not CDS or name == "a")
+    client = Client(Session(ALL, DeltaExchange), cache)
+    client.ask(DeltaRequest(CDS))
+    client.ask(DeltaRequest(RDS, ("egress", "other")))
+    client.ask(DeltaRequest(CDS, nonce="1"))
+    client.ask(DeltaRequest(RDS, nonce="2"))
+    client.session.regroup(small)
+    assert contents(client.look()) == [("rds", ["egress"], [])]
+    assert contents(client.ask(DeltaRequest(RDS, nonce="3"))) == [("cds", [], ["b"])]
+    client.ask(DeltaRequest(CDS, nonce="4"))
+    client.session.regroup(ALL)
+    assert contents(client.look()) == [("cds", ["b"], [])]
+    assert contents(client.ask(DeltaRequest(CDS, nonce="5"))) == [("rds", ["egress"], [])]
+
+
+def test_a_stream_of_full_states_that_sees_another_group_gets_that_groups_state() -> None:
+    cache = Cache()
+    cache.publish([resource(CDS, "a"), resource(CDS, "b")])
+    client = Client(Session(ALL, StateExchange), cache)
+    client.ask(StateRequest(CDS))
+    client.ask(StateRequest(CDS, nonce="1"))
+    client.session.regroup(Group("small", admits=lambda _type, name: name == "a"))
+    assert contents(client.look(10.0)) == [("cds", ["a"], ["b"])]
+    client.ask(StateRequest(CDS, nonce="2"))
+    client.session.regroup(Group("small"))
+    assert client.look() == [], "an id is a group: the same id is no other group"

@@ -17,6 +17,7 @@ def spec_of(asked: BootstrapQuery, ads: Address, token: str) -> BootstrapSpec:
         service=asked.service,
         version=asked.version,
         gateway=asked.gateway,
+        upstreams=asked.upstreams,
         region=asked.region,
         zone=asked.zone,
         app=None if asked.app is None else Address.parse(asked.app, pointer="/app"),

@@ -1,34 +1,50 @@
-"""Nodes, outward: what the roster knows of one Envoy."""
+"""Nodes, outward: what is known of one xDS client."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from xds.api.scalars import write_duration
-from xds.api.schemas.node import NackOut, NodeOut, TypeOut
+from xds.api.schemas.node import GroupOut, NackOut, NodeOut, TypeOut
 from xds.cache.resource import Held
 from xds.cache.roster import NodeState
 from xds.cache.typestate import TypeState
+from xds.control.nodes import Membership
+from xds.control.plane import ControlPlane
+from xds.model.node import NodeProfile
 
 
-def node_out(state: NodeState, now: float) -> NodeOut:
-    """Return a node as a document; `now` is monotonic seconds."""
-    node = state.node
-    ours = node.metadata.get("fairlead")
-    said: Mapping[str, object] = ours if isinstance(ours, Mapping) else {}
+def node_out(state: NodeState, plane: ControlPlane) -> NodeOut:
+    """Return a node as a document, with the group that it is in."""
+    node, now = state.node, plane.clock.monotonic()
+    member = plane.membership(node.id)
+    said = NodeProfile.from_metadata(node.metadata, node.version) if member is None else member.said
     return NodeOut(
         id=node.id,
-        role=str(said.get("role", "sidecar")),
-        env=str(said.get("env", "default")),
-        service=str(said.get("service", "")),
-        gateway=str(said.get("gateway", "")),
+        role=said.role,
+        env=said.env,
+        service=said.service,
+        gateway=said.gateway,
         cluster=node.cluster,
         version=node.version,
         peer=node.peer,
         state="live" if state.is_live(now) else "unknown",
         connected=state.connected,
         closed_for=None if state.closed_at is None else _since(state.closed_at, now),
+        group=_group_out(state, member, plane),
         types={type_.short: _type_out(held, now) for type_, held in state.types.items()},
+    )
+
+
+def _group_out(state: NodeState, member: Membership | None, plane: ControlPlane) -> GroupOut:
+    names = None if member is None or member.upstreams is None else list(member.upstreams)
+    known = {key.name for key in plane.intent.services if member is not None and key.env == member.said.env}
+    return GroupOut(
+        id=state.group.id,
+        because="" if member is None else member.because,
+        upstreams=names,
+        missing=[name for name in names or () if name not in known],
+        variants=list(state.group.variants),
     )
 
 

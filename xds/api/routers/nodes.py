@@ -26,14 +26,13 @@ async def list_nodes(
     """Return every Envoy that has been seen, by id."""
     known = {state.node.id: state for state in plane.roster.nodes() if connected in {None, state.connected}}
     ids, cursor = paging.cut(known)
-    now = plane.clock.monotonic()
-    return NodeList(items=[node_out(known[each], now) for each in ids], next=cursor, revision=plane.intent.revision)
+    return NodeList(items=[node_out(known[each], plane) for each in ids], next=cursor, revision=plane.intent.revision)
 
 
 @router.get("/nodes/{node_id}", summary="Read an Envoy", responses=reads())
 async def read_node(node_id: Annotated[str, Path(max_length=256)], plane: PlaneOf) -> NodeOut:
-    """Return one Envoy: per type what it asks for, was sent, has acknowledged or refused."""
+    """Return one Envoy: the group it is in, and per type what it asks for, was sent, has acknowledged or refused."""
     state = plane.roster.node(node_id)
     if state is None:
         raise NotFound(f"no Envoy called {node_id} has been seen")
-    return node_out(state, plane.clock.monotonic())
+    return node_out(state, plane)

@@ -35,7 +35,7 @@ async def list_problems(plane: PlaneOf, paging: PagingOf) -> ProblemList:
 
 @router.get(
     "/v1/bootstrap",
-    summary="Generate an Envoy bootstrap",
+    summary="Generate the bootstrap of an Envoy, or of gRPC itself",
     responses={
         **reads(404),
         200: {"content": {"application/json": {"example": {"node": {"id": "gateway-edge-1f0c5b2a"}, "admin": {}}}}},
@@ -46,7 +46,8 @@ async def read_bootstrap(
 ) -> dict[str, object]:
     """Return the file that an Envoy starts with. It carries the token that the caller has just shown.
 
-    Without `ads` the Envoy is led to where ADS listens; where that is every address, to the one this request came to.
+    With `role=grpc` it is what a gRPC program finds under GRPC_XDS_BOOTSTRAP. Without `ads` the client is led to where
+    ADS listens; where that is every address, to the one this request came to.
     """
     ads = found_at(Address(settings.ads_host, settings.ads_port), request.url.hostname)
     return bootstrap(spec_of(asked, ads, settings.token or ""))

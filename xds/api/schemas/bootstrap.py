@@ -13,14 +13,15 @@ Place = Annotated[str, Field(max_length=64, description="address:port")]
 
 
 class BootstrapQuery(Input):
-    """One Envoy: a gateway by name, or a sidecar, with the instance it serves or only for what it calls."""
+    """One client: a gateway by name, a sidecar with the instance it serves or only for what it calls, gRPC itself."""
 
-    role: Literal["sidecar", "gateway"] = "sidecar"
+    role: Literal["sidecar", "gateway", "grpc"] = "sidecar"
     id: Word = ""
     env: Word = "default"
     service: Word = ""
     version: Word = ""
     gateway: Word = ""
+    upstreams: str = Field("", max_length=4096, description="what a sidecar may call: names with commas between them")
     region: Word = ""
     zone: Word = ""
     app: Place | None = Field(None, description="where the application listens")

@@ -15,6 +15,13 @@ _TYPE: JsonDict = {
     "pending_for": None,
     "nack": None,
 }
+_GROUP: JsonDict = {
+    "id": "gateway|default|edge|9a1d0c4477b2e6f0",
+    "because": "the routes of gateway edge",
+    "upstreams": ["web"],
+    "missing": [],
+    "variants": ["gateway|default|edge", "default", ""],
+}
 _OUT: JsonDict = {
     "id": "edge-1",
     "role": "gateway",
@@ -27,6 +34,7 @@ _OUT: JsonDict = {
     "state": "live",
     "connected": True,
     "closed_for": None,
+    "group": _GROUP,
     "types": {"cds": _TYPE},
 }
 
@@ -50,8 +58,21 @@ class TypeOut(Output):
     nack: NackOut | None
 
 
+class GroupOut(Output):
+    """Which resources a node sees, and why."""
+
+    id: str
+    because: str = Field(description="who decided what it sees: its metadata, a label, a gateway's routes, nobody")
+    upstreams: list[str] | None = Field(description="the services that it sees; null for all of its environment")
+    missing: list[str] = Field(description="those among them that do not exist (yet)")
+    variants: list[str] = Field(description="where its resources are looked for, first match first")
+
+
 class NodeOut(Output):
-    """One Envoy. `live` has an open stream, or lost it less than 60 s ago; `unknown` keeps serving what it had."""
+    """One xDS client: an Envoy, or gRPC in a program.
+
+    `live` has an open stream, or lost it less than 60 s ago; `unknown` keeps serving what it had.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_OUT]})
 
@@ -66,6 +87,7 @@ class NodeOut(Output):
     state: str = Field(description="live or unknown")
     connected: bool
     closed_for: str | None
+    group: GroupOut
     types: dict[str, TypeOut] = Field(description="by short name: cds, eds, lds, rds, ecds")
 
 
