@@ -2,7 +2,7 @@
 
 A weight is done when every live node that holds a route of the service has acknowledged a version of that route which
 carries it, and nothing else is on its way there. No live node is `blocked`, never done: a control plane that nobody
-listens to has moved nobody.
+listens to has moved nobody. So are weights that were taken back because Envoys refused them.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _held(carriers: Iterable[ResourceKey], state: NodeState) -> list[ResourceKey
 def _part(
     service: ServiceKey, key: ResourceKey, publisher: Publisher, state: NodeState, waited: float
 ) -> NodeGate | None:
-    wanted = publisher.published(key, service)
+    wanted = publisher.wanted(key, service)
     if wanted is None:
         return None
     held = state.types[key.type]
@@ -124,6 +124,8 @@ def _part(
     sent = publisher.weights(key, sent_version.version, service) if sent_version else None
     acked = publisher.weights(key, acked_version.version, service) if acked_version else None
     name = state.node.id
+    if (frozen := publisher.frozen(key)) and wanted != publisher.published(key, service):
+        return NodeGate(name, wanted, sent, acked, GateState.BLOCKED, f"has not got it: {frozen.reason}")
     if acked == wanted and (sent_version is None or sent == wanted):
         return NodeGate(name, wanted, sent, acked, GateState.DONE)
     if held.nack is not None and key.name in held.nack.versions and sent == wanted:

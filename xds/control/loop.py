@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from xds.cache.roster import Roster
+from xds.cache.roster import Nacked, NodeEvent, Roster
 from xds.control.committer import Committer
 from xds.control.inbox import Inbox, Submission
 from xds.control.nodes import Nodes
@@ -61,6 +61,7 @@ class Loop:
         self._moved = parts.moved
         self._pace = Pace()
         self._deadline: float | None = None
+        self._refused = False
         self._committer = Committer(parts.intent, parts.store, parts.clock)
         self.driver = RolloutDriver(parts.intent, parts.publisher)
         self.problems: tuple[Problem, ...] = ()
@@ -75,6 +76,11 @@ class Loop:
         now = self._clock.monotonic()
         self.driver.restored(now)
         await self._publish(now)
+
+    def heard(self, event: NodeEvent) -> None:
+        """Take note of what a node did, and take a turn."""
+        self._refused = self._refused or isinstance(event, Nacked)
+        self._inbox.nudge()
 
     async def run(self) -> None:
         """Take turns for ever."""
@@ -99,9 +105,10 @@ class Loop:
             self._pace.changed(now, urgent=True)
         if (due := self._pace.due()) is not None and due <= now:
             await self._publish(now)
+        verdict = self._judge(now)
         sweep = self._publisher.sweep(now)
         look = await self._drive(now)
-        self._deadline = min((at for at in (sweep, look) if at is not None), default=None)
+        self._deadline = min((at for at in (verdict, sweep, look) if at is not None), default=None)
         self._moved()
 
     async def _enter(self, submissions: Sequence[Submission]) -> tuple[Entry, ...]:
@@ -114,9 +121,17 @@ class Loop:
     async def _publish(self, now: float) -> None:
         self._nodes.forget(state.group for state in self._roster.nodes())
         profiles = self._nodes.profiles
-        self._publisher.publish(self._intent, self._intent.take_dirty(), profiles, now)
+        self._publisher.publish(self._intent, self._intent.take_dirty(), profiles, self._roster.nodes(), now=now)
         self._pace.published()
         await self._nodes.published(profiles)
+
+    def _judge(self, now: float) -> float | None:
+        """Take back what Envoys refuse, as far as that can be said now."""
+        if not self._refused:
+            return None
+        again = self._publisher.judge(self._roster.nodes(), now)
+        self._refused = again is not None
+        return again
 
     async def _drive(self, now: float) -> float | None:
         """Let observations move the rollouts; only what has been published counts, so a pending publish comes first."""

@@ -83,7 +83,7 @@ class ControlPlane:
                 self.intent, store, self._publisher, self._nodes, self.roster, self._inbox, leases, clock, self._moved
             )
         )
-        self.roster.listen(lambda _: self._inbox.nudge())
+        self.roster.listen(self._loop.heard)
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""

@@ -1,17 +1,21 @@
 """From intent to snapshot: translate what is dirty, publish it, and remember which version carries which weights.
 
-Removed clusters and their endpoints linger, so that a proxy that is slow to take a new route never meets a route to a
-cluster it no longer has. Only the loop calls this.
+What is published differs from what translation gives in two ways: removed clusters linger, and what Envoys refuse is
+taken back. Only the loop calls this.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from xds.cache.group import Group
 from xds.cache.resource import Resource, ResourceKey
+from xds.cache.roster import NodeState
 from xds.cache.table import Cache
+from xds.control.freezes import Freezes, Frozen
+from xds.control.verdicts import verdicts
 from xds.model.gateway import Gateway
 from xds.model.intent import Dirty, Intent
 from xds.model.names import ServiceKey
@@ -24,6 +28,8 @@ from xds.wire.types import ResourceType
 
 LINGER = 60.0
 HISTORY = 64  # versions of one resource whose weights are remembered
+
+_log = logging.getLogger(__name__)
 
 Weights = Mapping[str, int]
 
@@ -41,30 +47,61 @@ class Publisher:
         self._lingering: dict[ResourceKey, float] = {}
         self._carried: dict[ResourceKey, OrderedDict[str, Mapping[ServiceKey, Weights]]] = {}
         self._carriers: Mapping[ServiceKey, frozenset[OutputKey]] = {}
-        self.problems: tuple[Problem, ...] = ()
+        self._freezes = Freezes()
+        self._problems: tuple[Problem, ...] = ()
 
     def use(self, spec: FilterSpec) -> None:
         """Publish another filter from the next time on; Conflict where listeners have no place for one."""
         self._builder.use(spec)
 
-    def publish(self, intent: Intent, dirty: Dirty, profiles: frozenset[NodeProfile], now: float) -> None:
-        """Translate what is dirty and publish the difference; nothing changed means nothing is sent."""
+    def publish(
+        self,
+        intent: Intent,
+        dirty: Dirty,
+        profiles: frozenset[NodeProfile],
+        nodes: Sequence[NodeState] = (),
+        *,
+        now: float,
+    ) -> None:
+        """Translate what is dirty and publish the difference; nothing changed means nothing is sent.
+
+        `nodes` are asked whether they acknowledged what is replaced: that could be needed again.
+        """
         gateways = {env: _gateways(intent.gateways.values(), env) for env in dirty.gateways}
         built = self._builder.build({key: intent.view(key) for key in dirty.services}, gateways, profiles)
-        self.problems = built.problems
+        self._problems = built.problems
         self._carriers = built.carriers
-        upserts = [self._resource(output) for output in built.upserts]
+        upserts = self._freezes.admit([self._resource(output) for output in built.upserts])
         removals: list[ResourceKey] = []
         for gone in built.removals:
             key = ResourceKey(gone.type, gone.name, gone.variant)
             self._carried.pop(key, None)
+            self._freezes.removed(key)
             if key.type in _LINGERING:
                 self._lingering[key] = now + self._linger
             else:
                 removals.append(key)
+        served = self._cache.latest()
         for resource in upserts:
             self._lingering.pop(resource.key, None)
+            if served is not None:
+                self._freezes.replaced(served.get(resource.key), resource, nodes)
         self._cache.publish(upserts, removals)
+
+    def judge(self, nodes: Sequence[NodeState], now: float) -> float | None:
+        """Take back what Envoys refuse (see `verdicts`); return when to judge again, None until another refusal."""
+        snapshot = self._cache.latest()
+        if snapshot is None:
+            return None
+        found, again = verdicts(snapshot, nodes, now)
+        frozen = [frozen for verdict in found if (frozen := self._freezes.freeze(verdict, nodes)) is not None]
+        for each in frozen:
+            _log.error("taken back: %s: %s", each.problem.object, each.problem.message)
+        self._cache.publish(
+            [each.instead for each in frozen if each.instead is not None],
+            [each.verdict.refused.key for each in frozen if each.instead is None],
+        )
+        return again
 
     def sweep(self, now: float) -> float | None:
         """Remove what has lingered long enough; return when the next one is due."""
@@ -89,6 +126,22 @@ class Publisher:
         snapshot = self._cache.latest()
         resource = snapshot.get(key) if snapshot is not None else None
         return self.weights(key, resource.version, service) if resource is not None else None
+
+    def wanted(self, key: ResourceKey, service: ServiceKey) -> Weights | None:
+        """Return the weights that a resource should give a service: the published ones, unless it is frozen."""
+        frozen = self._freezes.get(key)
+        if frozen is None:
+            return self.published(key, service)
+        return self.weights(key, frozen.verdict.refused.version, service)
+
+    def frozen(self, key: ResourceKey) -> Frozen | None:
+        """Return what was taken back under `key`, if anything was."""
+        return self._freezes.get(key)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what is wrong with what is declared, and what was taken back."""
+        return (*self._problems, *self._freezes.problems)
 
     def seen(self, type_: ResourceType, group: Group) -> Mapping[str, Resource]:
         """Return what nodes of a group see of a type now, by name."""
