@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from xds.cli import apply, canary, envoy, objects, serve
+from xds.cli import apply, canary, envoy, guard, objects, serve
 from xds.cli.connection import DEFAULT_SERVER, Connection
 from xds.cli.demo import command as demo
 from xds.cli.exits import EXITS_HELP, reported
@@ -79,6 +79,7 @@ envoy.add_to(app)
 apply.add_to(app)
 objects.add_to(app)
 canary.add_to(app)
+guard.add_to(app)
 demo.add_to(app)
 
 

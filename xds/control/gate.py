@@ -83,21 +83,36 @@ def caught_up(publisher: Publisher, nodes: Sequence[NodeState], *, now: float) -
 
     Asks more than `gate` does: a route with a split of its own carries no weights of its service, and sends users too.
     """
-    return all(
-        _is_settled(held, publisher.seen(type_, state.group))
+    return not any(state.is_live(now) and _is_behind(publisher, state) for state in nodes)
+
+
+def behind(publisher: Publisher, nodes: Sequence[NodeState], variant: str, *, now: float) -> list[str]:
+    """Return the live nodes that see a variant and have not caught up."""
+    return [
+        state.node.id
         for state in nodes
-        if state.is_live(now)
+        if state.is_live(now) and variant in state.group.variants and _is_behind(publisher, state)
+    ]
+
+
+def _is_behind(publisher: Publisher, state: NodeState) -> bool:
+    """Say whether a node has yet to acknowledge a route or listener that it sees, or to be given what it should."""
+    return not all(
+        _is_settled(publisher, held, publisher.seen(type_, state.group))
         for type_ in (ResourceType.ROUTE, ResourceType.LISTENER)
         if (held := state.types.get(type_)) is not None
     )
 
 
-def _is_settled(held: TypeState, seen: Mapping[str, Resource]) -> bool:
-    """Say whether a node has acknowledged all that it sees of a type, and nothing older is on its way to it."""
+def _is_settled(publisher: Publisher, held: TypeState, seen: Mapping[str, Resource]) -> bool:
+    """Say whether a node has acknowledged all that it sees of a type, and nothing older is on its way or stands in."""
     acked, sent = held.acked, held.sent
     names = seen.keys() if held.wildcard else seen.keys() & held.names
     return all(
-        name in acked and name in sent and acked[name].version == sent[name].version == seen[name].version
+        name in acked
+        and name in sent
+        and acked[name].version == sent[name].version == seen[name].version
+        and publisher.frozen(seen[name].key) is None
         for name in names
     )
 

@@ -23,10 +23,11 @@ from xds.control.ports import Clock, Lease, Leases, Receipt, Store
 from xds.control.publisher import Publisher
 from xds.model.declare import Declaration
 from xds.model.health import Health
-from xds.model.intent import Intent, ServiceView, ref
+from xds.model.intent import Intent, ref
 from xds.model.names import ServiceKey
 from xds.model.problems import Conflict, FairleadError, NotFound, Problem
 from xds.model.rollout import Rollout
+from xds.model.view import ServiceView
 from xds.translate.build import Builder
 
 
@@ -157,8 +158,11 @@ class ControlPlane:
     def problems(self) -> tuple[Problem, ...]:
         """Return every problem that stands now: ours, the declared objects', and what live Envoys refuse."""
         filter_problem = () if self._filter.problem is None else (self._filter.problem,)
-        refused = refusals(self.roster.nodes(), self.clock.monotonic())
-        return tuple(sorted((*filter_problem, *self._loop.problems, *self._publisher.problems, *refused)))
+        now = self.clock.monotonic()
+        refused = refusals(self.roster.nodes(), now)
+        ours = (*filter_problem, *self._loop.problems, *self._loop.guard.problems)
+        lingering = self._publisher.lingering.problems(now)
+        return tuple(sorted((*ours, *self._publisher.problems, *lingering, *refused)))
 
     def rollout_status(self, rollout_id: str) -> RolloutStatus:
         """Return a rollout with its gate; NotFound."""

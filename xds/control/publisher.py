@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from xds.cache.group import Group
 from xds.cache.resource import Resource, ResourceKey
 from xds.cache.roster import NodeState
 from xds.cache.table import Cache
 from xds.control.freezes import Freezes, Frozen
+from xds.control.lingering import LINGERS, Lingering
 from xds.control.verdicts import verdicts
 from xds.model.gateway import Gateway
 from xds.model.intent import Dirty, Intent
@@ -26,25 +27,21 @@ from xds.translate.build import Builder
 from xds.translate.outputs import FilterSpec, Output, OutputKey
 from xds.wire.types import ResourceType
 
-LINGER = 60.0
 HISTORY = 64  # versions of one resource whose weights are remembered
 
 _log = logging.getLogger(__name__)
 
 Weights = Mapping[str, int]
 
-_LINGERING = {ResourceType.CLUSTER, ResourceType.ENDPOINT}
-
 
 class Publisher:
     """Turns dirty parts of the intent into published resources."""
 
-    def __init__(self, builder: Builder, cache: Cache, *, linger: float = LINGER) -> None:
-        """Publish through `cache`; keep removed clusters for `linger` seconds."""
+    def __init__(self, builder: Builder, cache: Cache) -> None:
+        """Publish through `cache` what `builder` makes."""
         self._builder = builder
         self._cache = cache
-        self._linger = linger
-        self._lingering: dict[ResourceKey, float] = {}
+        self.lingering = Lingering()
         self._carried: dict[ResourceKey, OrderedDict[str, Mapping[ServiceKey, Weights]]] = {}
         self._carriers: Mapping[ServiceKey, frozenset[OutputKey]] = {}
         self._freezes = Freezes()
@@ -73,20 +70,20 @@ class Publisher:
         self._carriers = built.carriers
         upserts = self._freezes.admit([self._resource(output) for output in built.upserts])
         removals: list[ResourceKey] = []
+        served = self._cache.latest()
         for gone in built.removals:
             key = ResourceKey(gone.type, gone.name, gone.variant)
             self._carried.pop(key, None)
             self._freezes.removed(key)
-            if key.type in _LINGERING:
-                self._lingering[key] = now + self._linger
-            else:
+            if key.type not in LINGERS:
                 removals.append(key)
-        served = self._cache.latest()
+            elif served is not None and (resource := served.get(key)) is not None:
+                self.lingering.removed(resource, now)
         for resource in upserts:
-            self._lingering.pop(resource.key, None)
+            self.lingering.returned(resource.key)
             if served is not None:
                 self._freezes.replaced(served.get(resource.key), resource, nodes)
-        self._cache.publish(upserts, removals)
+        self._cache.publish((*(self.lingering.resources if served is None else ()), *upserts), removals)
 
     def judge(self, nodes: Sequence[NodeState], now: float) -> float | None:
         """Take back what Envoys refuse (see `verdicts`); return when to judge again, None until another refusal."""
@@ -103,14 +100,22 @@ class Publisher:
         )
         return again
 
-    def sweep(self, now: float) -> float | None:
-        """Remove what has lingered long enough; return when the next one is due."""
-        over = [key for key, until in self._lingering.items() if until <= now]
-        for key in over:
-            del self._lingering[key]
-        if over:
+    def restore(self, resources: Iterable[Resource], start: float) -> None:
+        """Let what lingered before a restart linger from the first publish on; its clock starts anew at `start`."""
+        for resource in resources:
+            self.lingering.removed(resource, start)
+
+    def sweep(self, behind: Callable[[str], Iterable[str]], now: float) -> float | None:
+        """Remove what has lingered long enough; return when to sweep again. `behind`: as `Lingering.sweep` has it."""
+        if over := self.lingering.sweep(behind, now):
             self._cache.publish((), over)
-        return min(self._lingering.values(), default=None)
+        return self.lingering.due
+
+    def clusters(self, env: str) -> int:
+        """Return how many clusters of an environment are published because something declares them."""
+        snapshot = self._cache.latest()
+        layer = snapshot.table(ResourceType.CLUSTER).layers.get(env, {}) if snapshot is not None else {}
+        return len(layer) - sum(r.type is ResourceType.CLUSTER and r.variant == env for r in self.lingering.resources)
 
     def carriers(self, service: ServiceKey) -> list[ResourceKey]:
         """Return the resources that carry a service's weights, in order of type, name and variant."""

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from xds.model.gateway import Gateway
-from xds.model.intent import ServiceView
 from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.problems import Problem
 from xds.model.service import Protocol
+from xds.model.view import ServiceView
 from xds.wire.types import ResourceType
 
 from . import naming

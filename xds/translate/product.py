@@ -11,12 +11,12 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from xds.model.instance import Instance
-from xds.model.intent import Member, ServiceView
 from xds.model.labels import escape
 from xds.model.problems import InvalidInput, Problem, Severity
 from xds.model.route import Route
 from xds.model.service import Protocol, Service
 from xds.model.split import Split
+from xds.model.view import Member, ServiceView
 
 from . import naming
 from .clusters import cluster

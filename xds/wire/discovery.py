@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryRequest, DiscoveryRequest
+from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryRequest, DiscoveryRequest, DiscoveryResponse
 
 from .codec import decode
 from .fragments import field, text
@@ -31,6 +31,12 @@ def decode_delta_request(data: bytes, *, max_size: int = MAX_REQUEST) -> DeltaDi
 def resource_field(any_bytes: bytes) -> bytes:
     """Return the entry of DiscoveryResponse.resources for an encoded Any."""
     return field(2, any_bytes)
+
+
+def resource_value(field: bytes) -> bytes:
+    """Return the encoded message in a result of `resource_field`."""
+    (packed,) = decode(DiscoveryResponse, field, max_size=len(field)).resources
+    return packed.value
 
 
 def delta_resource_field(name: str, version: str, any_bytes: bytes) -> bytes:
