@@ -84,7 +84,7 @@ class Fleet:
     def publish(self) -> None:
         """Translate what is dirty, and publish."""
         self.now += 1.0
-        self.publisher.publish(self.intent, self.intent.take_dirty(), self.in_use, self.now)
+        self.publisher.publish(self.intent, self.intent.take_dirty(), self.in_use, now=self.now)
 
     def deliver(self) -> int:
         """Offer the latest to every session and acknowledge it, until nothing is owed; how many responses left."""

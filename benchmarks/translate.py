@@ -18,12 +18,12 @@ from benchmarks.record import record
 from xds.model.gateway import Gateway
 from xds.model.health import Health
 from xds.model.instance import Instance
-from xds.model.intent import Member, ServiceView
 from xds.model.names import Key, ServiceKey
 from xds.model.node import EGRESS, NodeProfile, Role
 from xds.model.route import PathKind, PathMatch, Route
 from xds.model.service import EVERY, Service
 from xds.model.split import Segment, Split
+from xds.model.view import Member, ServiceView
 from xds.translate import Builder
 
 SERVICES = 1000

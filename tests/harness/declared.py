@@ -49,7 +49,7 @@ class Book:
         draft = Draft(self.intent)
         declaration = Declaration(change, actor, **more)  # type: ignore[arg-type]  # the keywords are Declaration's own
         name = draft.declare(declaration)
-        writes = {at: after for at, after in draft.writes.items() if self.intent.get(at) != after}
+        writes = {at: after for at, after in draft.writes.items() if self._standing(at, after) != after}
         if writes:
             self.intent.commit(writes, draft.revision)
         return self.intent.get(name)
@@ -80,3 +80,6 @@ class Book:
     def service(self, key: ServiceKey = WEB) -> Service:
         """The service as it is now."""
         return self.intent.services[key]
+
+    def _standing(self, name: Ref, after: Declared | None) -> Declared | None:
+        return self.intent.get(name) if after else self.intent.standing(name)

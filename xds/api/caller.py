@@ -58,7 +58,9 @@ class Caller:
     key: str | None
     fingerprint: str
 
-    def declaration(self, change: Change, name: Ref | None = None, *, at: int | None = None) -> Declaration:
+    def declaration(
+        self, change: Change, name: Ref | None = None, *, at: int | None = None, reason: str = ""
+    ) -> Declaration:
         """Return a change as this caller declares it; `at` is its place in a batch.
 
         PreconditionFailed when `name` must exist and does not.
@@ -70,17 +72,17 @@ class Caller:
                 raise PreconditionFailed("If-Match: * asks for an object that does not exist")
         key = None if self.key is None else f"{self.actor} {self.key}" + ("" if at is None else f" {at}")
         return Declaration(
-            change, self.actor, if_match=expected, idempotency=key, fingerprint=self.fingerprint, operator=True
+            change, self.actor, reason, if_match=expected, idempotency=key, fingerprint=self.fingerprint, operator=True
         )
 
     async def declare(self, change: Change, name: Ref | None = None) -> Receipt:
         """Return the receipt of one change, once it is durable; raises why it was refused."""
         return await self.plane.declare(self.declaration(change, name))
 
-    async def declare_each(self, changes: Sequence[Change | FairleadError]) -> list[Outcome]:
+    async def declare_each(self, changes: Sequence[Change | FairleadError], *, reason: str = "") -> list[Outcome]:
         """Return the outcome of each change of a batch; what is an error already keeps its place."""
         asked = [
-            self.declaration(change, at=at)
+            self.declaration(change, at=at, reason=reason)
             for at, change in enumerate(changes)
             if not isinstance(change, FairleadError)
         ]

@@ -24,6 +24,7 @@ TAGS: Final = [
     {"name": "gateways", "description": "The ports at the edge."},
     {"name": "rollouts", "description": "Canaries: start, watch, steer, promote, abort."},
     {"name": "nodes", "description": "The Envoys, and what each has acknowledged."},
+    {"name": "guard", "description": "What went by absence alone and is held, and letting it go."},
     {"name": "control plane", "description": "Problems, bootstraps, metrics, health."},
     {"name": "batch", "description": "Requests that hold many objects, each judged by itself."},
 ]

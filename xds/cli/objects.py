@@ -232,6 +232,7 @@ def _print_explained(found: Row) -> None:
     members: dict[str, Cell] = {
         "instance": field("id"), "version": field("version"), "address": field("address"), "weight": field("weight"),
         "health": field("health"), "serves": field("serves"), "leaving": field("leaving"),
+        "held": field("held"),
     }  # fmt: skip
     nodes: dict[str, Cell] = {
         "envoy": field("node"), "state": field("state"), "sent": lambda row: weights(row.get("sent")),

@@ -47,9 +47,10 @@ class Committer:
             for submission in submissions
         ]
         entries = tuple(
-            Entry(name, before, after, draft.authors[name].actor, draft.authors[name].reason)
+            Entry(name, before, after, author.actor, author.reason, author.absence)
             for name, after in draft.writes.items()
-            if (before := self._intent.get(name)) != after
+            for author in (draft.authors[name],)
+            if (before := self._intent.get(name) if after else self._intent.standing(name)) != after
         )
         revision = draft.revision if entries else self._intent.revision
         changed = {entry.name for entry in entries}
@@ -63,7 +64,8 @@ class Committer:
                 _answer(submission, [error if isinstance(found, Ref) else found for _, found in pairs])
             return ()
         if entries:
-            self._intent.commit({entry.name: entry.after for entry in entries}, revision)
+            absent = {entry.name for entry in entries if entry.absence and entry.after is None}
+            self._intent.commit({entry.name: entry.after for entry in entries}, revision, absent)
         self.remember(kept)
         for submission, pairs in zip(submissions, asked, strict=True):
             _answer(submission, [self._receipt(found) if isinstance(found, Ref) else found for _, found in pairs])

@@ -2,7 +2,7 @@
 
 A weight is done when every live node that holds a route of the service has acknowledged a version of that route which
 carries it, and nothing else is on its way there. No live node is `blocked`, never done: a control plane that nobody
-listens to has moved nobody.
+listens to has moved nobody. So are weights that were taken back because Envoys refused them.
 """
 
 from __future__ import annotations
@@ -83,21 +83,36 @@ def caught_up(publisher: Publisher, nodes: Sequence[NodeState], *, now: float) -
 
     Asks more than `gate` does: a route with a split of its own carries no weights of its service, and sends users too.
     """
-    return all(
-        _is_settled(held, publisher.seen(type_, state.group))
+    return not any(state.is_live(now) and _is_behind(publisher, state) for state in nodes)
+
+
+def behind(publisher: Publisher, nodes: Sequence[NodeState], variant: str, *, now: float) -> list[str]:
+    """Return the live nodes that see a variant and have not caught up."""
+    return [
+        state.node.id
         for state in nodes
-        if state.is_live(now)
+        if state.is_live(now) and variant in state.group.variants and _is_behind(publisher, state)
+    ]
+
+
+def _is_behind(publisher: Publisher, state: NodeState) -> bool:
+    """Say whether a node has yet to acknowledge a route or listener that it sees, or to be given what it should."""
+    return not all(
+        _is_settled(publisher, held, publisher.seen(type_, state.group))
         for type_ in (ResourceType.ROUTE, ResourceType.LISTENER)
         if (held := state.types.get(type_)) is not None
     )
 
 
-def _is_settled(held: TypeState, seen: Mapping[str, Resource]) -> bool:
-    """Say whether a node has acknowledged all that it sees of a type, and nothing older is on its way to it."""
+def _is_settled(publisher: Publisher, held: TypeState, seen: Mapping[str, Resource]) -> bool:
+    """Say whether a node has acknowledged all that it sees of a type, and nothing older is on its way or stands in."""
     acked, sent = held.acked, held.sent
     names = seen.keys() if held.wildcard else seen.keys() & held.names
     return all(
-        name in acked and name in sent and acked[name].version == sent[name].version == seen[name].version
+        name in acked
+        and name in sent
+        and acked[name].version == sent[name].version == seen[name].version
+        and publisher.frozen(seen[name].key) is None
         for name in names
     )
 
@@ -116,7 +131,7 @@ def _held(carriers: Iterable[ResourceKey], publisher: Publisher, state: NodeStat
 def _part(
     service: ServiceKey, key: ResourceKey, publisher: Publisher, state: NodeState, waited: float
 ) -> NodeGate | None:
-    wanted = publisher.published(key, service)
+    wanted = publisher.wanted(key, service)
     if wanted is None:
         return None
     held = state.types[key.type]
@@ -124,6 +139,8 @@ def _part(
     sent = publisher.weights(key, sent_version.version, service) if sent_version else None
     acked = publisher.weights(key, acked_version.version, service) if acked_version else None
     name = state.node.id
+    if (frozen := publisher.frozen(key)) and wanted != publisher.published(key, service):
+        return NodeGate(name, wanted, sent, acked, GateState.BLOCKED, f"has not got it: {frozen.reason}")
     if acked == wanted and (sent_version is None or sent == wanted):
         return NodeGate(name, wanted, sent, acked, GateState.DONE)
     if held.nack is not None and key.name in held.nack.versions and sent == wanted:

@@ -13,14 +13,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from xds.cache.roster import Roster
+from xds.cache.roster import Nacked, NodeEvent, Roster
 from xds.control.committer import Committer
+from xds.control.gate import behind
 from xds.control.inbox import Inbox, Submission
 from xds.control.nodes import Nodes
 from xds.control.pace import Pace
 from xds.control.ports import Clock, Entry, Leases, Store
+from xds.control.preserver import Preserver
 from xds.control.publisher import Publisher
-from xds.control.rollouts import RolloutDriver
+from xds.control.rollouts import RECONNECT, RolloutDriver
+from xds.control.shrink import ShrinkGuard
 from xds.model.instance import Instance
 from xds.model.intent import Intent
 from xds.model.problems import FairleadError, Problem, Unavailable
@@ -61,6 +64,10 @@ class Loop:
         self._moved = parts.moved
         self._pace = Pace()
         self._deadline: float | None = None
+        self._refused = False
+        self._guard_at: float | None = None
+        self._preserver = Preserver(parts.intent, parts.publisher, parts.store)
+        self.guard = ShrinkGuard()
         self._committer = Committer(parts.intent, parts.store, parts.clock)
         self.driver = RolloutDriver(parts.intent, parts.publisher)
         self.problems: tuple[Problem, ...] = ()
@@ -73,8 +80,15 @@ class Loop:
         self.problems = loaded.problems
         self._leases.committed([Entry(name, None, self._intent.get(name), "store") for name in self._intent.revisions])
         now = self._clock.monotonic()
+        self._preserver.restore(loaded.remains, now + RECONNECT)
         self.driver.restored(now)
         await self._publish(now)
+        self._hold(now)
+
+    def heard(self, event: NodeEvent) -> None:
+        """Take note of what a node did, and take a turn."""
+        self._refused = self._refused or isinstance(event, Nacked)
+        self._inbox.nudge()
 
     async def run(self) -> None:
         """Take turns for ever."""
@@ -89,6 +103,8 @@ class Loop:
         worse = any(not health.serves for health in arrivals.health.values())
         if self._intent.observe_health(arrivals.health):
             self._pace.changed(now, urgent=worse)
+        if entries or (self._guard_at is not None and self._guard_at <= now):
+            self._hold(now)
         if entries:
             gone = any(isinstance(entry.before, Instance) and entry.after is None for entry in entries)
             self._pace.changed(now, urgent=gone)
@@ -99,9 +115,12 @@ class Loop:
             self._pace.changed(now, urgent=True)
         if (due := self._pace.due()) is not None and due <= now:
             await self._publish(now)
-        sweep = self._publisher.sweep(now)
+        verdict = self._judge(now)
+        sweep = self._publisher.sweep(lambda variant: self._behind(variant, now), now)
         look = await self._drive(now)
-        self._deadline = min((at for at in (sweep, look) if at is not None), default=None)
+        kept = await self._preserver.keep(now)
+        deadlines = (verdict, sweep, look, kept, self._guard_at)
+        self._deadline = min((at for at in deadlines if at is not None), default=None)
         self._moved()
 
     async def _enter(self, submissions: Sequence[Submission]) -> tuple[Entry, ...]:
@@ -115,9 +134,30 @@ class Loop:
     async def _publish(self, now: float) -> None:
         self._nodes.forget(state.node.id for state in self._roster.nodes())
         profiles = self._nodes.profiles
-        self._publisher.publish(self._intent, self._intent.take_dirty(), profiles, now)
+        self._publisher.publish(self._intent, self._intent.take_dirty(), profiles, self._roster.nodes(), now=now)
         self._pace.published()
         await self._nodes.published(profiles, self._publisher.uses, now)
+
+    def _hold(self, now: float) -> None:
+        """Let go what the guard lets pass of that which is gone by absence alone; the rest stays published."""
+        if not self._intent.held and not self.guard.problems:
+            return
+        going, self._guard_at = self.guard.judge(self._intent, self._publisher.clusters, now)
+        for member in going:
+            self._intent.release(member)
+        if going:
+            self._pace.changed(now, urgent=True)
+
+    def _behind(self, variant: str, now: float) -> list[str]:
+        return behind(self._publisher, self._roster.nodes(), variant, now=now)
+
+    def _judge(self, now: float) -> float | None:
+        """Take back what Envoys refuse, as far as that can be said now."""
+        if not self._refused:
+            return None
+        again = self._publisher.judge(self._roster.nodes(), now)
+        self._refused = again is not None
+        return again
 
     async def _drive(self, now: float) -> float | None:
         """Let observations move the rollouts; only what has been published counts, so a pending publish comes first."""

@@ -23,10 +23,11 @@ from xds.control.ports import Clock, Lease, Leases, Receipt, Store
 from xds.control.publisher import Publisher
 from xds.model.declare import Declaration
 from xds.model.health import Health
-from xds.model.intent import Intent, ServiceView, ref
+from xds.model.intent import Intent, ref
 from xds.model.names import ServiceKey
 from xds.model.problems import Conflict, FairleadError, NotFound, Problem
 from xds.model.rollout import Rollout
+from xds.model.view import ServiceView
 from xds.translate.build import Builder
 from xds.wire.types import ResourceType
 
@@ -84,7 +85,7 @@ class ControlPlane:
                 self.intent, store, self._publisher, self._nodes, self.roster, self._inbox, leases, clock, self._moved
             )
         )
-        self.roster.listen(lambda _: self._inbox.nudge())
+        self.roster.listen(self._loop.heard)
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
@@ -158,8 +159,11 @@ class ControlPlane:
     def problems(self) -> tuple[Problem, ...]:
         """Return every problem that stands now: ours, the declared objects', and what live Envoys refuse."""
         filter_problem = () if self._filter.problem is None else (self._filter.problem,)
-        refused = refusals(self.roster.nodes(), self.clock.monotonic())
-        return tuple(sorted((*filter_problem, *self._loop.problems, *self._publisher.problems, *refused)))
+        now = self.clock.monotonic()
+        refused = refusals(self.roster.nodes(), now)
+        ours = (*filter_problem, *self._loop.problems, *self._loop.guard.problems)
+        lingering = self._publisher.lingering.problems(now)
+        return tuple(sorted((*ours, *self._publisher.problems, *lingering, *refused)))
 
     def clusters(self, env: str) -> tuple[str, ...]:
         """Return the names of the clusters published in an environment, made once as long as no cluster changes."""

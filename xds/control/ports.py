@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from xds.model.instance import Instance
 from xds.model.intent import Declared, Ref
 from xds.model.problems import Problem
 from xds.model.traffic import Measured
+from xds.model.view import Member
+from xds.wire.types import ResourceType
 
 
 class Clock(Protocol):
@@ -29,13 +32,17 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the journal: what changed, from what to what (None: it was not there), who asked and why."""
+    """One row of the journal: what changed, from what to what (None: it was not there), who asked and why.
+
+    `absence` tells of a removal that nothing but silence speaks for.
+    """
 
     name: Ref
     before: Declared | None
     after: Declared | None
     actor: str
     reason: str = ""
+    absence: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,25 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Remnant:
+    """A published resource that nothing declares any more; `value` is its encoded message."""
+
+    type: ResourceType
+    name: str
+    variant: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What is served though nothing declares it: lingering resources, endpoints that leave or whose loss is held."""
+
+    resources: tuple[Remnant, ...] = ()
+    leaving: tuple[Instance, ...] = ()
+    held: tuple[Member, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """Everything a store held when it was opened; `problems` are rows that could not be read and were left alone."""
 
@@ -79,6 +105,7 @@ class Loaded:
     revision: int = 0
     kept: tuple[Kept, ...] = ()
     problems: tuple[Problem, ...] = ()
+    remains: Remains = Remains()
 
 
 class Store(Protocol):
@@ -90,6 +117,10 @@ class Store(Protocol):
 
     async def commit(self, commit: Commit) -> None:
         """Return when the batch is durable; raises Unavailable, and then nothing of it is."""
+        ...
+
+    async def preserve(self, remains: Remains) -> None:
+        """Keep `remains` in place of those before; raises Unavailable, and then those before are still kept."""
         ...
 
     async def journal(self, *, after: int = 0, limit: int = 500) -> Sequence[Mapping[str, object]]:

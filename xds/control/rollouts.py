@@ -40,13 +40,15 @@ class RolloutDriver:
         self._since: dict[str, tuple[tuple[Phase, int, int], float]] = {}
         self._left: dict[str, float] = {}
         self._resumed: dict[str, float] = {}
+        self._stay: dict[str, float] = {}
 
     def restored(self, now: float) -> None:
-        """Give the Envoys of rollouts that were in progress time to come back after a restart.
+        """Give Envoys time to come back after a restart, before rollouts go on and endpoints that were leaving go.
 
         Who was connected before is not known any more: the first one back would otherwise speak for all of them.
         """
         self._resumed = {r.id: now + RECONNECT for r in self._intent.rollouts.values() if not r.phase.is_over}
+        self._stay = dict.fromkeys(self._intent.leaving, now + RECONNECT)
 
     def look(self, nodes: Sequence[NodeState], now: float) -> Moves:
         """Return what to do now. Called after each publish, with everything that was decided already published."""
@@ -63,7 +65,7 @@ class RolloutDriver:
             if deadline is not None and deadline > now:
                 deadlines.append(deadline)
         release = self._released(nodes, now)
-        deadlines += [since + LEAVING_BOUND for since in self._left.values()]
+        deadlines += [since + LEAVING_BOUND for since in self._left.values()] + list(self._stay.values())
         if active or self._left:  # a node that stops being live says nothing: the moment itself is to be noticed
             gone = (state.closed_at for state in nodes if state.closed_at is not None and state.is_live(now))
             deadlines += [closed_at + LIVE_AFTER_CLOSE for closed_at in gone]
@@ -109,8 +111,13 @@ class RolloutDriver:
 
     def _released(self, nodes: Sequence[NodeState], now: float) -> tuple[str, ...]:
         self._left = {member: self._left.get(member, now) for member in self._intent.leaving}
-        caught = bool(self._left) and caught_up(self._publisher, nodes, now=now)
-        over = [member for member, since in self._left.items() if caught or now >= since + LEAVING_BOUND]
+        self._stay = {member: until for member, until in self._stay.items() if member in self._left and now < until}
+        caught = bool(self._left.keys() - self._stay.keys()) and caught_up(self._publisher, nodes, now=now)
+        over = [
+            member
+            for member, since in self._left.items()
+            if (caught and member not in self._stay) or now >= since + LEAVING_BOUND
+        ]
         for member in over:
             del self._left[member]
         return tuple(over)

@@ -160,7 +160,7 @@ class Draft:
     # -- delete -------------------------------------------------------------------------------------------------
 
     def _delete(self, name: Ref, declaration: Declaration) -> Ref:
-        before = self.get(name)
+        before = self.get(name) or self._intent.standing(name)
         if before is None:
             raise NotFound(f"{name.kind} {name.key} does not exist")
         self._check_match(name, before, declaration)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from xds.model.gateway import Gateway
@@ -21,6 +22,7 @@ from xds.model.rollout import Rollout
 from xds.model.route import Route
 from xds.model.selector import Selector
 from xds.model.service import EVERY, Service
+from xds.model.view import Member, ServiceView, without_leaving
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -61,44 +63,6 @@ def ref(declared: Declared) -> Ref:
             return Ref(Kind.ROLLOUT, declared.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An instance as traffic sees it. `leaving` ones are gone, and stay in EDS until no route wants them."""
-
-    instance: Instance
-    health: Health
-    leaving: bool = False
-
-    @property
-    def serves(self) -> bool:
-        """Say whether a subset may count on it."""
-        return not self.leaving and self.instance.weight > 0 and self.health.serves
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceView:
-    """One service with all that its resources depend on.
-
-    `subsets` has one subset per version, the declared ones and `-` (every instance). A leaving member is in those only
-    where nobody serves without it.
-    """
-
-    service: Service
-    members: tuple[Member, ...]
-    subsets: Mapping[str, tuple[Member, ...]]
-    routes: tuple[Route, ...]
-
-    @property
-    def key(self) -> ServiceKey:
-        """Return the service's key."""
-        return self.service.key
-
-    @property
-    def serving(self) -> frozenset[str]:
-        """Return the subsets that have at least one member to count on."""
-        return frozenset(name for name, members in self.subsets.items() if any(m.serves for m in members))
-
-
 @dataclass(slots=True)
 class Dirty:
     """What must be translated again: services, and environments whose gateways changed."""
@@ -126,6 +90,7 @@ class Intent:
         self.index = LabelIndex()
         self._health: dict[str, Health] = {}
         self._leaving: dict[str, Instance] = {}
+        self._held: dict[str, Member] = {}
         self._members: dict[ServiceKey, set[str]] = {}
         self._routes_of: dict[ServiceKey, set[Key]] = {}
         self._dirty = Dirty()
@@ -171,8 +136,10 @@ class Intent:
         service = self.services.get(key)
         if service is None:
             return None
+        held = {member: found for member, found in self._held.items() if found.instance.service == key}
         members = {
-            member: Member(self.instances[member], self.health(member)) for member in sorted(self.members_of(key))
+            member: held.get(member) or Member(self.instances[member], self.health(member))
+            for member in sorted({*self.members_of(key), *held})
         }
         members |= {m: Member(i, Health.HEALTHY, leaving=True) for m, i in self._leaving.items() if i.service == key}
         subsets: dict[str, list[Member]] = {EVERY: list(members.values())}
@@ -180,13 +147,15 @@ class Intent:
             subsets.setdefault(member.instance.version, []).append(member)
         for subset in service.subsets:
             subsets[subset.name] = [m for m in members.values() if subset.selector.matches(m.instance.facts)]
-        frozen = {name: _without_leaving(found) for name, found in sorted(subsets.items())}
+        frozen = {name: without_leaving(found) for name, found in sorted(subsets.items())}
         return ServiceView(service, tuple(members.values()), frozen, tuple(self.routes_of(key)))
 
     # -- changing -----------------------------------------------------------------------------------------------
 
-    def commit(self, writes: Mapping[Ref, Declared | None], revision: int) -> None:
-        """Apply what a store has committed as `revision`; None removes."""
+    def commit(
+        self, writes: Mapping[Ref, Declared | None], revision: int, absent: Collection[Ref] = frozenset()
+    ) -> None:
+        """Apply what a store has committed as `revision`; None removes, and only holds an instance among `absent`."""
         self.revision = revision
         for name, declared in writes.items():
             before = self.get(name)
@@ -194,6 +163,10 @@ class Intent:
                 self.revisions.pop(name, None)
             else:
                 self.revisions[name] = revision
+            if name in absent and isinstance(before, Instance):
+                self._held[name.key] = Member(before, self.health(name.key), held=True)
+            elif declared is None and name.kind is Kind.INSTANCE:
+                self.release(name.key)
             self._replace(name, before, declared)
 
     def restore(self, declared: Iterable[tuple[Declared, int]], revision: int) -> None:
@@ -219,10 +192,29 @@ class Intent:
         """Return the instances that are gone but still in EDS because a published route may want them."""
         return self._leaving
 
+    @property
+    def held(self) -> Mapping[str, Member]:
+        """Return the instances that are gone by absence alone, and are served until somebody lets them go."""
+        return self._held
+
+    def standing(self, name: Ref) -> Declared | None:
+        """Return the declared object of that name, or the instance that is gone and held."""
+        held = self._held.get(name.key) if name.kind is Kind.INSTANCE else None
+        return self.get(name) or (held.instance if held else None)
+
+    def remain(self, leaving: Iterable[Instance], held: Iterable[Member]) -> None:
+        """Take over who was leaving and who was held before a restart, as far as nobody has declared them."""
+        self._leaving |= {gone.id: gone for gone in leaving if gone.id not in self.instances}
+        self._held |= {gone.instance.id: gone for gone in held if gone.instance.id not in self.instances}
+
     def release(self, member: str) -> None:
-        """Let a leaving instance go for good."""
+        """Let an instance go that is leaving or held; a held one may have to leave yet."""
         if instance := self._leaving.pop(member, None):
             self._dirty.services.add(instance.service)
+        if held := self._held.pop(member, None):
+            self._dirty.services.add(held.instance.service)
+            if held.serves and self._was_last(held.instance):
+                self._leaving[member] = held.instance
 
     def take_dirty(self) -> Dirty:
         """Return what changed since the last call, and forget it."""
@@ -257,7 +249,7 @@ class Intent:
             served = Member(before, self.health(member)).serves
             _drop(self._members, before.service, member)
             self._dirty.services.add(before.service)
-            if after is None and served and self._was_last(before):
+            if after is None and served and member not in self._held and self._was_last(before):
                 self._leaving[member] = before
         if after is None:
             self.instances.pop(member, None)
@@ -268,6 +260,7 @@ class Intent:
             self.index.add(member, after.facts)
             self._members.setdefault(after.service, set()).add(member)
             self._leaving.pop(member, None)
+            self._held.pop(member, None)
             self._dirty.services.add(after.service)
 
     def _was_last(self, gone: Instance) -> bool:
@@ -275,19 +268,18 @@ class Intent:
         service = self.services.get(gone.service)
         if service is None:
             return False
-        wanted = set(service.split.weights)
-        for route in (self.routes[name] for name in self._routes_of.get(gone.service, ())):
-            wanted |= {route.subset, *(route.split.weights if route.split else ())}
         left = (self.instances[member] for member in self._members.get(gone.service, ()))
         serving = (instance for instance in left if Member(instance, self.health(instance.id)).serves)
-        return empties(gone, service.subsets, wanted, serving)
+        held = (m.instance for m in self._held.values() if m.instance.service == gone.service and m.serves)
+        return empties(gone, service.subsets, self.wanted(gone.service), chain(serving, held))
 
-
-def _without_leaving(members: list[Member]) -> tuple[Member, ...]:
-    """Leave out those that are leaving where somebody else serves."""
-    if any(member.serves for member in members):
-        return tuple(member for member in members if not member.leaving)
-    return tuple(members)
+    def wanted(self, key: ServiceKey) -> set[str]:
+        """Return the subsets that a service's split and routes send users to."""
+        service = self.services.get(key)
+        wanted = set(service.split.weights) if service else set()
+        for route in (self.routes[name] for name in self._routes_of.get(key, ())):
+            wanted |= {route.subset, *(route.split.weights if route.split else ())}
+        return wanted
 
 
 def _drop(table: dict[ServiceKey, set[_K]], key: ServiceKey, item: _K) -> None:

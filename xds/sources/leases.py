@@ -154,7 +154,11 @@ async def watch(
         if health:
             observe(health)
         if removed:
-            reason = "the lease ran out"
-            await submit([Declaration(Delete(Ref(Kind.INSTANCE, m)), "lease", reason, operator=True) for m in removed])
+            await submit([_absent(member) for member in removed])
         expected = clock.monotonic() + PASS
         await asyncio.sleep(PASS)
+
+
+def _absent(member: str) -> Declaration:
+    removal = Delete(Ref(Kind.INSTANCE, member))
+    return Declaration(removal, "lease", "the lease ran out", operator=True, absence=True)

@@ -17,12 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TypeVar
 
-from xds.control.ports import Commit, Entry, Kept, Loaded, Receipt
+from xds.control.ports import Commit, Entry, Kept, Loaded, Receipt, Remains
 from xds.model.intent import Declared, Kind, Ref
 from xds.model.problems import FairleadError, Problem, Unavailable
+from xds.store import remains as _remains
 from xds.store import rows
 
-SCHEMA = 1
+SCHEMA = 2
 APPLICATION = 0x4661_6972  # "Fair" in the file's header, so that another program's database is never taken for ours
 KEPT_RECEIPTS = 10_000
 
@@ -39,6 +40,9 @@ CREATE TABLE receipt (id INTEGER PRIMARY KEY, key TEXT NOT NULL, fingerprint TEX
 CREATE TABLE revision (id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL);
 INSERT INTO revision VALUES (1, 0);
 """
+_UPGRADES = {  # what makes each schema of the one before it
+    2: _remains.CREATE,
+}
 
 
 class SqliteStore:
@@ -70,6 +74,15 @@ class SqliteStore:
         """Return when the batch is on disk; raises Unavailable, and then nothing of it is."""
         await self._run(lambda: self._commit(commit))
 
+    async def preserve(self, remains: Remains) -> None:
+        """Keep these in place of those before; raises Unavailable, and then those before are still kept."""
+
+        def work() -> None:
+            with self._transaction() as db:
+                _remains.replace(db, remains)
+
+        await self._run(work)
+
     async def journal(self, *, after: int = 0, limit: int = 500) -> Sequence[Mapping[str, object]]:
         """Return journal rows with an id above `after`, oldest first."""
         return await self._run(lambda: self._journal(after, limit))
@@ -97,9 +110,10 @@ class SqliteStore:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
             if new:
-                db.executescript(
-                    f"BEGIN;{_CREATE}PRAGMA application_id={APPLICATION};PRAGMA user_version={SCHEMA};COMMIT;"
-                )
+                db.executescript(f"BEGIN;{_CREATE}PRAGMA application_id={APPLICATION};PRAGMA user_version=1;COMMIT;")
+            found = int(db.execute("PRAGMA user_version").fetchone()[0])
+            for version in range(found + 1, SCHEMA + 1):
+                db.executescript(f"BEGIN;{_UPGRADES[version]}PRAGMA user_version={version};COMMIT;")
         except BaseException as error:
             if db is not None:
                 db.close()
@@ -140,7 +154,7 @@ class SqliteStore:
             except (FairleadError, ValueError) as error:
                 problems.append(Problem(str(kind), str(key), "", f"{error}; the row is left as it is"))
         revision = int(self._db.execute("SELECT value FROM revision").fetchone()[0])
-        return Loaded(tuple(objects), revision, tuple(self._load_kept()), tuple(problems))
+        return Loaded(tuple(objects), revision, tuple(self._load_kept()), tuple(problems), _remains.load(self._db))
 
     def _load_kept(self) -> Iterator[Kept]:
         """Yield the receipts, oldest first. One that cannot be read is as good as forgotten."""

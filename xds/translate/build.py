@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xds.model.gateway import Gateway
-from xds.model.intent import ServiceView
 from xds.model.names import Key, ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.problems import Conflict
+from xds.model.view import ServiceView
 from xds.wire.types import ResourceType
 
 from . import naming

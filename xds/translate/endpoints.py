@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from xds.model.health import Health
 from xds.model.instance import Instance
-from xds.model.intent import Member
+from xds.model.view import Member
 from xds.wire.endpoint import cluster_load_assignment, lb_endpoint, locality_endpoints
 
 _HEALTHY, _UNHEALTHY = 1, 2  # envoy.config.core.v3.HealthStatus

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from xds.model.gateway import Gateway
-from xds.model.intent import ServiceView
 from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile, Role
 from xds.model.problems import Problem
 from xds.model.reach import UpstreamNames
 from xds.model.service import Protocol
+from xds.model.view import ServiceView
 from xds.wire.types import ResourceType
 
 from . import naming

@@ -15,6 +15,7 @@ from xds.model.route import MatchKind, PathKind, PathMatch, Route, ValueMatch
 from xds.wire.codec import encode
 
 from .regex import check_regex
+from .validate import check, route_match
 
 Order = tuple[int, int, int, int, str]
 Signature = tuple[object, ...]
@@ -55,6 +56,7 @@ def encoded_match(
     message = _path(path)
     message.headers = [*_methods(methods), *(_header(match, f"/headers/{at}") for at, match in enumerate(headers))]
     message.cookies = [_cookie(match, f"/cookies/{at}") for at, match in enumerate(cookies)]
+    check(route_match(message))
     return encode(message)
 
 

@@ -7,22 +7,25 @@ fragment and a join.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from xds.model.instance import Instance
-from xds.model.intent import Member, ServiceView
 from xds.model.labels import escape
+from xds.model.names import Key
 from xds.model.problems import InvalidInput, Problem, Severity
 from xds.model.route import Route
 from xds.model.service import Protocol, Service
 from xds.model.split import Split
+from xds.model.view import Member, ServiceView
 
 from . import naming
 from .clusters import cluster
 from .endpoints import Endpoint, Endpoints, assignment, named_ports, present, refresh
 from .routes import RETRY_CONDITIONS, Rule, catch_all, rule
 from .splits import Effective, effective
+from .validate import REFUSED
 
 Serving = Mapping[str, Set[str]]
 """Port ("" is the service's own) -> the subsets that have a member to count on there."""
@@ -55,7 +58,8 @@ class Product:
     """One service's share of everything. `by_host` are rules under declared hosts, `inside` under names in the mesh.
 
     `splits` are the effective ones of its ports that speak HTTP, "" for its own; `shown` are the endpoints of each
-    subset that get requests.
+    subset that get requests. `good` are the routes behind those rules: the declared ones, or for one that Envoy would
+    refuse the one before it.
     """
 
     shape: Shape
@@ -65,6 +69,7 @@ class Product:
     splits: Mapping[str, Split]
     upstream: Upstream | None
     problems: tuple[Problem, ...]
+    good: Mapping[Key, Route]
     endpoints: Endpoints
     shown: Mapping[str, Sequence[Endpoint]]
     assignments: Mapping[str, bytes]
@@ -86,10 +91,10 @@ def product(view: ServiceView, ports: Set[str], before: Product | None) -> Produ
             for port in ("", *shape.ports)
             for subset in shape.subsets
         }
-        made = _Maker(shape).make()
+        made = _Maker(shape, before.good if before else {}).make()
     else:
         clusters = dict(before.clusters)
-        made = before.by_host, before.inside, before.splits, before.upstream, before.problems
+        made = before.by_host, before.inside, before.splits, before.upstream, before.problems, before.good
     shown: dict[str, Sequence[Endpoint]] = {}
     assignments: dict[str, bytes] = {}
     for subset in shape.subsets:
@@ -122,15 +127,18 @@ def _has(instance: Instance, port: str) -> bool:
 
 
 _Rules = Mapping[str, tuple[Rule, ...]]
-_Made = tuple[_Rules, _Rules, Mapping[str, Split], Upstream | None, tuple[Problem, ...]]
-"""Rules by declared host, rules by name inside the mesh, splits by port, the upstream port, the problems."""
+_Made = tuple[_Rules, _Rules, Mapping[str, Split], Upstream | None, tuple[Problem, ...], Mapping[Key, Route]]
+"""Rules by declared host, rules by name inside the mesh, splits by port, the upstream port, the problems, the routes
+that stand."""
 
 
 class _Maker:
-    """The rules of one shape, and what is wrong with it."""
+    """The rules of one shape, and what is wrong with it. `good` are the routes that stood before."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, good: Mapping[Key, Route]) -> None:
         self._shape = shape
+        self._before = good
+        self._good: dict[Key, Route] = {}
         self._service = shape.service
         self._problems: list[Problem] = []
 
@@ -142,10 +150,11 @@ class _Maker:
         self._check_conditions(service.retry.on, "service", str(service.key))
         by_host: dict[str, list[Rule]] = {}
         inside: dict[str, list[Rule]] = {name: []} if service.protocol.is_http else {}
-        for route in self._shape.routes:
-            made = self._route(route)
+        for declared in self._shape.routes:
+            route, made = self._standing(declared)
             if made is None:
                 continue
+            self._good[route.key] = route
             for host in dict.fromkeys(route.hosts):
                 by_host.setdefault(host, []).append(made)
             if not route.hosts:
@@ -163,22 +172,30 @@ class _Maker:
                 message = f"port {port!r} speaks TCP and has no local port of its own: nobody can reach it by name"
                 self._warn("service", str(service.key), f"/protocols/{escape(port)}", message)
         upstream = self._upstream(own.split)
-        return _frozen(by_host), _frozen(inside), splits, upstream, tuple(self._problems)
+        return _frozen(by_host), _frozen(inside), splits, upstream, tuple(self._problems), self._good
 
-    def _route(self, route: Route) -> Rule | None:
-        """Return the route's rule, or None after reporting why there is none."""
-        service, key = self._service, str(route.key)
+    def _standing(self, declared: Route) -> tuple[Route, Rule | None]:
+        """Return a route with its rule; one that Envoy would refuse is reported, and the one before it stands."""
         try:
-            port = self._port(route)
-            split = route.split or (Split.whole(route.subset) if route.subset else service.split)
-            if split is not service.split:
-                key_of = split.key if split.key.name else service.split.key
-                split = Split(split.segments, key_of, split.salt or service.split.salt)
-            found = effective(split, self._shape.serving.get(port, frozenset()), service.stable)
-            made = rule(service, route, found.split, port, inherits=not (route.split or route.subset))
+            return declared, self._route(declared)
         except InvalidInput as error:
-            self._problems.append(Problem("route", key, error.pointer, f"{error.message}; the route is left out"))
-            return None
+            made, before, then = None, self._before.get(declared.key), "the route is left out"
+            if before is not None and error.code in REFUSED:
+                with contextlib.suppress(InvalidInput):
+                    made, then = self._route(before), "the route stays as it was before"
+            self._problems.append(Problem("route", str(declared.key), error.pointer, f"{error.message}; {then}"))
+            return before or declared, made
+
+    def _route(self, route: Route) -> Rule:
+        """Return the route's rule; InvalidInput says why there cannot be one."""
+        service, key = self._service, str(route.key)
+        port = self._port(route)
+        split = route.split or (Split.whole(route.subset) if route.subset else service.split)
+        if split is not service.split:
+            key_of = split.key if split.key.name else service.split.key
+            split = Split(split.segments, key_of, split.salt or service.split.salt)
+        found = effective(split, self._shape.serving.get(port, frozenset()), service.stable)
+        made = rule(service, route, found.split, port, inherits=not (route.split or route.subset))
         if route.split or route.subset or port:
             self._report(found, "route", key, "/subset" if route.subset else "/split")
         if route.retry:

@@ -37,6 +37,7 @@ from .clusters import duration
 from .matches import CATCH_ALL, Order, Signature, encoded_match, everything, order, signature
 from .metadata import metadata
 from .regex import check_regex, literal
+from .validate import check, route_action
 
 # Field numbers of envoy.config.route.v3, for what is written at every step: message classes validate themselves, which
 # costs more than all the rest. The goldens, read back by those classes, hold them to it.
@@ -170,6 +171,7 @@ def _policy(
         action.idle_timeout = duration(idle_timeout)
     if rewrite is not None:
         _rewrite(action, path, rewrite)
+    check(route_action(action))
     return encode(action)
 
 

@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryResponse
+
+from .codec import decode
 from .fragments import VARINT, any_bytes, field, tag, text, varint
 
 _WRAPPER: Final = "type.googleapis.com/envoy.service.discovery.v3.Resource"
@@ -23,6 +26,12 @@ NOT_FOUND: Final = 5
 def resource_field(any_bytes: bytes) -> bytes:
     """Return the entry of DiscoveryResponse.resources for an encoded Any."""
     return field(2, any_bytes)
+
+
+def resource_value(field: bytes) -> bytes:
+    """Return the encoded message in a result of `resource_field`."""
+    (packed,) = decode(DiscoveryResponse, field, max_size=len(field)).resources
+    return packed.value
 
 
 def delta_resource_field(name: str, version: str, any_bytes: bytes | None, aliases: Iterable[str] = ()) -> bytes:

@@ -141,7 +141,7 @@ def start(
         launcher = programs.start(
             [sys.executable, "-c", LAUNCH, envoy_binary, config, str(admin), str(window), str(limit)], name="launcher"
         )
-        wait_until(lambda: "pid" in launcher.output(), what="Envoy was started")
+        wait_until(lambda: "\n" in launcher.output(), what="Envoy was started")
         running = Running(launcher, int(launcher.output().split()[1]), http, tcp)
         wait_until(running.answers, timeout=20)
         return running

@@ -70,7 +70,7 @@ async def test_a_loop_that_fails_ends_the_process_with_its_reason(
 
     serves = asyncio.Event()
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the loop is broken")
 
     async def register() -> None:

@@ -41,7 +41,9 @@ class Desk:
         weights = {"v1": 10_000 - canary, "v2": canary}
         service = Service(WEB, stable="v1", split=Split.whole("v1").shift(weights))
         self.intent.commit({ref(service): service}, self.intent.revision + 1)
-        self.publisher.publish(self.intent, self.intent.take_dirty(), frozenset({SIDECAR}), 0.0)
+        self.publisher.publish(
+            self.intent, self.intent.take_dirty(), frozenset({SIDECAR}), self.roster.nodes(), now=0.0
+        )
         return self.publisher.seen(ResourceType.ROUTE, group_of(SIDECAR, None))["egress"].held
 
     def send(self, held: Held) -> None:

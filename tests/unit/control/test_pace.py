@@ -60,3 +60,24 @@ def test_nothing_is_due_once_it_is_published() -> None:
     pace.changed(50.0)
     pace.published()
     assert pace.due() is None
+
+
+def test_silence_is_counted_from_the_last_change_and_not_from_the_last_publish() -> None:
+    pace = Pace()
+    pace.changed(50.0)
+    pace.published()
+    pace.changed(50.0 + QUIET)
+    assert pace.due() == 50.0 + QUIET
+
+
+def test_an_urgent_change_takes_along_what_was_waiting_and_the_ceiling_starts_anew() -> None:
+    pace = Pace()
+    pace.changed(50.0)
+    pace.published()
+    pace.changed(50.9)
+    pace.changed(50.95)
+    pace.changed(50.96, urgent=True)
+    assert pace.due() == 50.96
+    pace.published()
+    pace.changed(51.0)
+    assert pace.due() == 51.0 + QUIET

@@ -7,10 +7,11 @@ import pytest
 from tests.harness.declared import WEB, Book, instance, route, service, split
 from xds.model.gateway import Gateway
 from xds.model.health import Health
-from xds.model.intent import Intent, Kind, Ref, ServiceView, ref
+from xds.model.intent import Intent, Kind, Ref, ref
 from xds.model.names import Key, ServiceKey
 from xds.model.selector import Selector
 from xds.model.service import Subset
+from xds.model.view import ServiceView
 
 SHOP = ServiceKey("default", "shop")
 

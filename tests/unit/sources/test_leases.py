@@ -251,7 +251,8 @@ async def test_the_watch_removes_by_declaration_observes_the_rest_and_tries_agai
         await until(lambda: len(submitted) >= 1, what="a removal")
         house.time.now += 0.02
         await until(lambda: len(submitted) >= 2, what="the removal again")
-    assert set(submitted) == {Declaration(Delete(Ref(Kind.INSTANCE, "a")), "lease", "the lease ran out", operator=True)}
+    removal = Delete(Ref(Kind.INSTANCE, "a"))
+    assert set(submitted) == {Declaration(removal, "lease", "the lease ran out", operator=True, absence=True)}
     assert house.intent.health("b") is Health.UNHEALTHY
 
 

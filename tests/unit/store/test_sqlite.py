@@ -13,10 +13,14 @@ from pathlib import Path
 import pytest
 
 from tests.harness.declared import instance, route, service
-from xds.control.ports import Commit, Entry, Kept, Loaded, Receipt
+from xds.control.ports import Commit, Entry, Kept, Loaded, Receipt, Remains, Remnant
+from xds.model.health import Health
+from xds.model.instance import Instance
 from xds.model.intent import Declared, Kind, Ref, ref
 from xds.model.problems import Unavailable
+from xds.model.view import Member
 from xds.store.sqlite import SqliteStore
+from xds.wire.types import ResourceType
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_900, tzinfo=UTC)
 
@@ -144,11 +148,11 @@ async def test_the_journal_tells_what_changed_from_what_to_what_by_whom_and_why(
 
 async def test_a_newer_schema_is_refused_in_words_and_left_as_it_is(path: Path) -> None:
     await filled(path, put(instance()))
-    change(path, "PRAGMA journal_mode=DELETE", "PRAGMA user_version=2")
+    change(path, "PRAGMA journal_mode=DELETE", "PRAGMA user_version=3")
     before = path.read_bytes()
-    refused(path, "has schema 2, this release knows 1")
+    refused(path, "has schema 3, this release knows 2")
     assert path.read_bytes() == before
-    change(path, "PRAGMA user_version=1")
+    change(path, "PRAGMA user_version=2")
     assert len((await loaded(path)).objects) == 1
 
 
@@ -280,3 +284,32 @@ async def test_commits_handed_in_together_are_made_in_order(path: Path) -> None:
     await asyncio.gather(*(commit(store, at, put(instance(weight=at))) for at in range(1, 20)))
     await store.close()
     assert (await loaded(path)).objects == ((instance(weight=19), 19),)
+
+
+async def test_what_remains_is_kept_as_a_whole_in_place_of_what_remained_before(path: Path) -> None:
+    remnant = Remnant(ResourceType.CLUSTER, "web/v1", "default", b"\x00x")
+    held = Member(instance("web-3"), Health.UNHEALTHY, held=True)
+    both = Remains((remnant,), (instance("web-2"),), (held,))
+    store = SqliteStore(path)
+    await store.preserve(Remains((), (instance("web-1"),)))
+    await store.preserve(both)
+    await store.close()
+    assert (await loaded(path)).remains == both
+
+
+async def test_a_damaged_row_of_what_remains_costs_itself(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.preserve(Remains((), (instance("web-1"), instance("web-2"))))
+    await store.close()
+    change(path, "UPDATE remains SET body = 'x' WHERE name = 'web-1'")
+    assert (await loaded(path)).remains == Remains((), (instance("web-2"),))
+
+
+async def test_a_database_of_the_first_schema_is_brought_up_to_date_and_loses_nothing(path: Path) -> None:
+    await filled(path, put(instance("web-1")))
+    change(path, "DROP TABLE remains", "PRAGMA user_version=1")
+    store = SqliteStore(path)
+    assert [declared.id for declared, _ in (await store.load()).objects if isinstance(declared, Instance)] == ["web-1"]
+    await store.preserve(Remains((), (instance("web-2"),)))
+    await store.close()
+    assert (await loaded(path)).remains.leaving == (instance("web-2"),)

@@ -11,11 +11,11 @@ from tests.unit.translate.views import EDGE, NODES, SIDECAR, Published, member, 
 from xds.model.gateway import Gateway, GatewayListener
 from xds.model.health import Health
 from xds.model.instance import Address
-from xds.model.intent import ServiceView
 from xds.model.names import Key, ServiceKey
 from xds.model.node import NodeProfile, Role
 from xds.model.problems import Severity
 from xds.model.service import Protocol
+from xds.model.view import ServiceView
 from xds.translate import Builder, FilterSpec, OutputKey
 from xds.wire.types import ResourceType
 

@@ -10,12 +10,12 @@ from envoy_data_plane.message_pool import default_message_pool
 from xds.model.gateway import Gateway
 from xds.model.health import Health
 from xds.model.instance import Instance
-from xds.model.intent import Member, ServiceView
 from xds.model.names import DEFAULT_ENV, EVERY, Key, ServiceKey
 from xds.model.node import EGRESS, NodeProfile, Role
 from xds.model.route import PathKind, PathMatch, Route
 from xds.model.service import Service
 from xds.model.split import Segment, Split
+from xds.model.view import Member, ServiceView
 from xds.translate import Builder, Built, Output, OutputKey
 from xds.wire.codec import decode
 from xds.wire.plain import to_plain

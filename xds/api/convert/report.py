@@ -8,9 +8,10 @@ from xds.api.convert.weights import percents
 from xds.api.scalars import write_percent
 from xds.api.schemas.report import ExplainOut, MemberOut, StandingProblem, SubsetReport
 from xds.control.plane import ControlPlane, ServiceStatus
-from xds.model.intent import Member, ref
+from xds.model.intent import ref
 from xds.model.names import ServiceKey
 from xds.model.problems import Problem
+from xds.model.view import Member
 from xds.translate import naming
 
 
@@ -58,6 +59,7 @@ def _member_out(member: Member) -> MemberOut:
         health=member.health.value,
         serves=member.serves,
         leaving=member.leaving,
+        held=member.held,
     )
 
 

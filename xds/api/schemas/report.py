@@ -47,6 +47,7 @@ class MemberOut(Output):
     health: str
     serves: bool = Field(description="whether new requests go there on purpose")
     leaving: bool = Field(description="gone, and kept in EDS until no published route wants it")
+    held: bool = Field(description="gone by absence alone, and served on until the shrink guard lets it go")
 
 
 class SubsetReport(Output):
@@ -81,6 +82,7 @@ class ExplainOut(Output):
                             "health": "healthy",
                             "serves": True,
                             "leaving": False,
+                            "held": False,
                         }
                     ],
                     "subsets": [

@@ -1,0 +1,74 @@
+"""What survives a restart although nothing declares it: written when it changes, at most once a second.
+
+The loop's publishes do not wait for it each time: a crash within that second costs what the restart order of xDS then
+has to make good.
+"""
+
+from __future__ import annotations
+
+import logging
+from math import inf
+
+from xds.cache.resource import Resource
+from xds.control.ports import Remains, Remnant, Store
+from xds.control.publisher import Publisher
+from xds.model.intent import Intent
+from xds.model.problems import Unavailable
+from xds.wire.discovery import resource_value
+
+EVERY = 1.0  # seconds between two writes
+
+_log = logging.getLogger(__name__)
+
+
+class Preserver:
+    """Compares what stands without a declaration with what the store has of it."""
+
+    def __init__(self, intent: Intent, publisher: Publisher, store: Store) -> None:
+        """Read `intent` and `publisher`, write to `store`."""
+        self._intent = intent
+        self._publisher = publisher
+        self._store = store
+        self._stored = self._mark()
+        self._next = -inf
+
+    def restore(self, remains: Remains, start: float) -> None:
+        """Hand back what the store had; nothing of it goes before `start`, when Envoys had time to come back."""
+        self._publisher.restore((_resource(remnant) for remnant in remains.resources), start)
+        self._intent.remain(remains.leaving, remains.held)
+        self._stored = self._mark()
+
+    @property
+    def is_kept(self) -> bool:
+        """Say whether the store has everything that stands now."""
+        return self._mark() == self._stored
+
+    async def keep(self, now: float) -> float | None:
+        """Write what changed if it is time; return when there will be something to write, None for nothing."""
+        mark = self._mark()
+        if mark == self._stored:
+            return None
+        if now < self._next:
+            return self._next
+        self._next = now + EVERY
+        try:
+            await self._store.preserve(self._remains())
+        except Unavailable as error:
+            _log.warning("what lingers could not be kept for a restart: %s", error.message)
+            return self._next
+        self._stored = mark
+        return None
+
+    def _mark(self) -> tuple[int, frozenset[str], frozenset[str]]:
+        return self._publisher.lingering.changes, frozenset(self._intent.leaving), frozenset(self._intent.held)
+
+    def _remains(self) -> Remains:
+        lingering = tuple(
+            Remnant(found.type, found.name, found.variant, resource_value(found.state))
+            for found in self._publisher.lingering.resources
+        )
+        return Remains(lingering, tuple(self._intent.leaving.values()), tuple(self._intent.held.values()))
+
+
+def _resource(remnant: Remnant) -> Resource:
+    return Resource.of(remnant.type, remnant.name, remnant.value, remnant.variant)

@@ -1,0 +1,62 @@
+"""One service as translation sees it: frozen, with everything that its resources depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xds.model.health import Health
+from xds.model.instance import Instance
+from xds.model.names import ServiceKey
+from xds.model.route import Route
+from xds.model.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An instance as traffic sees it.
+
+    `leaving` ones are gone, and stay in EDS until no route wants them; `held` ones are gone by absence alone, and count
+    as before until somebody lets them go.
+    """
+
+    instance: Instance
+    health: Health
+    leaving: bool = False
+    held: bool = False
+
+    @property
+    def serves(self) -> bool:
+        """Say whether a subset may count on it."""
+        return not self.leaving and self.instance.weight > 0 and self.health.serves
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """One service with all that its resources depend on.
+
+    `subsets` has one subset per version, the declared ones and `-` (every instance). A leaving member is in those only
+    where nobody serves without it.
+    """
+
+    service: Service
+    members: tuple[Member, ...]
+    subsets: Mapping[str, tuple[Member, ...]]
+    routes: tuple[Route, ...]
+
+    @property
+    def key(self) -> ServiceKey:
+        """Return the service's key."""
+        return self.service.key
+
+    @property
+    def serving(self) -> frozenset[str]:
+        """Return the subsets that have at least one member to count on."""
+        return frozenset(name for name, members in self.subsets.items() if any(m.serves for m in members))
+
+
+def without_leaving(members: list[Member]) -> tuple[Member, ...]:
+    """Return them without those that are leaving, where somebody else serves."""
+    if any(member.serves for member in members):
+        return tuple(member for member in members if not member.leaving)
+    return tuple(members)
