@@ -154,8 +154,8 @@ class Server:
         for state in self._roster.nodes():
             if not state.connected or state.group.id != group:
                 continue
-            words = next((held.nack.message for held in state.types.values() if held.nack is not None), None)
-            if words is not None:
+            words = _refusal(state, self._cache.latest())
+            if words:
                 refused[state.node.id] = words
             elif _has_all(state, self._cache.latest()):
                 acked.append(state.node.id)
@@ -203,6 +203,16 @@ def _resource(given: Published, type_: ResourceType | None, group: str) -> Resou
     if type_ is not None and made.type is not type_:
         raise TypeError(f"{made.name!r} is a {made.type.short} resource, listed under {type_.short}")
     return made
+
+
+def _refusal(state: NodeState, snapshot: Snapshot | None) -> str:
+    """Return the words in which a node refuses something that is published still, "" if it does not."""
+    for type_, held in state.types.items():
+        if held.nack is not None and snapshot is not None:
+            view = snapshot.view(type_, state.group)
+            if any((r := view.find(name)) is not None and r.held == at for name, at in held.nack.versions.items()):
+                return held.nack.message or "refused without a word"
+    return ""
 
 
 def _has_all(state: NodeState, snapshot: Snapshot | None) -> bool:

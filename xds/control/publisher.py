@@ -165,7 +165,8 @@ class Publisher:
     def _resource(self, output: Output) -> Resource:
         # A listener that changes warms until it has its routes again (xDS protocol, "Resource warming").
         warms = (naming.routes_of(output.name),) if output.type is ResourceType.LISTENER else None
-        resource = Resource.of(output.type, output.name, output.value, output.variant, warms=warms)
+        needs = tuple(sorted(output.needs))
+        resource = Resource.of(output.type, output.name, output.value, output.variant, warms=warms, needs=needs)
         if output.weights:
             versions = self._carried.setdefault(resource.key, OrderedDict())
             versions[resource.version] = output.weights

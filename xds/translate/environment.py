@@ -196,4 +196,5 @@ class Environment:
 
     def _put_routes(self, name: str, sites: list[Site], variant: str = "") -> None:
         value = route_configuration(name, (site.body for site in sites))
-        self._ledger.put(OutputKey(ResourceType.ROUTE, name, variant or self._name), value, carried(sites))
+        needs = frozenset[str]().union(*(site.needs for site in sites))
+        self._ledger.put(OutputKey(ResourceType.ROUTE, name, variant or self._name), value, carried(sites), needs)

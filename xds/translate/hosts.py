@@ -27,7 +27,7 @@ ANY = "*"
 class Site:
     """One encoded virtual host and the weights it carries: of services' own ports, and of named ones (`other`).
 
-    `rules` are those that it holds, in order.
+    `rules` are those that it holds, in order; `needs` the clusters it leads to.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Site:
     own: Mapping[ServiceKey, Mapping[str, int]]
     other: Mapping[ServiceKey, Mapping[str, int]]
     rules: tuple[Rule, ...]
+    needs: frozenset[str]
 
     @property
     def services(self) -> frozenset[str]:
@@ -176,11 +177,13 @@ def _site(name: str, domain: str, rules: Sequence[Rule], visible: UpstreamNames 
     """Return a virtual host of `rules`; those for other services than `visible` are withheld."""
     weights: tuple[dict[ServiceKey, Mapping[str, int]], dict[ServiceKey, Mapping[str, int]]] = ({}, {})
     bodies = []
+    needs = set[str]()
     for rule in rules:
         if visible is not EVERYTHING and not covers(visible, rule.service.name):
             bodies.append(withheld(rule))
             continue
         bodies.append(rule.body)
+        needs |= rule.needs
         if rule.weights is not None:
             weights[rule.named_port][rule.service] = rule.weights
-    return Site(name, virtual_host(name, domain, bodies), *weights, tuple(rules))
+    return Site(name, virtual_host(name, domain, bodies), *weights, tuple(rules), frozenset(needs))

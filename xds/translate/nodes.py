@@ -19,6 +19,7 @@ from .clusters import local_cluster
 from .outputs import Ledger, OutputKey
 from .product import Upstream
 from .routes import route_configuration, to_application, virtual_host
+from .splits import clusters_of
 
 
 class Nodes:
@@ -107,7 +108,8 @@ class Nodes:
             else:
                 weights = {} if upstream.protocol.is_http else {ServiceKey(self._env, name): upstream.split.weights}
                 value = listeners.upstream(upstream, bind.host, with_filter=self._with_filter)
-                self._ledger.put(key, value, weights)
+                needs = frozenset() if upstream.protocol.is_http else clusters_of(name, upstream.split)
+                self._ledger.put(key, value, weights, needs)
 
     def _settle_ingresses(self, before: frozenset[NodeProfile], protocol_of: Callable[[str], Protocol]) -> None:
         """Put or drop what stands in front of applications, where a profile came or went or a protocol changed."""

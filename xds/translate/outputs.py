@@ -5,7 +5,7 @@ Knows resources as bytes with a name and a variant; refuses to know what is in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -31,13 +31,17 @@ class OutputKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One encoded resource. `weights` are those of the splits that it carries (routes, listeners of TCP services)."""
+    """One encoded resource. `weights` are those of the splits that it carries (routes, listeners of TCP services).
+
+    `needs` are the clusters that it leads to.
+    """
 
     type: ResourceType
     name: str
     variant: str
     value: bytes
     weights: Weights = field(default_factory=dict)
+    needs: Set[str] = frozenset()
 
     @property
     def key(self) -> OutputKey:
@@ -76,14 +80,14 @@ class Ledger:
         self._before: dict[OutputKey, Output | None] = {}
         self._carriers: dict[ServiceKey, frozenset[OutputKey]] = {}
 
-    def put(self, key: OutputKey, value: bytes, weights: Weights | None = None) -> None:
+    def put(self, key: OutputKey, value: bytes, weights: Weights | None = None, needs: Set[str] = frozenset()) -> None:
         """Let `value` stand under `key`; nothing happens when it already does."""
         carried = weights or {}
         standing = self._standing.get(key)
         if standing is not None and standing.value == value and standing.weights == carried:
             return
         self._before.setdefault(key, standing)
-        self._standing[key] = Output(key.type, key.name, key.variant, value, carried)
+        self._standing[key] = Output(key.type, key.name, key.variant, value, carried, needs)
         self._carry(key, standing.weights if standing else {}, carried)
 
     def drop(self, key: OutputKey) -> None:

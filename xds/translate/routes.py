@@ -37,6 +37,7 @@ from .clusters import duration
 from .matches import CATCH_ALL, Order, Signature, encoded_match, everything, order, signature
 from .metadata import metadata
 from .regex import check_regex, literal
+from .splits import clusters_of
 from .validate import check, route_action
 
 # Field numbers of envoy.config.route.v3, for what is written at every step: message classes validate themselves, which
@@ -68,7 +69,7 @@ class Rule:
     `weights` are those of the service's own split after fall-back, None for a rule with a split of its own;
     `named_port` tells that they hold for a port where other subsets may serve than on the service's own.
     `signature` is None for the catch-all, which every other rule may shadow. `match` is the part of `body` that tells
-    which requests it is for.
+    which requests it is for. `needs` are the clusters it leads to.
     """
 
     order: Order
@@ -79,6 +80,7 @@ class Rule:
     body: bytes
     weights: Mapping[str, int] | None
     named_port: bool
+    needs: frozenset[str]
 
 
 def rule(service: Service, route: Route, split: Split, port: str, *, inherits: bool) -> Rule:
@@ -89,7 +91,8 @@ def rule(service: Service, route: Route, split: Split, port: str, *, inherits: b
     match = encoded_match(route.path, route.methods, route.headers, route.cookies)
     body = _body(route.key.name, match, policy, service, split, port)
     weights = split.weights if inherits else None
-    return Rule(order(route), signature(route), service.key, route.key.name, match, body, weights, bool(port))
+    needs = clusters_of(service.key.name, split, port)
+    return Rule(order(route), signature(route), service.key, route.key.name, match, body, weights, bool(port), needs)
 
 
 def catch_all(service: Service, split: Split, port: str = "") -> Rule:
@@ -98,7 +101,8 @@ def catch_all(service: Service, split: Split, port: str = "") -> Rule:
     policy = _policy(service.timeout, None, _enough(service.retry, split))
     match = everything()
     body = _body(name, match, policy, service, split, port)
-    return Rule(CATCH_ALL, None, service.key, name, match, body, split.weights, bool(port))
+    needs = clusters_of(service.key.name, split, port)
+    return Rule(CATCH_ALL, None, service.key, name, match, body, split.weights, bool(port), needs)
 
 
 def withheld(hidden: Rule) -> bytes:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from xds.model.service import EVERY
 from xds.model.split import Split
 
+from . import naming
+
 
 @dataclass(frozen=True, slots=True)
 class Effective:
@@ -41,3 +43,8 @@ def effective(split: Split, serving: Set[str], stable: str) -> Effective:
     if not instead:
         return Effective(split, empty)
     return Effective(split.without(empty, instead), empty, instead)
+
+
+def clusters_of(service: str, split: Split, port: str = "") -> frozenset[str]:
+    """Return the names of the clusters among which a split chooses."""
+    return frozenset(naming.cluster(service, segment.subset, port) for segment in split.segments)

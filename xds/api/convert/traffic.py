@@ -16,10 +16,10 @@ from xds.api.schemas.traffic import (
 )
 from xds.control.plane import ControlPlane
 from xds.control.ports import Traffic
-from xds.model.view import ServiceView
 from xds.model.names import ServiceKey
 from xds.model.problems import NotFound
 from xds.model.traffic import Answers, Attempts, Measured, success_rate
+from xds.model.view import ServiceView
 from xds.translate import naming
 
 
