@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -26,8 +26,10 @@ from xds.control.rollouts import RECONNECT, RolloutDriver
 from xds.control.shrink import ShrinkGuard
 from xds.model.instance import Instance
 from xds.model.intent import Intent
+from xds.model.names import ServiceKey
 from xds.model.problems import FairleadError, Problem, Unavailable
 
+SLICE = 32  # services that are translated at a stretch: some tens of milliseconds at most
 RETRY = 1.0  # seconds until a rollout's step is tried again that the store did not take
 
 _log = logging.getLogger(__name__)
@@ -82,7 +84,7 @@ class Loop:
         now = self._clock.monotonic()
         self._preserver.restore(loaded.remains, now + RECONNECT)
         self.driver.restored(now)
-        await self._publish(now)
+        await self._publish(now, most=None)
         self._hold(now)
 
     def heard(self, event: NodeEvent) -> None:
@@ -100,20 +102,23 @@ class Loop:
         arrivals = self._inbox.take()
         entries = await self._enter(arrivals.submissions)
         now = self._clock.monotonic()
-        worse = any(not health.serves for health in arrivals.health.values())
+        failing = [member for member, health in arrivals.health.items() if not health.serves]
+        gone = [entry.before for entry in entries if isinstance(entry.before, Instance) and entry.after is None]
         if self._intent.observe_health(arrivals.health):
-            self._pace.changed(now, urgent=worse)
+            self._pace.changed(now)
         if entries or (self._guard_at is not None and self._guard_at <= now):
             self._hold(now)
         if entries:
-            gone = any(isinstance(entry.before, Instance) and entry.after is None for entry in entries)
-            self._pace.changed(now, urgent=gone)
+            self._pace.changed(now)
         if arrivals.filter is not None:
             self._publisher.use(arrivals.filter)
             self._pace.changed(now)
         if self._nodes.are_new:
             self._pace.changed(now, urgent=True)
-        if (due := self._pace.due()) is not None and due <= now:
+        worse = {one.service for one in (*map(self._intent.instances.get, failing), *gone) if one is not None}
+        if not worse.isdisjoint(self._intent.stale):  # an endpoint that goes down waits for nobody
+            await self._publish(now, worse)
+        elif (due := self._pace.due()) is not None and due <= now:
             await self._publish(now)
         verdict = self._judge(now)
         sweep = self._publisher.sweep(lambda variant: self._behind(variant, now), now)
@@ -121,6 +126,8 @@ class Loop:
         kept = await self._preserver.keep(now)
         deadlines = (verdict, sweep, look, kept, self._guard_at)
         self._deadline = min((at for at in deadlines if at is not None), default=None)
+        if entries:
+            self._pace.worked(self._clock.monotonic())
         self._moved()
 
     async def _enter(self, submissions: Sequence[Submission]) -> tuple[Entry, ...]:
@@ -131,11 +138,14 @@ class Loop:
         self._nodes.committed(entries)
         return entries
 
-    async def _publish(self, now: float) -> None:
+    async def _publish(self, now: float, only: Collection[ServiceKey] = (), most: int | None = SLICE) -> None:
+        """Publish these services, or the oldest changes: a slice of them, since what is urgent can come at any time."""
         self._nodes.forget(state.node.id for state in self._roster.nodes())
         profiles = self._nodes.profiles
-        self._publisher.publish(self._intent, self._intent.take_dirty(), profiles, self._roster.nodes(), now=now)
-        self._pace.published()
+        dirty = self._intent.take_dirty(only, most)
+        self._publisher.publish(self._intent, dirty, profiles, self._roster.nodes(), now=now)
+        if not self._intent.stale:
+            self._pace.published()
         await self._nodes.published(profiles, self._publisher.uses, now)
 
     def _hold(self, now: float) -> None:
@@ -160,8 +170,10 @@ class Loop:
         return again
 
     async def _drive(self, now: float) -> float | None:
-        """Let observations move the rollouts; only what has been published counts, so a pending publish comes first."""
-        if self._pace.due() is not None:
+        """Let observations move the rollouts; only what has been published counts, so their changes come first."""
+        concerned = {r.service for r in self._intent.rollouts.values() if not r.phase.is_over}
+        concerned.update(instance.service for instance in self._intent.leaving.values())
+        if not concerned.isdisjoint(self._intent.stale):
             return None
         moves = self.driver.look(self._roster.nodes(), now)
         for member in moves.release:

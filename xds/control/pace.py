@@ -31,6 +31,13 @@ class Pace:
             self._due = min(now + self._quiet, self._first + self._ceiling)
         self._last_change = now
 
+    def worked(self, now: float) -> None:
+        """Note that changes were still being dealt with at `now`: the silence begins only then.
+
+        Otherwise a loop that takes longer than a silence over each batch would take every batch for the first.
+        """
+        self._last_change = max(self._last_change, now)
+
     def due(self) -> float | None:
         """Return when to publish, or None when nothing is pending."""
         return self._due

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
 from xds.model.gateway import Gateway
@@ -93,7 +93,8 @@ class Intent:
         self._held: dict[str, Member] = {}
         self._members: dict[ServiceKey, set[str]] = {}
         self._routes_of: dict[ServiceKey, set[Key]] = {}
-        self._dirty = Dirty()
+        self._stale: dict[ServiceKey, None] = {}  # in the order in which they became so
+        self._stale_gateways: set[str] = set()
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -184,7 +185,7 @@ class Intent:
         }
         for member, health in new.items():
             self._health[member] = health
-            self._dirty.services.add(self.instances[member].service)
+            self._stale[self.instances[member].service] = None
         return bool(new)
 
     @property
@@ -210,16 +211,24 @@ class Intent:
     def release(self, member: str) -> None:
         """Let an instance go that is leaving or held; a held one may have to leave yet."""
         if instance := self._leaving.pop(member, None):
-            self._dirty.services.add(instance.service)
+            self._stale[instance.service] = None
         if held := self._held.pop(member, None):
-            self._dirty.services.add(held.instance.service)
+            self._stale[held.instance.service] = None
             if held.serves and self._was_last(held.instance):
                 self._leaving[member] = held.instance
 
-    def take_dirty(self) -> Dirty:
-        """Return what changed since the last call, and forget it."""
-        dirty, self._dirty = self._dirty, Dirty()
-        return dirty
+    @property
+    def stale(self) -> Collection[ServiceKey]:
+        """Return the services that changed and were not taken yet, the oldest first."""
+        return self._stale.keys()
+
+    def take_dirty(self, only: Collection[ServiceKey] = (), most: int | None = None) -> Dirty:
+        """Return what changed and was not taken yet, and forget it: of services `only` these, or the `most` oldest."""
+        wanted = [key for key in only if key in self._stale] if only else [*islice(self._stale, most)]
+        for key in wanted:
+            del self._stale[key]
+        gateways, self._stale_gateways = self._stale_gateways, set()
+        return Dirty(set(wanted), gateways)
 
     # -- one table each -----------------------------------------------------------------------------------------
 
@@ -229,18 +238,18 @@ class Intent:
                 self._replace_instance(name.key, before, after)  # type: ignore[arg-type]  # the kind of a Ref is that of its object
             case Service(key=key):
                 _set(self.services, key, after)
-                self._dirty.services.add(key)
+                self._stale[key] = None
             case Route(key=key):
                 _set(self.routes, key, after)
                 if isinstance(before, Route):
                     _drop(self._routes_of, before.service, key)
-                    self._dirty.services.add(before.service)
+                    self._stale[before.service] = None
                 if isinstance(after, Route):
                     self._routes_of.setdefault(after.service, set()).add(key)
-                    self._dirty.services.add(after.service)
+                    self._stale[after.service] = None
             case Gateway(key=key):
                 _set(self.gateways, key, after)
-                self._dirty.gateways.add(key.env)
+                self._stale_gateways.add(key.env)
             case Rollout(id=rollout):
                 _set(self.rollouts, rollout, after)
 
@@ -248,7 +257,7 @@ class Intent:
         if before is not None:
             served = Member(before, self.health(member)).serves
             _drop(self._members, before.service, member)
-            self._dirty.services.add(before.service)
+            self._stale[before.service] = None
             if after is None and served and member not in self._held and self._was_last(before):
                 self._leaving[member] = before
         if after is None:
@@ -261,7 +270,7 @@ class Intent:
             self._members.setdefault(after.service, set()).add(member)
             self._leaving.pop(member, None)
             self._held.pop(member, None)
-            self._dirty.services.add(after.service)
+            self._stale[after.service] = None
 
     def _was_last(self, gone: Instance) -> bool:
         """Say whether `gone` left a subset empty that routes send users to, while others of the service serve."""

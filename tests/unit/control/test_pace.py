@@ -81,3 +81,12 @@ def test_an_urgent_change_takes_along_what_was_waiting_and_the_ceiling_starts_an
     pace.published()
     pace.changed(51.0)
     assert pace.due() == 51.0 + QUIET
+
+
+def test_a_change_that_was_waiting_while_the_one_before_was_dealt_with_does_not_come_after_a_silence() -> None:
+    pace = Pace()
+    pace.changed(50.0)
+    pace.published()
+    pace.worked(50.5)
+    pace.changed(50.51)
+    assert pace.due() == 50.51 + QUIET
