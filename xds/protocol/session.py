@@ -140,6 +140,8 @@ class Session(Generic[R]):
         offer, self._deadline = Offer(), None
         for exchange in self._ordered:
             exchange.absorb(snapshot, self._group)
+            if exchange.held_back:
+                exchange.held_back &= exchange.dirty
             early = self._early.pop(exchange.type, NOBODY) if self._early else NOBODY
             if exchange.proved:
                 exchange.force(early & exchange.proved.keys())
