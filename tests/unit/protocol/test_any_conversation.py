@@ -103,7 +103,7 @@ class AnyConversation(RuleBasedStateMachine):
         self.expire()
 
     def expire(self) -> None:
-        """Drop what was not heard of in time: never what is as it should be, unless the client kept the server waiting."""
+        """Drop what was not heard of in time: only what is out of date, unless the client kept the server waiting."""
         for side in self.sides.values():
             late = [name for name, at in side.until.items() if at <= self.now]
             there = self.there(side.type) if late else {}
@@ -242,7 +242,7 @@ class AnyDeltaConversation(AnyConversation):
             assert name in side.held, f"{name} cannot live on: it is not there"
             assert side.held[name].version == version, "Envoy takes this for an empty content"
 
-    def whole(self, side: Side) -> bool:  # noqa: ARG002 - delta never does
+    def whole(self, side: Side) -> bool:
         return False
 
     def send(self, side: Side, nonce: str, error: str | None) -> Answer:
@@ -324,7 +324,8 @@ class AnyStateConversation(AnyConversation):
         if nonce == "stale" and not first:
             request = StateRequest(type_, tuple(names), "", "stale")
             assert self.session.receive(request, self.now).answer is Answer.STALE
-            return self.serve()
+            self.serve()
+            return
         if side.waiting is not None and nonce == "last":  # an answer and a subscription at once
             error = self.verdict(side)
         elif side.waiting is not None:
