@@ -1,7 +1,7 @@
 """Every rule of the xDS protocol has a test with its number, in every way in which it can be asked.
 
-The rules are those of docs/protocol-rules.md. A test carries a number by its name, `test_rule_07_...`; the ways in which
-tests/feature/ads/test_rules_on_the_wire.py runs it, over real gRPC, are compared with what applies.
+The rules are those of docs/protocol-rules.md. A test carries a number by its name, `test_rule_07_...`; the ways in
+which tests/feature/ads/test_rules_on_the_wire.py runs it, over real gRPC, are compared with what applies.
 """
 
 from __future__ import annotations

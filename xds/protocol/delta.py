@@ -17,7 +17,7 @@ from xds.wire.types import ResourceType
 
 from .exchange import NOBODY, Exchange
 from .heartbeats import TTL
-from .plan import Response, plan
+from .plan import Response, plan, unique
 from .requests import Answer, DeltaRequest, Event, Outgoing
 
 
@@ -53,12 +53,12 @@ class DeltaExchange(Exchange[DeltaRequest]):
         view = self.view
         made = plan(view, frozenset(self.dirty.difference(hold) if hold else self.dirty))
         gone = [name for name in made.missing if not (keep and name in self.sent)] if made.missing else []
-        beats = self._beats(now, made.contents.keys() | gone) if self.beats else {}
+        beats = self._beats(now, made, gone) if self.beats else {}
         if not made.contents and not gone and not beats and not self.due:
             return None
         version = view.label or str(view.revision)
         removed, unknown = self._absent(gone, made.contents) if gone or self.aliased else ((), ())
-        heard = tuple(beats.values())
+        heard = unique(beats.values())
         key = (made.resources, removed, unknown, heard, self.beats.takes)
         body = view.shared(key, lambda: self._body(version, made.resources, removed, unknown, heard))
         fresh = self._fresh(made.contents)

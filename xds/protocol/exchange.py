@@ -207,9 +207,10 @@ class Exchange(ABC, Generic[R]):
         self.force(again)
         return bool(again)
 
-    def _beats(self, now: float, leaving: Collection[str]) -> dict[str, Resource]:
+    def _beats(self, now: float, made: Plan, gone: Collection[str] = ()) -> dict[str, Resource]:
         """Return what the client should hear of by now and will not anyway: by name, as the client holds it."""
-        return {name: r for name, r in self.beats.due(now).items() if name not in leaving}
+        due, told = self.beats.due(now), {resource.name for resource in made.resources}
+        return {name: r for name, r in due.items() if name not in gone and r.name not in told}
 
     def _subscribed(self, change: Change) -> None:
         """Forget what the client gave up, owe what it waits for."""

@@ -109,7 +109,7 @@ class StateExchange(Exchange[StateRequest]):
         made = plan(view, frozenset(self.dirty - kept if kept else self.dirty))
         for name in made.missing:  # it cannot be removed, only not be sent; when it comes back it is new
             self._drop(name)
-        beats = self._beats(now, made.contents) if self.beats else {}
+        beats = self._beats(now, made) if self.beats else {}
         if not made.contents and not beats:
             self._leave(kept)
             # A refused name that vanished is out of the way, and no answer will tell.
@@ -119,10 +119,10 @@ class StateExchange(Exchange[StateRequest]):
         self._leave(kept)
         for name, resource in beats.items():
             self.beats.sent(name, resource, now)
-        heard = tuple(beats.values())
+        heard = unique(beats.values())
         # Envoy knows a heartbeat by the version that it took last: in company it has to be the content again.
         version = self._version(view) if made.contents else self.accepted
-        whole = unique((*made.resources, *heard)) if made.contents else ()
+        whole = (*made.resources, *heard) if made.contents else ()
         key = (version, whole, heard, self.beats.takes)
         body = view.shared(key, lambda: self._body(whole, version, () if whole else heard))
         return Response(Outgoing(self.type, nonce, version, body, made.held), fresh)

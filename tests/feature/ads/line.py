@@ -29,7 +29,8 @@ def on(*ways: str) -> Callable[[Test], Test]:
 
     def mark(test: Test) -> Test:
         test.ways = ways  # type: ignore[attr-defined] # a note for the convention test
-        return pytest.mark.parametrize("way", ways)(test)
+        marked: Test = pytest.mark.parametrize("way", ways)(test)
+        return marked
 
     return mark
 
