@@ -184,6 +184,7 @@ class Session(Generic[R]):
                 name
                 for name in exchange.dirty
                 if exchange.sent.get(name) is not None
+                and name not in exchange.doubtful
                 and (present := exchange.view.find(name)) is not None
                 and any(clusters.lacks(need) for need in present.needs)
             )

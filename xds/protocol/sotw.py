@@ -43,6 +43,8 @@ class StateExchange(Exchange[StateRequest]):
         answer = self._settle(request.nonce, request.error, now) if request.nonce and not first else Answer.NONE
         if answer is Answer.ACK:
             self.accepted = self.version
+            if self.type.full_state:  # with what is new it took the rest
+                self.doubtful.clear()
         change = self.sub.replace(request.names)
         if first:
             self.claimed = request.version if self.type.full_state else ""

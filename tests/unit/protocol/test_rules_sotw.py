@@ -6,6 +6,7 @@ import pytest
 from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryResponse
 
 from tests.unit.protocol.client import CDS, ECDS, EDS, LDS, RDS, contents, sotw
+from xds.cache import Resource
 from xds.protocol import Answer, StateRequest
 from xds.wire.types import ResourceType
 
@@ -249,3 +250,18 @@ def test_equal_subscriptions_share_one_body() -> None:
     client.publish(CDS, a="1", b="1")
     other = sotw(client.cache)
     assert client.ask(ask(CDS))[0].body is other.ask(ask(CDS))[0].body
+
+
+def test_a_full_state_that_is_taken_clears_the_innocent_of_the_one_before() -> None:
+    """A cluster refused in bad company is there once the next state is taken: routes to it are not held back."""
+    client = sotw()
+    client.publish(CDS, innocent="1", culprit="bad")
+    client.ask(ask(CDS))
+    client.ask(ask(CDS, nonce="1", error="no"))
+    client.cache.publish([Resource.of(RDS, "r", b"1")])
+    client.ask(ask(RDS, "r"))
+    client.ask(ask(RDS, "r", nonce="2"))
+    client.publish(CDS, culprit="good")
+    client.ask(ask(CDS, nonce="3"))
+    client.cache.publish([Resource.of(RDS, "r", b"2", needs=("innocent",))])
+    assert contents(client.look()) == [("rds", ["r"], [])]
