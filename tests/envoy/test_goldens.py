@@ -42,7 +42,7 @@ def nodes_of(story: Story) -> list[NodeProfile]:
 
 
 @pytest.mark.parametrize("folder", stories(), ids=lambda folder: folder.name)
-def test_envoy_takes_what_a_story_becomes(folder: Path, envoy: FileEnvoy) -> None:
+def test_rule_34_envoy_takes_what_a_story_becomes(folder: Path, envoy: FileEnvoy) -> None:
     story = read(folder)
     for profile in nodes_of(story):
         envoy.replay(story.seen_by(profile))

@@ -7,7 +7,7 @@ first wildcard response goes out even if empty (rule 20), unless the client prov
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xds.cache.resource import Resource
@@ -17,7 +17,7 @@ from xds.wire.types import ResourceType
 
 from .exchange import NOBODY, Exchange
 from .heartbeats import TTL
-from .plan import Response, plan
+from .plan import Response, plan, unique
 from .requests import Answer, DeltaRequest, Event, Outgoing
 
 
@@ -32,7 +32,7 @@ class DeltaExchange(Exchange[DeltaRequest]):
     def receive(self, request: DeltaRequest, now: float) -> Event:
         """Take a request: an answer if its nonce is that of the unanswered response, a subscription in any case."""
         first = not self.sub.asked
-        answer = self._settle(request.nonce, request.error) if request.nonce else Answer.NONE
+        answer = self._settle(request.nonce, request.error, now) if request.nonce else Answer.NONE
         if request.nonce and answer is Answer.NONE and not first:
             answer = Answer.STALE
         change = self.sub.adjust(request.subscribe, request.unsubscribe)
@@ -52,18 +52,19 @@ class DeltaExchange(Exchange[DeltaRequest]):
         """
         view = self.view
         made = plan(view, frozenset(self.dirty.difference(hold) if hold else self.dirty))
-        beats = self._beats(now) if self.beats else []
         gone = [name for name in made.missing if not (keep and name in self.sent)] if made.missing else []
+        beats = self._beats(now, made, gone) if self.beats else {}
         if not made.contents and not gone and not beats and not self.due:
             return None
         version = view.label or str(view.revision)
-        removed, unknown = self._absent(gone) if gone else ((), ())
-        key = (made.resources, removed, unknown, tuple(beats), self.beats.takes)
-        body = view.shared(key, lambda: self._body(version, made.resources, removed, unknown, beats))
+        removed, unknown = self._absent(gone, made.contents) if gone or self.aliased else ((), ())
+        heard = unique(beats.values())
+        key = (made.resources, removed, unknown, heard, self.beats.takes)
+        body = view.shared(key, lambda: self._body(version, made.resources, removed, unknown, heard))
         fresh = self._fresh(made.contents)
         self._sent(nonce, now, made, gone)
-        for resource in beats:
-            self.beats.sent(resource.name, resource, now)
+        for name, resource in beats.items():
+            self.beats.sent(name, resource, now)
         return Response(Outgoing(self.type, nonce, version, body, made.held, removed), fresh)
 
     def _recall(self, view: View) -> None:
@@ -86,15 +87,27 @@ class DeltaExchange(Exchange[DeltaRequest]):
         self.dirty -= self.proved.keys() - self.forced
         self.initial = {}
 
-    def _absent(self, gone: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the names to say "removed" of, and those of virtual hosts on demand that there are not.
-
-        A resource that was asked for by an alias is removed under its own name.
-        """
+    def _absent(
+        self, gone: Collection[str], contents: Mapping[str, Resource]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the names to say "removed" of, and those of virtual hosts on demand that there are not."""
         on_demand = self.type is ResourceType.VIRTUAL_HOST
         unknown = tuple(name for name in gone if on_demand and name not in self.sent and name in self.sub.names)
-        removed = {known.name if (known := self.sent.get(name)) else name: None for name in gone if name not in unknown}
-        return tuple(removed), unknown
+        removed = [name for name in gone if name not in unknown]
+        return tuple(self._own_names(removed, contents) if self.aliased else removed), unknown
+
+    def _own_names(self, gone: Collection[str], contents: Mapping[str, Resource]) -> Iterable[str]:
+        """Return the names by which the client knows what it loses.
+
+        It knows a resource by its own name, whatever it asked for; and it loses one, too, whose alias is another's now.
+        What it still has under another name it does not lose.
+        """
+        kept = {name: r for name, r in {**self.sent, **contents}.items() if r is not None and name not in gone}
+        held = {resource.name for resource in kept.values()}
+        before = {name: known.name for name in (*gone, *contents) if (known := self.sent.get(name)) is not None}
+        left = {own: None for own in before.values() if own not in held}
+        left.update({name: None for name in gone if before.get(name) not in left and name not in held})
+        return left
 
     def _body(
         self,

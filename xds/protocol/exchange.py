@@ -55,7 +55,7 @@ class Exchange(ABC, Generic[R]):
     `retry`: those among them whose company changed. `doubtful`: names sent that the client never accepted in any
     version. `held_back`: names that wait for a cluster. `due`: an answer is due even if it is empty. `proved`: contents
     that a reconnected client proved to hold, until somebody takes note of them. `beats`: the resources that live only
-    as long as they are heard of.
+    as long as they are heard of. `aliased`: something was sent under a name that is not its own.
     """
 
     needed_for_ttl: ClassVar[frozenset[str]]
@@ -79,6 +79,7 @@ class Exchange(ABC, Generic[R]):
     reclaimed_at: float | None = None
     proved: dict[str, Held] = field(default_factory=dict)
     beats: Heartbeats = field(init=False)
+    aliased: bool = False
 
     def __post_init__(self) -> None:
         self.sub = Subscription(self.type)
@@ -156,6 +157,8 @@ class Exchange(ABC, Generic[R]):
         if name in self.forced:
             return
         present, known = self.view.find(name), self.sent.get(name)
+        if present is not None and present.name != name and not (name in self.sub.names or name in self.sent):
+            return  # an alias of what the client of everything knows by its own name
         same = name not in self.sent if present is None else known is not None and known.version == present.version
         if same:
             self.dirty.discard(name)
@@ -168,7 +171,7 @@ class Exchange(ABC, Generic[R]):
             self.retry |= self.parked
             self.parked.clear()
 
-    def _settle(self, nonce: str, error: str | None) -> Answer:
+    def _settle(self, nonce: str, error: str | None, now: float) -> Answer:
         """Take the answer to the unanswered response, if it is one."""
         waiting = self.unanswered
         if waiting is None or waiting.nonce != nonce:
@@ -176,6 +179,7 @@ class Exchange(ABC, Generic[R]):
         self.unanswered = None
         if error is None:
             self.doubtful -= waiting.names
+            self.beats.accepted()
             if self.retry:
                 self._try_again()
             return Answer.ACK
@@ -183,12 +187,18 @@ class Exchange(ABC, Generic[R]):
         if blamed:  # what a client does not complain of in a refusal that names its culprits, it has taken
             self.doubtful -= waiting.names - blamed
         refused = {name for name in waiting.names if self.sub.covers(name)}  # what was given up meanwhile is gone
+        if self.beats.takes:
+            self._outlived(refused, now)
         changed = refused & self.dirty
         if changed:  # no need to wait for what changed meanwhile; the others come after it
             self.retry |= refused - changed
         else:
             self.parked |= refused
         return Answer.NACK
+
+    def _outlived(self, refused: set[str], now: float) -> None:
+        """What was refused does not live on at the client: what it held before does."""
+        self.beats.refused(refused, now)
 
     def _try_again(self) -> bool:
         """Owe what was refused in the company of something that is out of the way now; tell whether there is any."""
@@ -197,11 +207,10 @@ class Exchange(ABC, Generic[R]):
         self.force(again)
         return bool(again)
 
-    def _beats(self, now: float) -> list[Resource]:
-        """Return the resources of which the client should hear by now, and will not anyway."""
-        if not self.beats:
-            return []
-        return [r for name in self.beats.due(now) if name not in self.dirty and (r := self.sent.get(name)) is not None]
+    def _beats(self, now: float, made: Plan, gone: Collection[str] = ()) -> dict[str, Resource]:
+        """Return what the client should hear of by now and will not anyway: by name, as the client holds it."""
+        due, told = self.beats.due(now), {resource.name for resource in made.resources}
+        return {name: r for name, r in due.items() if name not in gone and r.name not in told}
 
     def _subscribed(self, change: Change) -> None:
         """Forget what the client gave up, owe what it waits for."""
@@ -234,9 +243,10 @@ class Exchange(ABC, Generic[R]):
             self.sent = dict(plan.contents)
             self.total = plan.total
             self.doubtful |= plan.names
-        if self.beats.takes:
+        if self.beats.takes and (plan.timed or self.beats):
             for name, resource in plan.contents.items():
                 self.beats.sent(name, resource, now)
+        self.aliased = self.aliased or plan.aliased
         names = plan.names.union(removed) if removed else plan.names
         if self.parked and not names.isdisjoint(self.parked):
             # Asked for again, one of the refused goes out in other company: its answer says something of the rest.

@@ -19,8 +19,8 @@ class Plan(NamedTuple):
     """Some names as one view has them.
 
     `contents`: name as it was asked for -> resource; `resources`: the same, each once, though asked for by several
-    names (rule 23); `held`: their contents by their own names; `missing`: names under which there is nothing; `total`:
-    the sum of the marks of `contents`.
+    names (rule 23); `held`: the same as versions; `missing`: names under which there is nothing; `total`: the sum of
+    the marks of `contents`; `timed`, `aliased`: whether any has a time to live, or was asked for by an alias.
     """
 
     contents: Mapping[str, Resource]
@@ -29,6 +29,8 @@ class Plan(NamedTuple):
     names: frozenset[str]
     missing: tuple[str, ...]
     total: int
+    timed: bool
+    aliased: bool
 
 
 class Response(NamedTuple):
@@ -47,10 +49,12 @@ def _plan(view: View, owed: frozenset[str]) -> Plan:
     found = {name: view.find(name) for name in sorted(owed)}
     contents = {name: resource for name, resource in found.items() if resource is not None}
     resources = unique(contents.values())
-    held = {resource.name: resource.held for resource in resources}
+    held = {name: resource.held for name, resource in contents.items()}
     missing = tuple(name for name, resource in found.items() if resource is None)
     total = sum(resource.mark for resource in contents.values()) % MARK_MODULUS
-    return Plan(contents, resources, held, frozenset(contents), missing, total)
+    timed = any(resource.timed is not None for resource in resources)
+    aliased = any(name != resource.name for name, resource in contents.items())
+    return Plan(contents, resources, held, frozenset(contents), missing, total, timed, aliased)
 
 
 def unique(resources: Iterable[Resource]) -> tuple[Resource, ...]:

@@ -141,6 +141,8 @@ class Session(Generic[R]):
         offer, self._deadline = Offer(), None
         for exchange in self._ordered:
             exchange.absorb(snapshot, self._group)
+            if exchange.held_back:
+                exchange.held_back &= exchange.dirty
             early = self._early.pop(exchange.type, NOBODY) if self._early else NOBODY
             if exchange.proved:
                 exchange.force(early & exchange.proved.keys())
@@ -183,6 +185,7 @@ class Session(Generic[R]):
                 name
                 for name in exchange.dirty
                 if exchange.sent.get(name) is not None
+                and name not in exchange.doubtful
                 and (present := exchange.view.find(name)) is not None
                 and any(clusters.lacks(need) for need in present.needs)
             )

@@ -7,7 +7,7 @@ name is met with silence and remembered (rule 18).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from xds.cache.resource import MARK_MODULUS, Held, Resource, mark
@@ -22,19 +22,29 @@ from .requests import Answer, Event, Outgoing, StateRequest
 
 @dataclass(slots=True)
 class StateExchange(Exchange[StateRequest]):
-    """One type on one state-of-the-world stream. `claimed` is the version_info of its first request."""
+    """One type on one state-of-the-world stream.
+
+    `claimed` is the version_info of its first request, `accepted` that of the last response that the client took,
+    `version` that of the last one sent.
+    """
 
     needed_for_ttl = WRAPPED_TTL
 
     nonce: str = ""
     claimed: str = ""
+    accepted: str = ""
+    version: str = ""
 
-    def receive(self, request: StateRequest, now: float) -> Event:  # noqa: ARG002 - both protocols have one face
+    def receive(self, request: StateRequest, now: float) -> Event:
         """Take a request. A nonce of another stream, on the first request of a type, means nothing (rule 5)."""
         first = not self.sub.asked
         if not first and request.nonce and request.nonce != self.nonce:
             return Event(self.type, Answer.STALE)
-        answer = self._settle(request.nonce, request.error) if request.nonce and not first else Answer.NONE
+        answer = self._settle(request.nonce, request.error, now) if request.nonce and not first else Answer.NONE
+        if answer is Answer.ACK:
+            self.accepted = self.version
+            if self.type.full_state:  # with what is new it took the rest
+                self.doubtful.clear()
         change = self.sub.replace(request.names)
         if first:
             self.claimed = request.version if self.type.full_state else ""
@@ -57,7 +67,7 @@ class StateExchange(Exchange[StateRequest]):
         else:
             made = self._partial(self.view, nonce, now, hold)
         if made is not None:
-            self.nonce = nonce
+            self.nonce, self.version = nonce, made.outgoing.version
         return made
 
     def _full(self, view: View, nonce: str, now: float, *, keep: bool, hold: Collection[str]) -> Response | None:
@@ -67,42 +77,41 @@ class StateExchange(Exchange[StateRequest]):
         """
         made = plan(view, frozenset(self.dirty.difference(hold)))
         gone = {name for name in made.missing if name in self.sent}
-        beats = self.beats.due(now) if self.beats else ()
+        beats = self.beats.due(now) if self.beats else {}
         if not self.due and not made.contents and not beats and (keep or not gone):
             self.dirty = gone | self.dirty.intersection(hold)  # unknown to both sides is no change of the state
             return None
         fresh = self._fresh(made.contents)
         older = {name: r for name in hold if (r := self.sent.get(name)) is not None}
-        lingering = [r for name in sorted(gone) if keep and (r := self.sent[name]) is not None]
+        lingering = {name: r for name in sorted(gone) if keep and (r := self.sent[name]) is not None}
         removed = () if keep else tuple(sorted(gone))
         self._sent(nonce, now, made, removed)
-        self.dirty = {r.name for r in lingering} | older.keys()
+        self.dirty = lingering.keys() | older.keys()
         for names in (self.forced, self.parked, self.retry):  # everything goes together: nothing is left for later
             names.clear()
-        for name in beats:
-            if (known := self.sent.get(name)) is not None:
-                self.beats.sent(name, known, now)
+        if self.beats:
+            self.beats.all_sent(now)
         version = self._version(view)
 
         def contents() -> tuple[bytes, dict[str, Held]]:
-            carried = [*(older.get(r.name, r) for r in self._asked(view)), *lingering]
-            return self._body(carried, version), {r.name: r.held for r in carried}
+            asked = self._asked(view)
+            carried = {**asked, **older, **{name: r for name, r in lingering.items() if r.name not in asked}}
+            return self._body(unique(carried.values()), version), {name: r.held for name, r in carried.items()}
 
         body, held = view.shared(("full", version, self.total, self.beats.takes), contents)
         return Response(Outgoing(self.type, nonce, version, body, held, removed), fresh)
 
-    def _asked(self, view: View) -> Iterable[Resource]:
-        """Return everything there is of what the client asks for, by name, each once (rule 23)."""
-        if self.sub.wildcard:
-            return view.all().values()
-        return unique(r for name in sorted(self.sub.names) if (r := view.find(name)) is not None)
+    def _asked(self, view: View) -> Mapping[str, Resource]:
+        """Return everything there is of what the client asks for, by the names that it knows."""
+        named = {name: r for name in sorted(self.sub.names) if (r := view.find(name)) is not None}
+        return {**named, **view.all()} if self.sub.wildcard else named
 
     def _partial(self, view: View, nonce: str, now: float, hold: Collection[str]) -> Response | None:
         kept = self.dirty.intersection(hold) if hold else set[str]()
         made = plan(view, frozenset(self.dirty - kept if kept else self.dirty))
         for name in made.missing:  # it cannot be removed, only not be sent; when it comes back it is new
             self._drop(name)
-        beats = self._beats(now) if self.beats else []
+        beats = self._beats(now, made) if self.beats else {}
         if not made.contents and not beats:
             self._leave(kept)
             # A refused name that vanished is out of the way, and no answer will tell.
@@ -110,11 +119,14 @@ class StateExchange(Exchange[StateRequest]):
         fresh = self._fresh(made.contents)
         self._sent(nonce, now, made)
         self._leave(kept)
-        for resource in beats:
-            self.beats.sent(resource.name, resource, now)
-        version = self._version(view)
-        key = (version, made.resources, tuple(beats), self.beats.takes)
-        body = view.shared(key, lambda: self._body(made.resources, version, beats))
+        for name, resource in beats.items():
+            self.beats.sent(name, resource, now)
+        heard = unique(beats.values())
+        # Envoy knows a heartbeat by the version that it took last: in company it has to be the content again.
+        version = self._version(view) if made.contents else self.accepted
+        whole = (*made.resources, *heard) if made.contents else ()
+        key = (version, whole, heard, self.beats.takes)
+        body = view.shared(key, lambda: self._body(whole, version, () if whole else heard))
         return Response(Outgoing(self.type, nonce, version, body, made.held), fresh)
 
     def _leave(self, kept: set[str]) -> None:
@@ -148,13 +160,13 @@ class StateExchange(Exchange[StateRequest]):
     def _recall(self, view: View) -> None:
         """Skip the first full state of a client that holds it already (rule 25).
 
-        Others are answered, they may be warming. A publisher's own version is believed for a client of everything
-        only: it says nothing of the names that were asked for.
+        Others are answered, they may be warming. A publisher's own version is no proof: it says nothing of the names
+        that were asked for, nor that nobody used it twice.
         """
         claimed, self.claimed = self.claimed, ""
-        if not claimed or not self.type.full_state or (view.label and (self.sub.names or not self.sub.wildcard)):
+        if not claimed or not self.type.full_state or view.label:
             return
-        held = {resource.name: resource for resource in self._asked(view)}
+        held = self._asked(view)
         self.total = sum(resource.mark for resource in held.values()) % MARK_MODULUS
         if self._version(view) != claimed or any(r.timed for r in held.values()):
             self.total = 0
@@ -164,6 +176,13 @@ class StateExchange(Exchange[StateRequest]):
         self.dirty.clear()
         self.forced.clear()
         self.due = False
+
+    def _outlived(self, refused: set[str], now: float) -> None:
+        """A full state could live on only as a whole, and what was refused is not sent again."""
+        if self.type.full_state:
+            self.beats.pause()
+        else:
+            super(StateExchange, self)._outlived(refused, now)  # slots=True makes the class anew: no short form
 
     def _body(self, resources: Iterable[Resource], version: str, beats: Iterable[Resource] = ()) -> bytes:
         timed = self.beats.takes

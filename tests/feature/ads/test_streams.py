@@ -46,7 +46,7 @@ async def test_a_state_client_gets_every_type_in_order(plane: Plane, client: Wir
     assert rest == [LDS.url, ECDS.url, RDS.url]
 
 
-async def test_rule_6_the_node_is_needed_on_the_first_request_only(plane: Plane, client: WireClient) -> None:
+async def test_rule_06_the_node_is_needed_on_the_first_request_only(plane: Plane, client: WireClient) -> None:
     plane.publish(CDS, web="1")
     stream = client.delta()
     await stream.ask(CDS, as_node=node())

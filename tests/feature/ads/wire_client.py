@@ -21,16 +21,23 @@ from envoy_data_plane.envoy.type.v3 import SemanticVersion
 from envoy_data_plane.google.protobuf import Struct, Value
 from envoy_data_plane.google.rpc import Status
 
+from xds.ads.services import SERVICES
 from xds.wire.types import ResourceType
 
-SERVICE = "/envoy.service.discovery.v3.AggregatedDiscoveryService/"
 SOON = 5.0
 
 
-def node(id_: str = "sidecar-1", metadata: Mapping[str, str] | None = None) -> Node:
+def node(id_: str = "sidecar-1", metadata: Mapping[str, str] | None = None, features: Sequence[str] = ()) -> Node:
     struct = Struct(fields={key: Value(string_value=value) for key, value in (metadata or {}).items()})
     version = BuildVersion(version=SemanticVersion(major_number=1, minor_number=40))
-    return Node(id=id_, cluster="c", metadata=struct, user_agent_name="envoy", user_agent_build_version=version)
+    return Node(
+        id=id_,
+        cluster="c",
+        metadata=struct,
+        user_agent_name="envoy",
+        user_agent_build_version=version,
+        client_features=list(features),
+    )
 
 
 class WireStream:
@@ -125,11 +132,15 @@ class WireClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
 
-    def delta(self, metadata: Sequence[tuple[str, str]] = ()) -> DeltaStream:
-        return DeltaStream(self.channel.stream_stream(SERVICE + "DeltaAggregatedResources")(metadata=metadata))
+    def delta(self, metadata: Sequence[tuple[str, str]] = (), only: ResourceType | None = None) -> DeltaStream:
+        """Open a delta stream of the aggregated service, or of the one for `only` this type."""
+        service = next(service for service in SERVICES if service.type is only)
+        return DeltaStream(self.channel.stream_stream(f"/{service.name}/{service.delta}")(metadata=metadata))
 
-    def state(self, metadata: Sequence[tuple[str, str]] = ()) -> StateStream:
-        return StateStream(self.channel.stream_stream(SERVICE + "StreamAggregatedResources")(metadata=metadata))
+    def state(self, metadata: Sequence[tuple[str, str]] = (), only: ResourceType | None = None) -> StateStream:
+        """The same, state of the world."""
+        service = next(service for service in SERVICES if service.type is only)
+        return StateStream(self.channel.stream_stream(f"/{service.name}/{service.state}")(metadata=metadata))
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ def ask(
 
 
 @pytest.mark.parametrize("type_", TYPES)
-def test_rule_2_what_was_refused_is_not_sent_again_until_it_changes(type_: ResourceType) -> None:
+def test_rule_02_what_was_refused_is_not_sent_again_until_it_changes(type_: ResourceType) -> None:
     client = delta()
     client.publish(type_, a="bad")
     client.ask(ask(type_, "a"))
@@ -35,7 +35,7 @@ def test_rule_2_what_was_refused_is_not_sent_again_until_it_changes(type_: Resou
     assert contents(client.publish(type_, a="good")) == [(type_.short, ["a"], [])]
 
 
-def test_rule_2_another_resource_is_not_held_up_by_a_refused_one() -> None:
+def test_rule_02_another_resource_is_not_held_up_by_a_refused_one() -> None:
     client = delta()
     client.publish(CDS, bad="1", good="1")
     client.ask(ask(CDS))
@@ -43,7 +43,7 @@ def test_rule_2_another_resource_is_not_held_up_by_a_refused_one() -> None:
     assert contents(client.publish(CDS, other="1")) == [("cds", ["other"], [])]
 
 
-def test_rule_2_what_was_refused_together_is_tried_again_once_its_culprit_was_accepted() -> None:
+def test_rule_02_what_was_refused_together_is_tried_again_once_its_culprit_was_accepted() -> None:
     client = delta()
     client.publish(CDS, bad="1", good="1")
     client.ask(ask(CDS))
@@ -53,14 +53,14 @@ def test_rule_2_what_was_refused_together_is_tried_again_once_its_culprit_was_ac
     assert client.ask(ask(CDS, nonce="3")) == []
 
 
-def test_rule_3_a_nack_that_asks_for_more_gets_what_is_new() -> None:
+def test_rule_03_a_nack_that_asks_for_more_gets_what_is_new() -> None:
     client = delta()
     client.publish(EDS, a="bad", b="1")
     client.ask(ask(EDS, "a"))
     assert contents(client.ask(ask(EDS, "b", nonce="1", error="no"))) == [("eds", ["b"], [])]
 
 
-def test_rule_4_an_ack_that_asks_for_more_is_answered() -> None:
+def test_rule_04_an_ack_that_asks_for_more_is_answered() -> None:
     client = delta()
     client.publish(EDS, a="1", b="1")
     client.ask(ask(EDS, "a"))
@@ -69,7 +69,7 @@ def test_rule_4_an_ack_that_asks_for_more_is_answered() -> None:
     assert contents(client.look()) == [("eds", ["b"], [])]
 
 
-def test_rule_7_a_stale_nonce_is_no_answer_but_still_subscribes() -> None:
+def test_rule_07_a_stale_nonce_is_no_answer_but_still_subscribes() -> None:
     client = delta()
     client.publish(EDS, a="1", b="1")
     client.ask(ask(EDS, "a"))
@@ -79,7 +79,7 @@ def test_rule_7_a_stale_nonce_is_no_answer_but_still_subscribes() -> None:
     assert contents(client.ask(ask(EDS, nonce="1"))) == [("eds", ["b"], [])]
 
 
-def test_rule_9_every_response_has_a_nonce_of_its_own() -> None:
+def test_rule_09_every_response_has_a_nonce_of_its_own() -> None:
     client = delta()
     for type_ in (CDS, EDS):
         client.publish(type_, a="1")
@@ -272,14 +272,14 @@ def test_equal_changes_share_one_body() -> None:
     assert one.ask(ask(EDS, "a", "b"))[0].body is two.ask(ask(EDS, "b", "a"))[0].body
 
 
-def test_rule_1_a_nack_without_words_is_a_nack() -> None:
+def test_rule_01_a_nack_without_words_is_a_nack() -> None:
     client = delta()
     client.publish(EDS, a="1")
     client.ask(ask(EDS, "a"))
     assert client.send(ask(EDS, nonce="1", error="")).answer is Answer.NACK
 
 
-def test_rule_5_on_a_new_stream_the_nonces_of_the_old_one_mean_nothing() -> None:
+def test_rule_05_on_a_new_stream_the_nonces_of_the_old_one_mean_nothing() -> None:
     client = delta()
     client.publish(EDS, a="1")
     client.ask(ask(EDS, "a"))

@@ -6,6 +6,7 @@ import pytest
 from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryResponse
 
 from tests.unit.protocol.client import CDS, ECDS, EDS, LDS, RDS, contents, sotw
+from xds.cache import Resource
 from xds.protocol import Answer, StateRequest
 from xds.wire.types import ResourceType
 
@@ -17,7 +18,7 @@ def ask(type_: ResourceType, *names: str, nonce: str = "", version: str = "", er
 
 
 @pytest.mark.parametrize("type_", [*FULL, *PARTIAL])
-def test_rule_1_a_nack_is_the_presence_of_an_error_not_a_version(type_: ResourceType) -> None:
+def test_rule_01_a_nack_is_the_presence_of_an_error_not_a_version(type_: ResourceType) -> None:
     client = sotw()
     client.publish(type_, a="1")
     (response,) = client.ask(ask(type_, "a"))
@@ -26,7 +27,7 @@ def test_rule_1_a_nack_is_the_presence_of_an_error_not_a_version(type_: Resource
 
 
 @pytest.mark.parametrize("type_", [*FULL, *PARTIAL])
-def test_rule_2_what_was_refused_is_not_sent_again_until_it_changes(type_: ResourceType) -> None:
+def test_rule_02_what_was_refused_is_not_sent_again_until_it_changes(type_: ResourceType) -> None:
     client = sotw()
     client.publish(type_, a="bad")
     (response,) = client.ask(ask(type_, "a"))
@@ -36,7 +37,7 @@ def test_rule_2_what_was_refused_is_not_sent_again_until_it_changes(type_: Resou
     assert [list(r.sent) for r in client.publish(type_, a="good")] == [["a"]]
 
 
-def test_rule_3_a_nack_that_asks_for_more_gets_what_is_new() -> None:
+def test_rule_03_a_nack_that_asks_for_more_gets_what_is_new() -> None:
     client = sotw()
     client.publish(EDS, a="bad", b="1")
     client.ask(ask(EDS, "a"))
@@ -46,7 +47,7 @@ def test_rule_3_a_nack_that_asks_for_more_gets_what_is_new() -> None:
 
 
 @pytest.mark.parametrize("type_", [*FULL, *PARTIAL])
-def test_rule_4_an_ack_that_asks_for_more_is_answered(type_: ResourceType) -> None:
+def test_rule_04_an_ack_that_asks_for_more_is_answered(type_: ResourceType) -> None:
     client = sotw()
     client.publish(type_, a="1", b="1")
     client.ask(ask(type_, "a"))
@@ -54,7 +55,7 @@ def test_rule_4_an_ack_that_asks_for_more_is_answered(type_: ResourceType) -> No
     assert "b" in response.sent
 
 
-def test_rule_5_the_version_depends_on_content_only_and_the_nonce_on_the_stream() -> None:
+def test_rule_05_the_version_depends_on_content_only_and_the_nonce_on_the_stream() -> None:
     one, two = sotw(), sotw()
     for client in (one, two):
         client.publish(EDS, noise="1")
@@ -66,7 +67,7 @@ def test_rule_5_the_version_depends_on_content_only_and_the_nonce_on_the_stream(
     assert sotw(one.cache).ask(ask(EDS, "a", "b", nonce="99"))[0].version == first.version
 
 
-def test_rule_7_a_stale_nonce_gets_no_response_and_changes_nothing() -> None:
+def test_rule_07_a_stale_nonce_gets_no_response_and_changes_nothing() -> None:
     client = sotw()
     client.publish(RDS, a="1", b="1")
     client.ask(ask(RDS, "a"))
@@ -77,7 +78,7 @@ def test_rule_7_a_stale_nonce_gets_no_response_and_changes_nothing() -> None:
     assert client.session.names(RDS) == frozenset({"a"})
 
 
-def test_rule_8_an_empty_nonce_mid_stream_begins_anew() -> None:
+def test_rule_08_an_empty_nonce_mid_stream_begins_anew() -> None:
     client = sotw()
     client.publish(RDS, a="1")
     client.ask(ask(RDS, "a"))
@@ -249,3 +250,18 @@ def test_equal_subscriptions_share_one_body() -> None:
     client.publish(CDS, a="1", b="1")
     other = sotw(client.cache)
     assert client.ask(ask(CDS))[0].body is other.ask(ask(CDS))[0].body
+
+
+def test_a_full_state_that_is_taken_clears_the_innocent_of_the_one_before() -> None:
+    """A cluster refused in bad company is there once the next state is taken: routes to it are not held back."""
+    client = sotw()
+    client.publish(CDS, innocent="1", culprit="bad")
+    client.ask(ask(CDS))
+    client.ask(ask(CDS, nonce="1", error="no"))
+    client.cache.publish([Resource.of(RDS, "r", b"1")])
+    client.ask(ask(RDS, "r"))
+    client.ask(ask(RDS, "r", nonce="2"))
+    client.publish(CDS, culprit="good")
+    client.ask(ask(CDS, nonce="3"))
+    client.cache.publish([Resource.of(RDS, "r", b"2", needs=("innocent",))])
+    assert contents(client.look()) == [("rds", ["r"], [])]
