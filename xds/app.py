@@ -12,7 +12,7 @@ import hmac
 import logging
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xds.ads.server import AdsServer
 from xds.ads.settings import AdsSettings
@@ -92,7 +92,7 @@ async def _start_ads(plane: ControlPlane, settings: Settings) -> AdsServer:
         assign=plane.assign,
         authorize=_guard(settings.token),
         clock=plane.clock.monotonic,
-        settings=AdsSettings(addresses=(str(settings.ads),)),
+        settings=replace(settings.ads_limits or AdsSettings(), addresses=(str(settings.ads),)),
     )
     await server.start()
     return server

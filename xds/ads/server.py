@@ -28,6 +28,7 @@ from xds.wire.types import ResourceType
 from .decode import delta_request, state_request
 from .limits import Bucket, LimitReached, Watchdog
 from .observer import Nobody, Observer
+from .peers import Peers
 from .services import SERVICES
 from .settings import AdsSettings
 from .stream import Assign, Call, ClientGone, Kind, Parts, SlowReader, Stream
@@ -85,6 +86,7 @@ class AdsServer:
         self._authorize = authorize
         self._services = tuple(services)
         self._arrivals = Bucket(self._settings.stream_rate, self._settings.stream_burst)
+        self._peers = Peers(self._settings.peer_stream_rate, self._settings.peer_stream_burst)
         self._numbers = itertools.count(1)
         self._streams: set[Stream[StateRequest] | Stream[DeltaRequest]] = set()
         self._server: grpc.aio.Server | None = None
@@ -165,22 +167,34 @@ class AdsServer:
         if self._draining:
             self._observer.refused("draining")
             return grpc.StatusCode.UNAVAILABLE, "the control plane is shutting down; reconnect"
-        if not self._arrivals.take(self._parts.clock()):
+        now, peer = self._parts.clock(), context.peer()
+        if not self._peers.take(peer, now):
+            self._observer.refused("peer")
+            if self._peers.close(peer):
+                self._observer.limited("peer")
+                _log.warning("connection closed: too many new streams on it", extra={"peer": peer})
+            return grpc.StatusCode.RESOURCE_EXHAUSTED, "too many new streams on one connection"
+        if not self._arrivals.take(now):
             self._observer.refused("rate")
             return grpc.StatusCode.UNAVAILABLE, "too many new streams at once; come back in a while"
         pairs = context.invocation_metadata() or ()
         metadata = {key: value for key, value in pairs if isinstance(value, str)}
-        reason = self._authorize(metadata, context.peer())
+        reason = self._authorize(metadata, peer)
         if reason is None:
             return None
         self._observer.refused("unauthenticated")
-        _log.warning("stream refused", extra={"peer": context.peer(), "reason": reason})
+        _log.warning("stream refused", extra={"peer": peer, "reason": reason})
         return grpc.StatusCode.UNAUTHENTICATED, reason
 
 
 async def _end(context: ServicerContext, code: grpc.StatusCode, words: str, node: str) -> None:
-    """Say why the stream ends. A client that takes nothing finds the status behind what it has not taken."""
-    _log.info("stream ended by us", extra={"node": node, "status": code.name, "reason": words})
+    """Say why the stream ends. A client that takes nothing finds the status behind what it has not taken.
+
+    What is the client's fault is a warning: the line by which those who look after it find out.
+    """
+    level = logging.INFO if code is grpc.StatusCode.UNAVAILABLE else logging.WARNING
+    facts = {"node": node, "peer": context.peer(), "status": code.name, "reason": words}
+    _log.log(level, "stream ended by us", extra=facts)
     try:
         async with asyncio.timeout(LAST_WORDS):
             await context.abort(code, words)
