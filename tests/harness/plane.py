@@ -59,11 +59,11 @@ class Plane:
         )
         wait_until(self._is_ready, 30, what="the control plane is ready")
 
-    def memory(self) -> int:
-        """Its resident memory, in bytes."""
+    def memory(self, kind: str = "VmRSS") -> int:
+        """Its resident memory, in bytes; `VmHWM` is the most it ever was."""
         assert self.program is not None
         status = Path(f"/proc/{self.program.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+        return int(status.partition(f"{kind}:")[2].split()[0]) * 1024
 
     def cpu(self) -> float:
         """The processor time that it has used, in seconds."""

@@ -78,6 +78,9 @@ class AdsSettings:
             ("grpc.http2.settings_timeout", int(self.handshake_timeout * 1000)),
             ("grpc.keepalive_time_ms", int(self.keepalive_time * 1000)),
             ("grpc.keepalive_timeout_ms", int(self.keepalive_timeout * 1000)),
+            # Without it the answer to a ping is awaited for a minute, whatever keepalive says, once the kernel of a
+            # middlebox has acknowledged the bytes.
+            ("grpc.http2.ping_timeout_ms", int(self.keepalive_timeout * 1000)),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.max_connection_age_ms", int(self.connection_age * 1000)),
             ("grpc.max_connection_age_grace_ms", int(self.connection_grace * 1000)),

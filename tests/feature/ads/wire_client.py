@@ -40,9 +40,7 @@ class WireStream:
         self.call = call
 
     async def write(self, data: bytes) -> None:
-        # A server that is quicker has ended the stream by now; `read` and `end` tell how.
-        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            await asyncio.wait_for(self.call.write(data), SOON)
+        await asyncio.wait_for(self.call.write(data), SOON)
 
     async def read(self) -> bytes:
         data = await asyncio.wait_for(self.call.read(), SOON)

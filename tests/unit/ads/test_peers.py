@@ -65,10 +65,12 @@ def test_the_connection_of_one_peer_is_closed_and_no_other(family: str, bind: st
 
 
 def test_an_ipv4_client_of_a_socket_for_both_families_is_found() -> None:
-    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
-        with socket.create_connection(("127.0.0.1", listener.getsockname()[1])) as client, listener.accept()[0]:
-            assert Peers(1.0, 1.0).close(f"ipv4:127.0.0.1:{client.getsockname()[1]}")
-            assert client.recv(1) == b""
+    both = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    client = socket.create_connection(("127.0.0.1", both.getsockname()[1]))
+    served = both.accept()[0]
+    with both, client, served:
+        assert Peers(1.0, 1.0).close(f"ipv4:127.0.0.1:{client.getsockname()[1]}")
+        assert client.recv(1) == b""
 
 
 def test_nobody_is_closed_in_the_place_of_one_who_has_left() -> None:
