@@ -176,7 +176,7 @@ class Town:
 def mesh(
     binary: Path, folder: Path, *flags: str, token: str = "", env: Mapping[str, str] | None = None
 ) -> Iterator[Mesh]:
-    """A mesh whose control plane has been started with these flags and variables; everything is ended when the block ends."""
+    """A mesh whose control plane has been started with these flags and variables; everything ends with the block."""
     logs = folder / "logs"
     logs.mkdir(parents=True)
     programs = Programs(logs)

@@ -121,9 +121,10 @@ async def test_p3_of_three_streams_with_one_id_the_newest_speaks_and_the_end_of_
 ) -> None:
     plane.publish(CDS, web="1")
     async with connect(plane.port) as one, connect(plane.port) as two, connect(plane.port) as three:
-        streams = [one.delta(), two.delta(), three.delta()]
-        nonces = []
-        for stream in streams:
+        streams, nonces = [], []
+        for client in (one, two, three):
+            stream = client.delta()
+            streams.append(stream)
             await stream.ask(CDS, as_node=node())
             nonces.append((await stream.response()).nonce)
         await streams[2].ask(CDS, nonce=nonces[2])

@@ -94,7 +94,7 @@ async def test_p10_ten_thousand_streams_on_one_connection_are_a_hundred_and_nobo
     async with neighbour(served) as other:
         with Frames(served.ads) as flood:
             flood.hello()
-            await _while(other, lambda: _many(flood, 10_000, lambda: flood.open()))
+            await _while(other, lambda: _many(flood, 10_000, flood.open))
             await asyncio.to_thread(flood.hear, 1.0)
             assert flood.ended or flood.heard["RstStream"] >= 9_900
             assert served.memory() - before < 32 * MIB
@@ -123,7 +123,7 @@ async def test_p10_a_flood_of_pings_ends_the_connection(served: Plane) -> None:
 
 @pytest.mark.parametrize("served", [{"FAIRLEAD_ADS_HANDSHAKE_TIMEOUT": "1"}], indirect=True)
 async def test_p10_handshakes_that_are_never_finished_end_by_themselves(served: Plane) -> None:
-    """Half a TLS handshake on this plain port is a client that says nothing sensible; a hundred of them stay a second."""
+    """Half a TLS handshake on this plain port is a client that says nothing sensible; a hundred stay a second."""
     hello = bytes.fromhex("1603010200010001fc0303")
     async with neighbour(served) as other:
         silent = [Frames(served.ads) for _ in range(100)]
@@ -154,7 +154,7 @@ async def test_p8_the_lease_of_an_instance_does_not_hang_on_the_connection_of_it
     assert {key: after[key] for key in ("id", "epoch", "revision")} == {
         key: before[key] for key in ("id", "epoch", "revision")
     }
-    assert after["lease"]["remaining"] > 40
+    assert float(after["lease"]["expires_in"].removesuffix("s")) > 40
 
 
 async def _while(other: Neighbour, work: Callable[[], None]) -> None:
@@ -182,7 +182,7 @@ async def _hostile_round(plane: Plane) -> None:
     hostile = {
         "five mebibytes": _request(EDS.url, ["x" * (5 * MIB)]),
         "nested": bytes(DeltaDiscoveryRequest(node=deep, type_url=CDS.url)),
-        "empty names": _request(EDS.url, [""] * 2_000_000),
+        "empty names": _request(EDS.url, []) + b"\x1a\x00" * 2_000_000,
         "no such type": _request("type.googleapis.com/envoy.Nothing", []),
         "no text": b"\x0a\x04\x0a\x02\xff\xfe\x12\x02\xff\xff",
     }
