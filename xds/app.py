@@ -1,7 +1,8 @@
 """The composition root: the only place that knows every part, and plugs them together.
 
-One process, one event loop: HTTP, gRPC and the control loop together, SQLite in a thread of its own. Nothing serves
-before the store is loaded and published; on the way out streams are drained first and the store is closed last.
+One process, one event loop: HTTP, gRPC and the control loop together, SQLite in a thread of its own. Ports open
+first, and until the store is loaded and published they say that it is not: streams and requests are told to come back.
+On the way out streams are drained first and the store is closed last.
 """
 
 from __future__ import annotations
@@ -60,22 +61,22 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
         leases = HeapLeases(clock)
         plane = ControlPlane(store=store, clock=clock, leases=leases, filter=admitted)
         telemetry = _telemetry(plane, settings)
-        await plane.start()
-        _settle_heap()
         async with asyncio.TaskGroup() as tasks:
-            renewals = lease_source.watch(leases, plane.intent, clock, plane.submit, plane.observe)
-            background = [
-                tasks.create_task(plane.run(), name="loop"),
-                tasks.create_task(renewals, name="leases"),
-                tasks.create_task(telemetry.run(), name="telemetry"),
-                tasks.create_task(_reload_filter(plane, settings, asked), name="reload"),
-            ]
             ads = await _start_ads(plane, telemetry, settings)
             try:
                 ads_at = Address(settings.ads.host, ads.ports[0])
                 api = ApiServer(plane, _api_settings(settings, ads_at), telemetry)
                 started_at = Serving(f"http://{await api.bind()}", str(ads_at))
-                background.append(tasks.create_task(api.serve(), name="api"))
+                background = [tasks.create_task(api.serve(), name="api")]
+                await plane.start()
+                _settle_heap()
+                renewals = lease_source.watch(leases, plane.intent, clock, plane.submit, plane.observe)
+                background += [
+                    tasks.create_task(plane.run(), name="loop"),
+                    tasks.create_task(renewals, name="leases"),
+                    tasks.create_task(telemetry.run(), name="telemetry"),
+                    tasks.create_task(_reload_filter(plane, settings, asked), name="reload"),
+                ]
                 started(started_at)
                 await stop.wait()
                 _log.info("stopping: streams are drained, then the API, then the store")
@@ -107,7 +108,7 @@ async def _start_ads(plane: ControlPlane, telemetry: Telemetry, settings: Settin
         assign=plane.assign,
         authorize=_guard(settings.token),
         clock=plane.clock.monotonic,
-        settings=AdsSettings(addresses=(str(settings.ads),)),
+        settings=(settings.ads_limits or AdsSettings()).listening_on(str(settings.ads)),
         observer=telemetry.streams,
         services=telemetry.services,
     )

@@ -10,12 +10,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from xds.model.instance import Address, check_port
 from xds.model.problems import InvalidInput
+
+if TYPE_CHECKING:
+    from xds.ads.settings import AdsSettings
 
 PREFIX: Final = "FAIRLEAD_"
 API: Final = Address("127.0.0.1", 15080)
@@ -31,7 +34,8 @@ class Settings:
     """Settings of one control plane.
 
     `filter` is the health filter's module, None for none (splits then hold at random, not per user); `filter_config`
-    a JSON file with its global defaults. `token` guards both API and ADS.
+    a JSON file with its global defaults. `token` guards both API and ADS. `ads_limits` is what ADS bears; None for the
+    defaults.
     """
 
     data_dir: Path = Path("fairlead-data")
@@ -42,6 +46,7 @@ class Settings:
     filter: Path | None = None
     filter_config: Path | None = None
     log_level: str = "info"
+    ads_limits: AdsSettings | None = None
 
     def __post_init__(self) -> None:
         """Refuse an open door beyond loopback, and files that are not there."""
@@ -82,7 +87,36 @@ class Settings:
             filter=None if filter_path == "none" else Path(filter_path) if filter_path else built_in_filter(),
             filter_config=Path(told["filter_config"]) if told["filter_config"] else None,
             log_level=_told(env, flags, "log_level") or "info",
+            ads_limits=read_limits(env),
         )
+
+
+def read_limits(env: Mapping[str, str]) -> AdsSettings:
+    """Return what ADS bears: each field of AdsSettings is a variable, FAIRLEAD_ADS_MAX_STREAMS and so on.
+
+    InvalidInput, with the field as pointer, for what is no number, no sensible one, or the name of no limit.
+    """
+    from xds.ads.settings import AdsSettings  # noqa: PLC0415 - loads gRPC, which only `serve` needs
+
+    limits = {each.name: each.default for each in fields(AdsSettings) if each.name != "addresses"}
+    told: dict[str, int | float] = {}
+    for variable, text in env.items():
+        if not variable.startswith(PREFIX + "ADS_"):
+            continue
+        name = variable.removeprefix(PREFIX + "ADS_").lower()
+        if name not in limits:
+            known = ", ".join(limits)
+            raise InvalidInput(f"{variable} is no limit of ADS; there are {known}", pointer=f"/ads_{name}")
+        try:
+            told[name] = int(text) if isinstance(limits[name], int) else float(text)
+        except ValueError:
+            sort = "whole number" if isinstance(limits[name], int) else "number"
+            raise InvalidInput(f"{variable} is {text!r}, not a {sort}", pointer=f"/ads_{name}") from None
+    try:
+        return AdsSettings(**told)  # type: ignore[arg-type]  # by name, each of its own type
+    except InvalidInput as error:
+        name, _, rest = error.message.partition(" ")
+        raise InvalidInput(f"{PREFIX}ADS_{name.upper()} {rest}", pointer=f"/ads_{name}") from None
 
 
 def read_token(env: Mapping[str, str], token_file: str = "") -> str:

@@ -32,12 +32,20 @@ USER = "x-user"
 class Mesh:
     """One control plane and everything that was started around it."""
 
-    def __init__(self, programs: Programs, binary: Path, folder: Path, *flags: str, token: str = "") -> None:
+    def __init__(
+        self,
+        programs: Programs,
+        binary: Path,
+        folder: Path,
+        *flags: str,
+        token: str = "",
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.programs = programs
         self._token = token
         self._binary = binary
         self.folder = folder
-        self.plane = Plane(programs, folder / "data", *flags, token=token)
+        self.plane = Plane(programs, folder / "data", *flags, token=token, env=env)
 
     # -- starting -----------------------------------------------------------------------------------------------
 
@@ -167,12 +175,14 @@ class Town:
 
 
 @contextlib.contextmanager
-def mesh(binary: Path, folder: Path, *flags: str, token: str = "") -> Iterator[Mesh]:
-    """A mesh whose control plane has been started with these flags; everything is ended when the block ends."""
+def mesh(
+    binary: Path, folder: Path, *flags: str, token: str = "", env: Mapping[str, str] | None = None
+) -> Iterator[Mesh]:
+    """A mesh whose control plane has been started with these flags and variables; everything ends with the block."""
     logs = folder / "logs"
     logs.mkdir(parents=True)
     programs = Programs(logs)
-    made = Mesh(programs, binary, folder, *flags, token=token)
+    made = Mesh(programs, binary, folder, *flags, token=token, env=env)
     try:
         made.plane.start()
         yield made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sysconfig
 import time
 from collections.abc import Mapping
@@ -32,9 +33,12 @@ class Refused(AssertionError):
 class Plane:
     """`fairlead serve` on free ports and a data folder of its own; it can be killed and started again on both."""
 
-    def __init__(self, programs: Programs, folder: Path, *flags: str, token: str = "") -> None:
+    def __init__(
+        self, programs: Programs, folder: Path, *flags: str, token: str = "", env: Mapping[str, str] | None = None
+    ) -> None:
         self._programs = programs
         self._flags = flags
+        self._env = env
         self.folder = folder
         self.api, self.ads = free_port(), free_port()
         self.program: Program | None = None
@@ -49,9 +53,23 @@ class Plane:
         """Start it and wait until it has loaded and published everything."""
         places = ["--api", f"127.0.0.1:{self.api}", "--ads", f"127.0.0.1:{self.ads}"]
         self.program = self._programs.start(
-            [FAIRLEAD, "serve", "--data-dir", self.folder, *places, *self._flags], name="control-plane"
+            [FAIRLEAD, "serve", "--data-dir", self.folder, *places, *self._flags],
+            name="control-plane",
+            env=self._env,
         )
         wait_until(self._is_ready, 30, what="the control plane is ready")
+
+    def memory(self, kind: str = "VmRSS") -> int:
+        """Its resident memory, in bytes; `VmHWM` is the most it ever was."""
+        assert self.program is not None
+        status = Path(f"/proc/{self.program.pid}/status").read_text()
+        return int(status.partition(f"{kind}:")[2].split()[0]) * 1024
+
+    def cpu(self) -> float:
+        """The processor time that it has used, in seconds."""
+        assert self.program is not None
+        after_name = Path(f"/proc/{self.program.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
     def kill(self) -> None:
         """kill -9."""

@@ -39,6 +39,10 @@ class Bucket:
         self._left -= 1
         return True
 
+    def whole(self, now: float) -> bool:
+        """Say whether as many can be taken as from a new one."""
+        return self._at is None or self._left + (now - self._at) * self._rate >= self._burst
+
 
 class Writer(Protocol):
     """Somebody whose write can be cut off."""

@@ -22,7 +22,7 @@ class Observer(Protocol):
         ...
 
     def refused(self, reason: str) -> None:
-        """A client was sent away before it had a stream: `unauthenticated`, `rate` or `draining`."""
+        """A client was sent away before it had a stream: `unauthenticated`, `peer`, `rate` or `draining`."""
         ...
 
     def limited(self, limit: str) -> None:

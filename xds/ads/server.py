@@ -10,7 +10,7 @@ import itertools
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import grpc
 import grpc.aio
@@ -27,6 +27,7 @@ from xds.wire.types import ResourceType
 from .decode import delta_request, state_request
 from .limits import Bucket, LimitReached, Watchdog
 from .observer import Nobody, Observer
+from .peers import Peers
 from .services import SERVICES
 from .settings import AdsSettings
 from .stream import Assign, Call, ClientGone, Kind, Parts, SlowReader, Stream
@@ -40,6 +41,14 @@ LAST_WORDS: Final = 5.0
 
 Authorize = Callable[[Mapping[str, str], str], str | None]
 """(initial metadata, peer) -> None if the client may come in, else the reason why not."""
+
+
+class Ending(NamedTuple):
+    """The last thing that a client hears: status and words; and which node it is, "" if it never said."""
+
+    code: grpc.StatusCode
+    words: str
+    node: str
 
 
 class ServicerContext(Call, Protocol):
@@ -85,6 +94,7 @@ class AdsServer:
         self._authorize = authorize
         self._services = tuple(services)
         self._arrivals = Bucket(self._settings.stream_rate, self._settings.stream_burst)
+        self._peers = Peers(self._settings.peer_stream_rate, self._settings.peer_stream_burst)
         self._numbers = itertools.count(1)
         self._streams: set[Stream[StateRequest] | Stream[DeltaRequest]] = set()
         self._server: grpc.aio.Server | None = None
@@ -133,48 +143,73 @@ class AdsServer:
             await context.abort(*refused)
         # Before anything else: a status can be sent while a write is under way only if the metadata went ahead of it.
         await context.send_initial_metadata(())
-        stream = Stream(next(self._numbers), context, kind, only, self._parts)
-        self._streams.add(stream)
         self._observer.opened(kind.name)
-        reason = "gone"
+        reason, ending = "gone", None
+        try:
+            reason, ending = await self._serve(Stream(next(self._numbers), context, kind, only, self._parts))
+            if ending is not None:
+                await _end(context, ending)
+        finally:
+            self._observer.closed(kind.name, reason)
+
+    async def _serve(self, stream: Stream[R]) -> tuple[str, Ending | None]:
+        """Serve a stream to its end; return how it ended, and what to say to the client.
+
+        Nothing of the stream may be alive when that is said: gRPC keeps what `abort` raises, with the frames that it
+        went through, in a cycle. A hostile request was measured to stay in memory for minutes in that way.
+        """
+        self._streams.add(stream)
         try:
             await stream.run()
-            reason = "done"
         except ClientGone:
             _log.info("client gone", extra={"node": stream.node_id})
+            return "gone", None
         except FairleadError as error:
-            reason = _code(error).name.lower()
             if isinstance(error, LimitReached | SlowReader):
                 self._observer.limited(error.limit if isinstance(error, LimitReached) else "write")
-            await _end(context, _code(error), error.message, stream.node_id)
+            ending = Ending(_code(error), error.message, stream.node_id)
         except Exception:  # noqa: BLE001 - one stream's failure ends one stream, whatever it is; it is logged whole
-            reason = "internal"
             _log.exception("stream failed", extra={"node": stream.node_id})
-            await _end(context, grpc.StatusCode.INTERNAL, "the control plane failed", stream.node_id)
+            ending = Ending(grpc.StatusCode.INTERNAL, "the control plane failed", stream.node_id)
+        else:
+            return "done", None
         finally:
             self._streams.discard(stream)
-            self._observer.closed(kind.name, reason)
+        return ending.code.name.lower(), ending
 
     def _refusal(self, context: ServicerContext) -> tuple[grpc.StatusCode, str] | None:
         if self._draining:
             self._observer.refused("draining")
             return grpc.StatusCode.UNAVAILABLE, "the control plane is shutting down; reconnect"
-        if not self._arrivals.take(self._parts.clock()):
+        now, peer = self._parts.clock(), context.peer()
+        if not self._peers.take(peer, now):
+            self._observer.refused("peer")
+            if self._peers.close(peer):
+                self._observer.limited("peer")
+                _log.warning("connection closed: too many new streams on it", extra={"peer": peer})
+            return grpc.StatusCode.RESOURCE_EXHAUSTED, "too many new streams on one connection"
+        if not self._arrivals.take(now):
             self._observer.refused("rate")
             return grpc.StatusCode.UNAVAILABLE, "too many new streams at once; come back in a while"
         pairs = context.invocation_metadata() or ()
         metadata = {key: value for key, value in pairs if isinstance(value, str)}
-        reason = self._authorize(metadata, context.peer())
+        reason = self._authorize(metadata, peer)
         if reason is None:
             return None
         self._observer.refused("unauthenticated")
-        _log.warning("stream refused", extra={"peer": context.peer(), "reason": reason})
+        _log.warning("stream refused", extra={"peer": peer, "reason": reason})
         return grpc.StatusCode.UNAUTHENTICATED, reason
 
 
-async def _end(context: ServicerContext, code: grpc.StatusCode, words: str, node: str) -> None:
-    """Say why the stream ends. A client that takes nothing finds the status behind what it has not taken."""
-    _log.info("stream ended by us", extra={"node": node, "status": code.name, "reason": words})
+async def _end(context: ServicerContext, ending: Ending) -> None:
+    """Say why the stream ends. A client that takes nothing finds the status behind what it has not taken.
+
+    What is the client's fault is a warning: the line by which those who look after it find out.
+    """
+    code, words, node = ending
+    level = logging.INFO if code is grpc.StatusCode.UNAVAILABLE else logging.WARNING
+    facts = {"node": node, "peer": context.peer(), "status": code.name, "reason": words}
+    _log.log(level, "stream ended by us", extra=facts)
     try:
         async with asyncio.timeout(LAST_WORDS):
             await context.abort(code, words)

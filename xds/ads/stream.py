@@ -160,6 +160,7 @@ class Stream(Generic[R]):
         self._session = session
         roster.opened(self._number, self._node, group, clock(), self.regroup)
         _log.info("stream opened", extra=self._facts(group=group.id, peer=self._node.peer))
+        failure: Exception | None = None
         try:
             self._receive(session, first)
             async with asyncio.TaskGroup() as tasks:
@@ -167,11 +168,18 @@ class Stream(Generic[R]):
                 await self._read(session)
                 self._writer.cancel()
         except ExceptionGroup as failures:
-            # One of the two tasks failed and took the other along: its reason is the stream's.
-            raise failures.exceptions[0] from None
+            # One of the two tasks failed and took the other along: its reason is the stream's. The group itself hangs
+            # in a cycle with its own traceback, and all that the stream held would hang on it.
+            failure = failures.exceptions[0]
+            failures.__traceback__ = None
         finally:
             roster.closed(self._number, clock())
             _log.info("stream closed", extra=self._facts())
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure
 
     async def _read(self, session: Session[R]) -> None:
         read, node_id = self._call.read, self.node_id

@@ -58,7 +58,7 @@ def create_app(plane: ControlPlane, settings: ApiSettings, telemetry: Telemetry)
     openapi.install(app, has_token=settings.token is not None)
     app.add_exception_handler(FairleadError, _on_error)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Guard, settings=settings, is_ready=plane.ready)
     rendered: list[str] = []
 
     @app.get("/docs", include_in_schema=False)

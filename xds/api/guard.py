@@ -13,7 +13,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -24,7 +24,7 @@ from xds.api import problem_document
 from xds.api.body import discard
 from xds.api.problem_document import Unauthenticated
 from xds.api.settings import ApiSettings
-from xds.model.problems import FairleadError, Forbidden
+from xds.model.problems import FairleadError, Forbidden, Unavailable
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 """Paths that need no token: a supervisor asks before it has one."""
@@ -36,9 +36,10 @@ _log = logging.getLogger("fairlead.api")
 class Guard:
     """Wraps the application: authenticates, catches what nobody else caught, logs."""
 
-    def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: ApiSettings, is_ready: Callable[[], bool]) -> None:
         """Keep the token as bytes, to be compared in constant time."""
         self._app = app
+        self._is_ready = is_ready
         self._settings = settings
         self._token = settings.token.encode() if settings.token is not None else None
         self._ids = map("{}-{:x}".format, itertools.repeat(secrets.token_hex(4)), itertools.count(1))
@@ -85,7 +86,11 @@ class Guard:
                 "without a token this API answers to localhost only: the Host or Origin header names something else",
                 code="foreign_host",
             )
-        if self._token is None or scope["path"] in OPEN:
+        if scope["path"] in OPEN:
+            return None
+        if not self._is_ready():
+            return Unavailable("the control plane has not loaded its state yet: try again", code="not_ready")
+        if self._token is None:
             return None
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("utf-8", "replace"), self._token):

@@ -50,6 +50,7 @@ def serve(
     """Run the control plane: the API for people, ADS for Envoys, one store for both.
 
     Every flag can be an environment variable, FAIRLEAD_DATA_DIR and so on. Loopback needs no token; anything else does.
+    What Envoys may ask of it is limited: FAIRLEAD_ADS_MAX_STREAMS and its like set other limits (docs/limits.md).
     SIGHUP reads the filter and its configuration again; SIGTERM ends it, and its state is in DIR for the next time.
     """
     from xds.config import Settings

@@ -10,8 +10,28 @@ import pytest
 
 from tests.feature.ads.wire_client import WireClient, connect
 from xds.ads import AdsServer, AdsSettings
+from xds.ads.observer import Nobody
 from xds.cache import Cache, Group, Node, NodeState, Resource, Roster, TypeState
 from xds.wire.types import ResourceType
+
+
+class Told(Nobody):
+    """An observer that remembers refusals, limits, answers and ends, in order."""
+
+    def __init__(self) -> None:
+        self.facts: list[tuple[str, str]] = []
+
+    def closed(self, protocol: str, reason: str) -> None:
+        self.facts.append(("closed", reason))
+
+    def refused(self, reason: str) -> None:
+        self.facts.append(("refused", reason))
+
+    def limited(self, limit: str) -> None:
+        self.facts.append(("limited", limit))
+
+    def nacked(self, type: ResourceType) -> None:  # noqa: A002 - the domain's word
+        self.facts.append(("nacked", type.short))
 
 
 @dataclass
@@ -25,6 +45,7 @@ class Plane:
     group: Group = field(default_factory=lambda: Group("all"))
     refusal: Exception | None = None
     port: int = 0
+    told: Told = field(default_factory=Told)
 
     async def assign(self, node: Node) -> Group:
         self.assigned.append(node)
@@ -45,6 +66,7 @@ class Plane:
             authorize=self.authorize,
             clock=time.monotonic,
             settings=settings,
+            observer=self.told,
         )
 
     def publish(self, type_: ResourceType, **contents: str) -> None:

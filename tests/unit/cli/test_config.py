@@ -95,3 +95,27 @@ def test_without_a_word_the_filter_that_comes_along_is_used() -> None:
     found = Settings.read({}, {}).filter
     assert found is not None
     assert found.name == "health.wasm"
+
+
+def test_each_limit_of_ads_is_a_variable() -> None:
+    limits = read({"FAIRLEAD_ADS_MAX_STREAMS": "7", "FAIRLEAD_ADS_CONNECTION_AGE": "0.5"}).ads_limits
+    assert limits is not None
+    assert (limits.max_streams, limits.connection_age, limits.max_names) == (7, 0.5, 100_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("max_streams", "many", "FAIRLEAD_ADS_MAX_STREAMS is 'many', not a whole number"),
+        ("max_streams", "1.5", "FAIRLEAD_ADS_MAX_STREAMS is '1.5', not a whole number"),
+        ("max_streams", "0", "FAIRLEAD_ADS_MAX_STREAMS is 0; it has to be a whole number from 1 to 2147483647"),
+        ("write_deadline", "-1", "it has to be a number from 0.001 to 2147483"),
+        ("write_deadline", "nan", "it has to be a number from 0.001 to 2147483"),
+        ("stream_rate", "1e12", "it has to be a number from 0.001 to 2147483"),
+        ("max_steams", "3", "FAIRLEAD_ADS_MAX_STEAMS is no limit of ADS; there are max_request, max_names"),
+    ],
+)
+def test_what_is_no_limit_is_refused_with_the_field(name: str, text: str, words: str) -> None:
+    error = refusal({f"FAIRLEAD_ADS_{name.upper()}": text})
+    assert error.pointer == f"/ads_{name}"
+    assert words in error.message
