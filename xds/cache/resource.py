@@ -11,7 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from xds.wire.digest import digest
-from xds.wire.discovery import delta_resource_field, error_fields, resource_field, timed_fields
+from xds.wire.discovery import (
+    delta_resource_field,
+    entry_content,
+    error_fields,
+    is_error,
+    resource_field,
+    timed_fields,
+)
 from xds.wire.fragments import any_bytes
 from xds.wire.types import ResourceType
 
@@ -125,6 +132,16 @@ class Resource:
     def key(self) -> ResourceKey:
         """Return the key under which the table holds it."""
         return ResourceKey(self.type, self.name, self.variant)
+
+    @property
+    def fails(self) -> bool:
+        """Whether it stands in place of a resource, with the reason why there is none."""
+        return is_error(self.state)
+
+    @property
+    def packed(self) -> bytes:
+        """Return the google.protobuf.Any that holds it, encoded; nothing for one that `fails`."""
+        return b"" if self.fails else entry_content(self.state)
 
     def appeared_at(self, revision: int) -> Resource:
         """Return the same content as first published at `revision`."""
