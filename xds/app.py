@@ -92,6 +92,7 @@ async def _start_ads(plane: ControlPlane, settings: Settings) -> AdsServer:
         assign=plane.assign,
         authorize=_guard(settings.token),
         clock=plane.clock.monotonic,
+        wall=plane.clock.wall,
         settings=AdsSettings(addresses=(str(settings.ads),)),
     )
     await server.start()

@@ -9,8 +9,9 @@ import asyncio
 import itertools
 import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final, Protocol, TypeVar
 
 import grpc
 import grpc.aio
@@ -28,11 +29,14 @@ from xds.wire.types import ResourceType
 from .decode import delta_request, state_request
 from .limits import Bucket, LimitReached, Watchdog
 from .observer import Nobody, Observer
-from .services import SERVICES
+from .services import CLIENT_STATUS, SERVICES
 from .settings import AdsSettings
+from .status import StatusService
 from .stream import Assign, Call, ClientGone, Kind, Parts, SlowReader, Stream
 
 _log = logging.getLogger("xds.ads")
+
+T = TypeVar("T")
 
 STATE: Final = Kind("sotw", state_request, StateExchange)
 DELTA: Final = Kind("delta", delta_request, DeltaExchange)
@@ -60,9 +64,10 @@ class ServicerContext(Call, Protocol):
 
 
 class AdsServer:
-    """The xDS listener: the aggregated service, one for each type, and `services` beside them.
+    """The xDS listener: the aggregated service, one for each type, client status, and `services` beside them.
 
-    `clock` gives monotonic seconds, the same as the roster's readers use; `observer` is told what streams do.
+    `clock` gives monotonic seconds, the same as the roster's readers use; `wall` is the time that client status gives
+    for refusals, if any; `observer` is told what streams do.
     `ports` are those it listens on, in the order of the addresses, after `start`.
     """
 
@@ -74,6 +79,7 @@ class AdsServer:
         assign: Assign,
         authorize: Authorize,
         clock: Callable[[], float],
+        wall: Callable[[], datetime] | None = None,
         settings: AdsSettings | None = None,
         observer: Observer | None = None,
         services: Sequence[grpc.GenericRpcHandler] = (),
@@ -82,6 +88,8 @@ class AdsServer:
         self._observer: Observer = observer or Nobody()
         self._watchdog = Watchdog(self._settings.write_deadline, clock)
         self._parts = Parts(cache, roster, assign, clock, self._settings, self._observer, self._watchdog)
+        deadline = self._settings.write_deadline
+        self._status = StatusService(cache, roster, clock=clock, wall=wall, write_deadline=deadline)
         self._authorize = authorize
         self._services = tuple(services)
         self._arrivals = Bucket(self._settings.stream_rate, self._settings.stream_burst)
@@ -94,7 +102,7 @@ class AdsServer:
     async def start(self) -> None:
         """Listen on every address. Raises Conflict, in words, if one is taken or not ours; nothing listens then."""
         server = grpc.aio.server(options=self._settings.channel_options())
-        server.add_generic_rpc_handlers((*self._discovery(), *self._services))
+        server.add_generic_rpc_handlers((*self._discovery(), self._client_status(), *self._services))
         self.ports = tuple([_bind(server, address) for address in self._settings.addresses])
         await server.start()
         self._server = server
@@ -109,6 +117,7 @@ class AdsServer:
         self._draining = True
         for stream in self._streams:
             stream.drain()
+        self._status.drain()
         await server.stop(self._settings.drain_grace)
         self._watchdog.stop()
 
@@ -124,6 +133,38 @@ class AdsServer:
             if service.state:
                 methods[service.state] = self._handler(STATE, service.type)
             yield grpc.method_handlers_generic_handler(service.name, methods)
+
+    def _client_status(self) -> grpc.GenericRpcHandler:
+        async def stream(_requests: object, context: ServicerContext) -> None:
+            await self._guarded(context, lambda: self._status.stream(context))
+
+        async def fetch(request: bytes, context: ServicerContext) -> bytes | None:
+            return await self._guarded(context, lambda: self._status.fetch(request))
+
+        methods = {
+            "StreamClientStatus": grpc.stream_stream_rpc_method_handler(stream),
+            "FetchClientStatus": grpc.unary_unary_rpc_method_handler(fetch),
+        }
+        return grpc.method_handlers_generic_handler(CLIENT_STATUS, methods)
+
+    async def _guarded(self, context: ServicerContext, work: Callable[[], Awaitable[T]]) -> T | None:
+        """Do what somebody asks who may come in; tell him by the status what is wrong."""
+        refused = self._refusal(context)
+        if refused is not None:
+            await context.abort(*refused)
+        await context.send_initial_metadata(())
+        try:
+            return await work()
+        except FairleadError as error:
+            if isinstance(error, LimitReached | SlowReader):
+                self._observer.limited(error.limit if isinstance(error, LimitReached) else "write")
+            await _end(context, _code(error), error.message, "")
+        except ClientGone:
+            _log.info("client gone")
+        except Exception:  # noqa: BLE001 - as in _run: one call's failure ends one call
+            _log.exception("status call failed")
+            await _end(context, grpc.StatusCode.INTERNAL, "the control plane failed", "")
+        return None
 
     def _handler(self, kind: Kind[R], only: ResourceType | None) -> grpc.RpcMethodHandler:
         """Return the handler of one method. No (de)serialisers: bytes in, bytes out."""

@@ -69,8 +69,9 @@ class TypeState:
 
     `wildcard`: the node asks for everything its group sees. `names`: what it asks for by name. `acked`: the contents it
     confirmed or proved to hold. `nack`: its last refusal that no later answer has settled. `pending`: when the response
-    it has not answered was sent (monotonic seconds), None if none. `refused`: the unsettled refusal of each name that
-    was in one. `progress`: what its stream still has to do, None once it closed. `tally`: counts since the stream opened.
+    it has not answered was sent (monotonic seconds), None if none. `refused`: for each name in a refused response, that
+    refusal, until an answer settles it. `progress`: what its stream still has to do, None once it closed. `tally`:
+    counts since the stream opened.
     """
 
     __slots__ = (
