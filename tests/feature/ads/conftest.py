@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pytest
 
 from tests.feature.ads.wire_client import WireClient, connect
 from xds.ads import AdsServer, AdsSettings
 from xds.cache import Cache, Group, Node, NodeState, Resource, Roster, TypeState
+from xds.control.clock import SystemClock
 from xds.wire.types import ResourceType
 
 
@@ -37,6 +39,9 @@ class Plane:
             return None
         return f"no valid token from {peer.split(':', maxsplit=1)[0]}"
 
+    def wall(self) -> datetime:
+        return SystemClock().wall()
+
     def server(self, settings: AdsSettings) -> AdsServer:
         return AdsServer(
             self.cache,
@@ -44,6 +49,7 @@ class Plane:
             assign=self.assign,
             authorize=self.authorize,
             clock=time.monotonic,
+            wall=self.wall,
             settings=settings,
         )
 
