@@ -108,6 +108,7 @@ async def _start_ads(plane: ControlPlane, telemetry: Telemetry, settings: Settin
         assign=plane.assign,
         authorize=_guard(settings.token),
         clock=plane.clock.monotonic,
+        wall=plane.clock.wall,
         settings=(settings.ads_limits or AdsSettings()).listening_on(str(settings.ads)),
         observer=telemetry.streams,
         services=telemetry.services,

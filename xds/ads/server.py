@@ -8,16 +8,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import grpc
 import grpc.aio
 
 from xds.cache.roster import Roster
 from xds.cache.table import Cache
-from xds.model.problems import Conflict, FairleadError, Forbidden, InvalidInput, PeerError, Unavailable
+from xds.model.problems import FairleadError, Forbidden, InvalidInput, PeerError, Unavailable
 from xds.protocol.delta import DeltaExchange
 from xds.protocol.exchange import R
 from xds.protocol.requests import DeltaRequest, StateRequest
@@ -26,13 +26,17 @@ from xds.wire.types import ResourceType
 
 from .decode import delta_request, state_request
 from .limits import Bucket, LimitReached, Watchdog
+from .listening import bind
 from .observer import Nobody, Observer
 from .peers import Peers
-from .services import SERVICES
+from .services import CLIENT_STATUS, SERVICES
 from .settings import AdsSettings
+from .status import StatusService
 from .stream import Assign, Call, ClientGone, Kind, Parts, SlowReader, Stream
 
 _log = logging.getLogger("xds.ads")
+
+T = TypeVar("T")
 
 STATE: Final = Kind("sotw", state_request, StateExchange)
 DELTA: Final = Kind("delta", delta_request, DeltaExchange)
@@ -68,10 +72,11 @@ class ServicerContext(Call, Protocol):
 
 
 class AdsServer:
-    """The xDS listener: the aggregated service, one for each type, and `services` beside them.
+    """The xDS listener: the aggregated service, one for each type, client status, and `services` beside them.
 
     Whoever made `services` ends their streams before `stop`.
-    `clock` gives monotonic seconds, the same as the roster's readers use; `observer` is told what streams do.
+    `clock` gives monotonic seconds, the same as the roster's readers use; `wall` is the time that client status gives
+    for refusals, if any; `observer` is told what streams do.
     `ports` are those it listens on, in the order of the addresses, after `start`.
     """
 
@@ -83,6 +88,7 @@ class AdsServer:
         assign: Assign,
         authorize: Authorize,
         clock: Callable[[], float],
+        wall: Callable[[], datetime] | None = None,
         settings: AdsSettings | None = None,
         observer: Observer | None = None,
         services: Sequence[grpc.GenericRpcHandler] = (),
@@ -91,6 +97,8 @@ class AdsServer:
         self._observer: Observer = observer or Nobody()
         self._watchdog = Watchdog(self._settings.write_deadline, clock)
         self._parts = Parts(cache, roster, assign, clock, self._settings, self._observer, self._watchdog)
+        deadline = self._settings.write_deadline
+        self._status = StatusService(cache, roster, clock=clock, wall=wall, write_deadline=deadline)
         self._authorize = authorize
         self._services = tuple(services)
         self._arrivals = Bucket(self._settings.stream_rate, self._settings.stream_burst)
@@ -104,8 +112,8 @@ class AdsServer:
     async def start(self) -> None:
         """Listen on every address. Raises Conflict, in words, if one is taken or not ours; nothing listens then."""
         server = grpc.aio.server(options=self._settings.channel_options())
-        server.add_generic_rpc_handlers((*self._discovery(), *self._services))
-        self.ports = tuple([_bind(server, address) for address in self._settings.addresses])
+        server.add_generic_rpc_handlers((*self._discovery(), self._client_status(), *self._services))
+        self.ports = tuple([bind(server, address) for address in self._settings.addresses])
         await server.start()
         self._server = server
         self._watchdog.start()
@@ -119,6 +127,7 @@ class AdsServer:
         self._draining = True
         for stream in self._streams:
             stream.drain()
+        self._status.drain()
         await server.stop(self._settings.drain_grace)
         self._watchdog.stop()
 
@@ -128,6 +137,38 @@ class AdsServer:
             if service.state:
                 methods[service.state] = self._handler(STATE, service.type)
             yield grpc.method_handlers_generic_handler(service.name, methods)
+
+    def _client_status(self) -> grpc.GenericRpcHandler:
+        async def stream(_requests: object, context: ServicerContext) -> None:
+            await self._guarded(context, lambda: self._status.stream(context))
+
+        async def fetch(request: bytes, context: ServicerContext) -> bytes | None:
+            return await self._guarded(context, lambda: self._status.fetch(request))
+
+        methods = {
+            "StreamClientStatus": grpc.stream_stream_rpc_method_handler(stream),
+            "FetchClientStatus": grpc.unary_unary_rpc_method_handler(fetch),
+        }
+        return grpc.method_handlers_generic_handler(CLIENT_STATUS, methods)
+
+    async def _guarded(self, context: ServicerContext, work: Callable[[], Awaitable[T]]) -> T | None:
+        """Do what somebody asks who may come in; tell him by the status what is wrong."""
+        refused = self._refusal(context)
+        if refused is not None:
+            await context.abort(*refused)
+        await context.send_initial_metadata(())
+        try:
+            return await work()
+        except FairleadError as error:
+            if isinstance(error, LimitReached | SlowReader):
+                self._observer.limited(error.limit if isinstance(error, LimitReached) else "write")
+            await _end(context, Ending(_code(error), error.message, ""))
+        except ClientGone:
+            _log.info("client gone")
+        except Exception:  # noqa: BLE001 - as in _run: one call's failure ends one call
+            _log.exception("status call failed")
+            await _end(context, Ending(grpc.StatusCode.INTERNAL, "the control plane failed", ""))
+        return None
 
     def _handler(self, kind: Kind[R], only: ResourceType | None) -> grpc.RpcMethodHandler:
         """Return the handler of one method. No (de)serialisers: bytes in, bytes out."""
@@ -232,32 +273,3 @@ def _code(error: FairleadError) -> grpc.StatusCode:
             return grpc.StatusCode.RESOURCE_EXHAUSTED
         case _:
             return grpc.StatusCode.INTERNAL
-
-
-def _bind(server: grpc.aio.Server, address: str) -> int:
-    """Bind one address exclusively and return its port."""
-    try:
-        port = int(server.add_insecure_port(address))
-    except RuntimeError as error:
-        raise _taken(address) from error
-    if not port:
-        raise _taken(address)
-    return port
-
-
-def _taken(address: str) -> Conflict:
-    words = f"ADS cannot listen on {address}: {_why(address)}; stop what holds it, or choose another address"
-    return Conflict(words, code="port_in_use")
-
-
-def _why(address: str) -> str:
-    """Ask the kernel again, for its reason: gRPC keeps it in a debug string."""
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.bind((host, int(port)))
-    except (OSError, ValueError) as error:
-        return (getattr(error, "strerror", None) or str(error)).lower()
-    return "another program holds the port"

@@ -52,3 +52,6 @@ SERVICES: Final = (
     Service("envoy.service.secret.v3.SecretDiscoveryService", ResourceType.SECRET, "StreamSecrets", "DeltaSecrets"),
     Service("envoy.service.runtime.v3.RuntimeDiscoveryService", ResourceType.RUNTIME, "StreamRuntime", "DeltaRuntime"),
 )
+
+CLIENT_STATUS: Final = "envoy.service.status.v3.ClientStatusDiscoveryService"
+"""Beside them: how the nodes stand to what they asked for (csds.proto)."""

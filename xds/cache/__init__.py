@@ -10,11 +10,14 @@ from .group import Group
 from .resource import Held, Resource, ResourceKey
 from .roster import NodeState, Roster
 from .snapshot import Snapshot, View
+from .standing import ClientStatus, ConfigStatus, Standing, standings
 from .table import Cache, Wakeup
 from .typestate import Nack, Node, Progress, Tally, TypeState
 
 __all__ = [
     "Cache",
+    "ClientStatus",
+    "ConfigStatus",
     "Group",
     "Held",
     "Nack",
@@ -25,8 +28,10 @@ __all__ = [
     "ResourceKey",
     "Roster",
     "Snapshot",
+    "Standing",
     "Tally",
     "TypeState",
     "View",
     "Wakeup",
+    "standings",
 ]

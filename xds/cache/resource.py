@@ -11,8 +11,15 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from xds.wire.digest import digest
-from xds.wire.discovery import delta_resource_field, error_fields, resource_field, timed_fields
-from xds.wire.fragments import any_bytes
+from xds.wire.discovery import (
+    delta_resource_field,
+    entry_content,
+    error_fields,
+    is_error,
+    resource_field,
+    timed_fields,
+)
+from xds.wire.fragments import any_bytes, text
 from xds.wire.types import ResourceType
 
 
@@ -129,6 +136,22 @@ class Resource:
     def in_variant(self, variant: str) -> Resource:
         """Return the same content for another variant."""
         return replace(self, variant=variant)
+
+    @property
+    def fails(self) -> bool:
+        """Whether it stands in place of a resource, with the reason why there is none."""
+        return is_error(self.state)
+
+    @property
+    def packed(self) -> bytes:
+        """Return the google.protobuf.Any that holds it, encoded; nothing for one that `fails`."""
+        return b"" if self.fails else entry_content(self.state)
+
+    @property
+    def value(self) -> bytes:
+        """Return the encoded message."""
+        message = self.packed[len(text(1, self.type.url)) :]
+        return entry_content(message) if message else b""
 
     def appeared_at(self, revision: int) -> Resource:
         """Return the same content as first published at `revision`."""

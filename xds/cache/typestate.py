@@ -69,19 +69,20 @@ class TypeState:
 
     `wildcard`: the node asks for everything its group sees. `names`: what it asks for by name. `acked`: the contents it
     confirmed or proved to hold. `nack`: its last refusal that no later answer has settled. `pending`: when the response
-    it has not answered was sent (monotonic seconds), None if none. `progress`: what its stream still has to do, None
-    once it closed. `tally`: counts since the stream opened.
+    it has not answered was sent (monotonic seconds), None if none. `refused`: for each name in a refused response, that
+    refusal, until an answer settles it. `progress`: what its stream still has to do, None once it closed. `tally`:
+    counts since the stream opened.
     """
 
     __slots__ = (
         "_removed",
         "_unanswered",
-        "_unsettled",
         "acked",
         "nack",
         "names",
         "pending",
         "progress",
+        "refused",
         "tally",
         "wildcard",
     )
@@ -94,16 +95,17 @@ class TypeState:
         self.acked: dict[str, Held] = {}
         self.nack: Nack | None = None
         self.pending: float | None = None
+        self.refused: dict[str, Nack] = {}
         self._unanswered: Mapping[str, Held] = {}
         self._removed: frozenset[str] = frozenset()
-        self._unsettled: dict[str, Held] = {}
 
     @property
     def sent(self) -> Mapping[str, Held]:
         """The last content sent (or proved held) per name, answered or not. Costs a copy while one is unanswered."""
-        if not (self._unanswered or self._removed or self._unsettled):
+        if not (self._unanswered or self._removed or self.refused):
             return self.acked
-        merged = {**self.acked, **self._unsettled, **self._unanswered}
+        refused = {name: nack.versions[name] for name, nack in self.refused.items()}
+        merged = {**self.acked, **refused, **self._unanswered}
         for name in self._removed:
             merged.pop(name, None)
         return merged
@@ -115,7 +117,7 @@ class TypeState:
         self.names = names if isinstance(names, frozenset) else frozenset(names or ())
         if not self.wildcard and (before - self.names or len(self.acked) > len(self.names)):
             self.acked = {name: held for name, held in self.acked.items() if name in self.names}
-            self._settle(set(self._unsettled) - self.names)
+            self._settle(set(self.refused) - self.names)
 
     def on_sent(self, contents: Mapping[str, Held], removed: Iterable[str], now: float, size: int = 0) -> None:
         """Note a response of `size` bytes that left."""
@@ -134,7 +136,7 @@ class TypeState:
                     self.acked[name] = held
         for name in self._removed:
             self.acked.pop(name, None)
-        if self._unsettled or self.nack is not None:
+        if self.refused or self.nack is not None:
             self._settle({*self._unanswered, *self._removed})
         self._unanswered, self._removed, self.pending = {}, frozenset(), None
 
@@ -150,7 +152,7 @@ class TypeState:
             return
         self.tally.nacks += 1
         self.nack = Nack(now, message, dict(self._unanswered))
-        self._unsettled.update(self._unanswered)
+        self.refused.update(dict.fromkeys(self._unanswered, self.nack))
         self._unanswered, self._removed, self.pending = {}, frozenset(), None
 
     def on_held(self, contents: Mapping[str, Held]) -> None:
@@ -163,6 +165,6 @@ class TypeState:
 
     def _settle(self, names: set[str]) -> None:
         for name in names:
-            self._unsettled.pop(name, None)
-        if self.nack is not None and not any(name in self._unsettled for name in self.nack.versions):
-            self.nack = None
+            self.refused.pop(name, None)
+        if self.nack is not None and not any(name in self.refused for name in self.nack.versions):
+            self.nack = max(self.refused.values(), key=lambda nack: nack.at, default=None)

@@ -8,6 +8,7 @@ from typing import Annotated, Final, cast
 
 import typer
 
+from xds.cli import nodes
 from xds.cli.connection import connection
 from xds.cli.exits import Exit, Failed
 from xds.cli.output import (
@@ -66,12 +67,6 @@ def _percent(row: Row) -> str:
     return f"{row.get('weight')} %"
 
 
-def _refused(row: Row) -> str:
-    types = cast("dict[str, dict[str, object]]", row.get("types") or {})
-    nacks = {name: cast("dict[str, object]", each["nack"]) for name, each in types.items() if each.get("nack")}
-    return "; ".join(f"{name}: {str(nack.get('message')).strip()}" for name, nack in nacks.items()) or "-"
-
-
 @dataclass(frozen=True, slots=True)
 class Listed:
     """One kind of object: how its table looks, and whether its names live inside an environment."""
@@ -118,15 +113,7 @@ KINDS: Final[Mapping[str, Listed]] = {
             "state": field("state"), "acked": _gate, "reason": field("reason"),
         },
     ),
-    "nodes": Listed(
-        "node",
-        {
-            "id": field("id"), "role": field("role"), "env": field("env"),
-            "serves": lambda row: text(row.get("gateway") or row.get("service")), "envoy": field("version"),
-            "state": field("state"), "refused": _refused,
-        },
-        removable=False,
-    ),
+    "nodes": Listed("node", nodes.LISTED, removable=False),
     "problems": Listed(
         "problem",
         {"severity": field("severity"), "kind": field("kind"), "object": field("object"),
@@ -183,6 +170,9 @@ def get(
     if output is Format.JSON:
         print_json(rows[0] if name and listed.by_name else {"items": rows})
         return
+    if name and plural == "nodes":
+        nodes.print_node(rows[0])
+        return
     print_table(listed.columns, rows, nothing=f"no {plural}" + (f" match {selector}" if selector else ""))
 
 
@@ -234,11 +224,11 @@ def _print_explained(found: Row) -> None:
         "health": field("health"), "serves": field("serves"), "leaving": field("leaving"),
         "held": field("held"),
     }  # fmt: skip
-    nodes: dict[str, Cell] = {
+    envoys: dict[str, Cell] = {
         "envoy": field("node"), "state": field("state"), "sent": lambda row: weights(row.get("sent")),
         "acked": lambda row: weights(row.get("acked")), "says": field("message"),
     }  # fmt: skip
-    parts = (("subsets", subsets), ("instances", members), ("nodes", nodes), ("routes", KINDS["routes"].columns),
+    parts = (("subsets", subsets), ("instances", members), ("nodes", envoys), ("routes", KINDS["routes"].columns),
              ("problems", KINDS["problems"].columns))  # fmt: skip
     for name, columns in parts:
         rows = cast("list[Row]", found.get(name) or [])

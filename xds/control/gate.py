@@ -145,9 +145,27 @@ def _part(
         return NodeGate(name, wanted, sent, acked, GateState.DONE)
     if held.nack is not None and key.name in held.nack.versions and sent == wanted:
         return NodeGate(name, wanted, sent, acked, GateState.BLOCKED, f"refused: {held.nack.message}")
+    refused, words = _held_back(key, publisher, state)
+    if refused:
+        return NodeGate(name, wanted, sent, acked, GateState.BLOCKED, words)
     if waited >= SILENCE:
-        return NodeGate(name, wanted, sent, acked, GateState.BLOCKED, f"has not acknowledged for {waited:.0f} s")
-    return NodeGate(name, wanted, sent, acked, GateState.WAITING)
+        words = words or f"has not acknowledged for {waited:.0f} s"
+        return NodeGate(name, wanted, sent, acked, GateState.BLOCKED, words)
+    return NodeGate(name, wanted, sent, acked, GateState.WAITING, words)
+
+
+def _held_back(key: ResourceKey, publisher: Publisher, state: NodeState) -> tuple[bool, str]:
+    """Say why a route is kept from a node that lacks one of its clusters, and whether the node refused that cluster."""
+    left = state.types[key.type].progress
+    route = publisher.seen(key.type, state.group).get(key.name)
+    if left is None or route is None or key.name not in left.held_back:
+        return False, ""
+    clusters = state.types.get(ResourceType.CLUSTER)
+    for cluster in route.needs:
+        if clusters is not None and (nack := clusters.refused.get(cluster)) is not None:
+            return True, f"held back: {key.name} needs cluster {cluster}, which it refused: {nack.message}"
+    lacking = (cluster for cluster in route.needs if clusters is None or cluster not in clusters.acked)
+    return False, f"held back: {key.name} waits for cluster {next(lacking, 'that it lacks')}"
 
 
 def refusals(nodes: Iterable[NodeState], now: float) -> Iterator[Problem]:

@@ -14,7 +14,6 @@ from xds.control.ports import Remains, Remnant, Store
 from xds.control.publisher import Publisher
 from xds.model.intent import Intent
 from xds.model.problems import Unavailable
-from xds.wire.discovery import resource_value
 
 EVERY = 1.0  # seconds between two writes
 
@@ -64,8 +63,7 @@ class Preserver:
 
     def _remains(self) -> Remains:
         lingering = tuple(
-            Remnant(found.type, found.name, found.variant, resource_value(found.state))
-            for found in self._publisher.lingering.resources
+            Remnant(found.type, found.name, found.variant, found.value) for found in self._publisher.lingering.resources
         )
         return Remains(lingering, tuple(self._intent.leaving.values()), tuple(self._intent.held.values()))
 

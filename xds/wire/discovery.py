@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryResponse
-
-from .codec import decode
 from .fragments import VARINT, any_bytes, field, tag, text, varint
 
 _WRAPPER: Final = "type.googleapis.com/envoy.service.discovery.v3.Resource"
 _NANOS: Final = 1_000_000_000
+_ERROR: Final = tag(7)
+"""The key of DiscoveryResponse.resource_errors."""
 
 NOT_FOUND: Final = 5
 """google.rpc.Code.NOT_FOUND: as an error of a resource it means the same as its removal (discovery.proto)."""
@@ -28,10 +27,17 @@ def resource_field(any_bytes: bytes) -> bytes:
     return field(2, any_bytes)
 
 
-def resource_value(field: bytes) -> bytes:
-    """Return the encoded message in a result of `resource_field`."""
-    (packed,) = decode(DiscoveryResponse, field, max_size=len(field)).resources
-    return packed.value
+def is_error(entry: bytes) -> bool:
+    """Return whether an entry of a DiscoveryResponse says why there is no resource."""
+    return entry.startswith(_ERROR)
+
+
+def entry_content(entry: bytes) -> bytes:
+    """Return what `resource_field` was made of: the encoded Any."""
+    pos = 1
+    while entry[pos] >= 0x80:  # the length, a varint
+        pos += 1
+    return entry[pos + 1 :]
 
 
 def delta_resource_field(name: str, version: str, any_bytes: bytes | None, aliases: Iterable[str] = ()) -> bytes:

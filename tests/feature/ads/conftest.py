@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.feature.ads.wire_client import WireClient, connect
 from xds.ads import AdsServer, AdsSettings
 from xds.ads.observer import Nobody
 from xds.cache import Cache, Group, Node, NodeState, Resource, Roster, TypeState
+from xds.control.clock import SystemClock
 from xds.wire.types import ResourceType
 
 
@@ -58,6 +60,9 @@ class Plane:
             return None
         return f"no valid token from {peer.split(':', maxsplit=1)[0]}"
 
+    def wall(self) -> datetime:
+        return SystemClock().wall()
+
     def server(self, settings: AdsSettings) -> AdsServer:
         return AdsServer(
             self.cache,
@@ -65,6 +70,7 @@ class Plane:
             assign=self.assign,
             authorize=self.authorize,
             clock=time.monotonic,
+            wall=self.wall,
             settings=settings,
             observer=self.told,
         )

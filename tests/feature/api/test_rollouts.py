@@ -148,6 +148,9 @@ async def test_nodes_are_listed_with_what_each_was_sent_and_said(web: httpx.Asyn
     envoy.take()
     (node,) = (await web.get("/v1/nodes")).json()["items"]
     assert (node["id"], node["role"], node["state"], node["connected"]) == ("sidecar-1", "sidecar", "live", True)
+    listed = node["types"]["rds"]
+    assert (listed["names"], listed["sent"], listed["acked"], listed["owed"]) == (1, 1, 0, 0)
+    node = (await web.get("/v1/nodes/sidecar-1")).json()
     assert node["types"]["rds"]["names"] == ["egress"]
     assert node["types"]["rds"]["sent"].keys() == {"egress"}
     assert node["types"]["rds"]["acked"] == {}

@@ -125,6 +125,7 @@ def test_the_envoy_that_was_started_says_where_it_is_and_leaves_when_told(
     assert said["id"] == "edge-1"
     assert said["admin"].startswith("127.0.0.1:")
     assert "edge-1" in fairlead("get", "nodes").stdout
+    assert fairlead("get", "node", "edge-1").stdout.startswith("edge-1  gateway of default/")
     envoy.send(signal.SIGTERM)
     assert envoy.wait(20) == 0
     wait_until(lambda: not plane.node("edge-1")["connected"], timeout=10)

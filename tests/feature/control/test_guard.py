@@ -17,7 +17,6 @@ from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref
 from xds.model.names import ServiceKey
 from xds.wire.codec import decode
-from xds.wire.discovery import resource_value
 from xds.wire.types import ResourceType
 
 WEB = ServiceKey.of("web")
@@ -47,7 +46,7 @@ def endpoints(plane: ControlPlane) -> int:
     resource = snapshot.get(ResourceKey(ResourceType.ENDPOINT, "web/v1", "default")) if snapshot else None
     if resource is None:
         return 0
-    found = decode(ClusterLoadAssignment, resource_value(resource.state))
+    found = decode(ClusterLoadAssignment, resource.value)
     return sum(len(locality.lb_endpoints) for locality in found.endpoints)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
 import pytest
 
 from xds.cache.resource import Held
@@ -23,6 +26,15 @@ from xds.wire.types import ResourceType
 
 WEB = ServiceKey.of("web")
 SIDECAR = NodeProfile.from_metadata({"fairlead": {"role": "sidecar"}})
+
+
+@dataclass
+class Left:
+    """What a stream has still to do."""
+
+    owed: Collection[str] = ()
+    parked: Collection[str] = ()
+    held_back: Collection[str] = ()
 
 
 class Desk:
@@ -54,6 +66,16 @@ class Desk:
 
     def has_caught_up(self) -> bool:
         return caught_up(self.publisher, list(self.roster.nodes()), now=0.0)
+
+    def hold_back(self, *needs: str) -> None:
+        """Let the route need these clusters, and be kept from the node for want of them."""
+        route = self.publisher.seen(ResourceType.ROUTE, group_of(SIDECAR, None))["egress"]
+        self.cache.publish([replace(route, needs=needs)])
+        self.roster.works(1, ResourceType.ROUTE, Left(held_back=("egress",)))
+
+    def part(self, waited: float = 0.0) -> tuple[GateState, str]:
+        found = gate(WEB, self.publisher, list(self.roster.nodes()), waited=waited, now=0.0)
+        return found.nodes[0].state, found.nodes[0].message
 
     def state(self) -> GateState:
         nodes: list[NodeState] = list(self.roster.nodes())
@@ -119,3 +141,30 @@ def test_versions_that_a_node_never_saw_are_not_asked_for() -> None:
     desk.send(latest)
     desk.ack()
     assert desk.state() is GateState.DONE
+
+
+def test_a_node_that_refused_a_cluster_of_its_route_is_blocked_with_the_cluster_and_its_words() -> None:
+    desk = Desk()
+    desk.send(desk.publish(0))
+    desk.ack()
+    desk.publish(500)
+    desk.hold_back("web/v1", "web/v2")
+    desk.roster.subscribed(1, ResourceType.CLUSTER, None)
+    desk.roster.sent(1, ResourceType.CLUSTER, {"web/v2": Held("1", 1)}, (), 0.0)
+    desk.roster.nacked(1, ResourceType.CLUSTER, "no such port", 0.0)
+    words = "held back: egress needs cluster web/v2, which it refused: no such port"
+    assert desk.part() == (GateState.BLOCKED, words)
+
+
+def test_a_node_that_has_not_got_a_cluster_of_its_route_yet_waits_for_it_by_name() -> None:
+    desk = Desk()
+    desk.send(desk.publish(0))
+    desk.ack()
+    desk.publish(500)
+    desk.hold_back("web/v1", "web/v2")
+    desk.roster.subscribed(1, ResourceType.CLUSTER, None)
+    desk.roster.sent(1, ResourceType.CLUSTER, {"web/v1": Held("1", 1)}, (), 0.0)
+    desk.roster.acked(1, ResourceType.CLUSTER, 0.0)
+    words = "held back: egress waits for cluster web/v2"
+    assert desk.part() == (GateState.WAITING, words)
+    assert desk.part(waited=60.0) == (GateState.BLOCKED, words)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 
 from xds.api.body import DocumentRoute
 from xds.api.caller import PlaneOf
-from xds.api.convert.node import node_out
+from xds.api.convert.node import node_listed, node_out
 from xds.api.openapi import reads
 from xds.api.pages import PagingOf
 from xds.api.schemas.node import NodeList, NodeOut
@@ -23,16 +23,19 @@ async def list_nodes(
     paging: PagingOf,
     connected: Annotated[bool | None, Query(description="only those that are, or are not, connected")] = None,
 ) -> NodeList:
-    """Return every Envoy that has been seen, by id."""
+    """Return every Envoy that has been seen, by id; what it asked for, was sent and said to it in numbers."""
     known = {state.node.id: state for state in plane.roster.nodes() if connected in {None, state.connected}}
     ids, cursor = paging.cut(known)
-    return NodeList(items=[node_out(known[each], plane) for each in ids], next=cursor, revision=plane.intent.revision)
+    now, services = plane.clock.monotonic(), plane.intent.services.keys()
+    listed = [node_listed(known[each], plane.membership(each), services, now) for each in ids]
+    return NodeList(items=listed, next=cursor, revision=plane.intent.revision)
 
 
 @router.get("/nodes/{node_id}", summary="Read an Envoy", responses=reads())
 async def read_node(node_id: Annotated[str, Path(max_length=256)], plane: PlaneOf) -> NodeOut:
-    """Return one Envoy: the group it is in, and per type what it asks for, was sent, has acknowledged or refused."""
+    """Return one Envoy: its group, and per type what it asks for, was sent and said to it, and what is still to do."""
     state = plane.roster.node(node_id)
     if state is None:
         raise NotFound(f"no Envoy called {node_id} has been seen")
-    return node_out(state, plane)
+    now, services = plane.clock.monotonic(), plane.intent.services.keys()
+    return node_out(state, plane.membership(node_id), services, now)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import httpx
 
-from xds.api.schemas.node import NodeList, NodeOut
+from xds.api.schemas.node import NodeList, NodeListed
 from xds.api.schemas.report import ExplainOut
 from xds.api.schemas.rollout import RolloutOut
 
@@ -61,7 +61,7 @@ class Calls:
         """DELETE /v1/instances/{id}: it takes no new requests once every Envoy has acknowledged that."""
         await self._send("DELETE", f"/v1/instances/{instance}")
 
-    async def nodes(self) -> list[NodeOut]:
+    async def nodes(self) -> list[NodeListed]:
         """GET /v1/nodes: every Envoy, what it was sent and what it said."""
         answer = await self._send("GET", "/v1/nodes")
         return NodeList.model_validate(answer.json()).items

@@ -18,7 +18,7 @@ from typing import Final
 
 from ruamel.yaml import YAML
 
-from xds.api.schemas.node import NodeOut
+from xds.api.schemas.node import NodeListed, TypeCounts
 from xds.cli.demo.calls import Calls, Document, Refused
 from xds.cli.demo.programs import Program, Programs, free_ports
 
@@ -161,15 +161,19 @@ class Stage:
         return len(held) == self.envoys and len(explained.instances) == len(self.places)
 
 
-def is_settled(node: NodeOut) -> bool:
+def is_settled(node: NodeListed) -> bool:
     """Say whether an Envoy has acknowledged all it was sent, the health filter included."""
     types = node.types
     return (
         node.connected
         and {"cds", "eds", "lds", "rds", "ecds"} <= types.keys()
         and bool(types["ecds"].acked)
-        and all(held.acked == held.sent and held.nack is None for held in types.values())
+        and all(_is_settled(held) for held in types.values())
     )
+
+
+def _is_settled(held: TypeCounts) -> bool:
+    return held.acked == held.sent and held.pending_for is None and held.nack is None
 
 
 def documents() -> list[Document]:
