@@ -16,7 +16,6 @@ from xds.wire.discovery import delta_resource_field, delta_response
 from xds.wire.types import ResourceType
 
 from .exchange import NOBODY, Exchange
-from .heartbeats import TTL
 from .plan import Response, plan, unique
 from .requests import Answer, DeltaRequest, Event, Outgoing
 
@@ -25,7 +24,7 @@ from .requests import Answer, DeltaRequest, Event, Outgoing
 class DeltaExchange(Exchange[DeltaRequest]):
     """One type on one delta stream."""
 
-    needed_for_ttl = TTL
+    wraps = False
 
     initial: dict[str, str] = field(default_factory=dict)
 
@@ -119,6 +118,6 @@ class DeltaExchange(Exchange[DeltaRequest]):
     ) -> bytes:
         timed = self.beats.takes
         entries = [r.timed.delta if timed and r.timed is not None else r.delta for r in resources]
-        entries += [r.timed.delta_heartbeat for r in beats if r.timed is not None]
+        entries += [r.timed.heartbeat for r in beats if r.timed is not None]
         entries += [delta_resource_field(name, "", None, (name,)) for name in unknown]
         return delta_response(version, entries, removed, self.type.url, "")

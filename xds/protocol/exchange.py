@@ -22,7 +22,7 @@ from xds.cache.resource import MARK_MODULUS, Held, Resource
 from xds.cache.snapshot import Snapshot, View
 from xds.wire.types import ResourceType
 
-from .heartbeats import Heartbeats
+from .heartbeats import Heartbeats, takes_ttl
 from .plan import Plan, Response
 from .requests import Answer, DeltaRequest, Event, StateRequest
 from .subscription import Change, Subscription
@@ -58,7 +58,8 @@ class Exchange(ABC, Generic[R]):
     as long as they are heard of. `aliased`: something was sent under a name that is not its own.
     """
 
-    needed_for_ttl: ClassVar[frozenset[str]]
+    wraps: ClassVar[bool]
+    """Whether a resource with a time to live has to be wrapped, which not every client understands."""
 
     type: ResourceType
     features: frozenset[str] = NOBODY
@@ -83,7 +84,7 @@ class Exchange(ABC, Generic[R]):
 
     def __post_init__(self) -> None:
         self.sub = Subscription(self.type)
-        self.beats = Heartbeats(takes=self.needed_for_ttl <= self.features)
+        self.beats = Heartbeats(takes=takes_ttl(self.features, wrapped=self.wraps))
 
     @abstractmethod
     def receive(self, request: R, now: float) -> Event:
