@@ -36,7 +36,7 @@ SDS, RTDS, VHDS = ResourceType.SECRET, ResourceType.RUNTIME, ResourceType.VIRTUA
 SERVER = [{"envoy_grpc": {"cluster_name": "xds"}}]
 APIS = pytest.mark.parametrize("api", ["GRPC", "DELTA_GRPC"])
 SOURCES = pytest.mark.parametrize("aggregated", [True, False], ids=["ads", "own"])
-TTL_S = 1.0
+TTL_S = 2.0
 Json = dict[str, Any]
 
 
@@ -310,7 +310,7 @@ def _mortal(each: Resource) -> Resource:
 
 def _outlives_its_time(envoy: Envoy) -> None:
     wait_until(lambda: envoy.get("/")[0] == 200, what="it is served")
-    until = time.monotonic() + 4 * TTL_S
+    until = time.monotonic() + 3 * TTL_S
     while time.monotonic() < until:
         assert envoy.get("/")[0] == 200
         time.sleep(0.05)

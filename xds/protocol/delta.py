@@ -62,9 +62,15 @@ class DeltaExchange(Exchange[DeltaRequest]):
         body = view.shared(key, lambda: self._body(version, made.resources, removed, unknown, heard))
         fresh = self._fresh(made.contents)
         self._sent(nonce, now, made, gone)
+        if beats:
+            self._heard(beats, now)
+        return Response(Outgoing(self.type, nonce, version, body, made.held, removed), fresh)
+
+    def _heard(self, beats: Mapping[str, Resource], now: float) -> None:
         for name, resource in beats.items():
             self.beats.sent(name, resource, now)
-        return Response(Outgoing(self.type, nonce, version, body, made.held, removed), fresh)
+        if self.unanswered is not None:
+            self.unanswered.beats = frozenset(beats)
 
     def _recall(self, view: View) -> None:
         """Believe initial_resource_versions (rule 26).

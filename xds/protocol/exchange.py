@@ -4,10 +4,17 @@ The whole state of a slow client is its `dirty` names, never a queue. Per publis
 names that the client asked for. The table of states:
 
     owed nothing   + a content changes, or is asked for  -> dirty
+    owed nothing   + half a time to live has passed      -> respond: unanswered, as a heartbeat (rule 30)
     dirty          + nothing unanswered, no gate         -> respond: unanswered
+    dirty          + needs a cluster that is missing     -> held back: dirty until the cluster is there
+    dirty          + takes away what may be in use       -> kept: dirty until those who may use it have settled
     unanswered     + ACK                                 -> owed nothing, or dirty if something changed meanwhile
     unanswered     + NACK                                -> the same, and its names are parked: not sent again (rule 2)
+    unanswered     + NACK of a heartbeat                 -> dirty: the client holds it no more
     parked         + its content changes                 -> dirty; after its ACK the rest of what was refused is tried
+    anything       + given up by the client              -> forgotten; dirty where "*" still covers it (rule 15)
+
+A name is what the client asks by, be it an alias (rule 24); a client of everything asks by the resources' own.
 """
 
 from __future__ import annotations
@@ -36,12 +43,14 @@ NOBODY: frozenset[str] = frozenset()
 class Unanswered:
     """A response that the client has not answered.
 
-    Its nonce, when it was sent, the names in it, whether it is overdue.
+    Its nonce, when it was sent, the names in it, those that it says no more of than that they live on, whether it is
+    overdue.
     """
 
     nonce: str
     at: float
     names: frozenset[str]
+    beats: frozenset[str] = NOBODY
     reported: bool = False
 
 
@@ -160,7 +169,10 @@ class Exchange(ABC, Generic[R]):
         present, known = self.view.find(name), self.sent.get(name)
         if present is not None and present.name != name and not (name in self.sub.names or name in self.sent):
             return  # an alias of what the client of everything knows by its own name
-        same = name not in self.sent if present is None else known is not None and known.version == present.version
+        if present is None:
+            same = name not in self.sent
+        else:
+            same = known is not None and known.version == present.version and known.name == present.name
         if same:
             self.dirty.discard(name)
             return
@@ -189,7 +201,7 @@ class Exchange(ABC, Generic[R]):
             self.doubtful -= waiting.names - blamed
         refused = {name for name in waiting.names if self.sub.covers(name)}  # what was given up meanwhile is gone
         if self.beats.takes:
-            self._outlived(refused, now)
+            self._outlived(refused, waiting.beats, now)
         changed = refused & self.dirty
         if changed:  # no need to wait for what changed meanwhile; the others come after it
             self.retry |= refused - changed
@@ -197,9 +209,16 @@ class Exchange(ABC, Generic[R]):
             self.parked |= refused
         return Answer.NACK
 
-    def _outlived(self, refused: set[str], now: float) -> None:
-        """What was refused does not live on at the client: what it held before does."""
+    def _outlived(self, refused: set[str], beats: Collection[str], now: float) -> None:
+        """Keep alive what the client held before it refused a content.
+
+        Who refuses a heartbeat may have heard of it too late, and hold nothing any more: it is sent the content.
+        """
         self.beats.refused(refused, now)
+        lost = {name for name in beats if self.sub.covers(name)}
+        for name in lost & self.parked:
+            self.beats.forget(name)
+        self.force(lost - self.parked)
 
     def _try_again(self) -> bool:
         """Owe what was refused in the company of something that is out of the way now; tell whether there is any."""

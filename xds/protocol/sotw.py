@@ -164,12 +164,12 @@ class StateExchange(Exchange[StateRequest]):
         self.forced.clear()
         self.due = False
 
-    def _outlived(self, refused: set[str], now: float) -> None:
+    def _outlived(self, refused: set[str], beats: Collection[str], now: float) -> None:
         """A full state could live on only as a whole, and what was refused is not sent again."""
         if self.type.full_state:
             self.beats.pause()
         else:
-            super(StateExchange, self)._outlived(refused, now)  # slots=True makes the class anew: no short form
+            super(StateExchange, self)._outlived(refused, beats, now)  # slots=True makes the class anew: no short form
 
     def _body(self, resources: Iterable[Resource], version: str) -> bytes:
         timed = self.beats.takes

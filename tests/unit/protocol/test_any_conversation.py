@@ -167,7 +167,7 @@ class AnyConversation(RuleBasedStateMachine):
         assert told is not None
         side.nonce = told.nonce
         if told.is_bad:
-            side.excused |= {*told.contents, *told.removed}
+            side.excused |= {*told.contents, *told.removed, *told.beats}
             side.refused = True
             return "no"
         side.take(told, self.now, whole=type(self.session) is Session and self.whole(side))
