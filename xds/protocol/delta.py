@@ -15,8 +15,8 @@ from xds.cache.snapshot import View
 from xds.wire.discovery import delta_resource_field, delta_response
 from xds.wire.types import ResourceType
 
-from .exchange import NOBODY, Exchange
-from .plan import Response, plan, unique
+from .exchange import Exchange
+from .plan import NOBODY, Response, plan, unique
 from .requests import Answer, DeltaRequest, Event, Outgoing
 
 

@@ -30,28 +30,11 @@ from xds.cache.snapshot import Snapshot, View
 from xds.wire.types import ResourceType
 
 from .heartbeats import Heartbeats, takes_ttl
-from .plan import Plan, Response
+from .plan import NOBODY, Plan, Response, Unanswered
 from .requests import Answer, DeltaRequest, Event, StateRequest
 from .subscription import Change, Subscription
 
 R = TypeVar("R", StateRequest, DeltaRequest)
-
-NOBODY: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class Unanswered:
-    """A response that the client has not answered.
-
-    Its nonce, when it was sent, the names in it, those that it says no more of than that they live on, whether it is
-    overdue.
-    """
-
-    nonce: str
-    at: float
-    names: frozenset[str]
-    beats: frozenset[str] = NOBODY
-    reported: bool = False
 
 
 @dataclass(slots=True)

@@ -15,8 +15,8 @@ from xds.cache.resource import MARK_MODULUS, Held, Resource, mark
 from xds.cache.snapshot import View
 from xds.wire.discovery import response
 
-from .exchange import NOBODY, Exchange
-from .plan import Response, plan, unique
+from .exchange import Exchange
+from .plan import NOBODY, Response, plan, unique
 from .requests import Answer, Event, Outgoing, StateRequest
 
 
@@ -114,7 +114,8 @@ class StateExchange(Exchange[StateRequest]):
         version = self._version(view)
         whole = (*made.resources, *heard)
         body = view.shared((version, whole, self.beats.takes), lambda: self._body(whole, version))
-        return Response(Outgoing(self.type, nonce, version, body, made.held), fresh)
+        held = {**made.held, **{name: r.held for name, r in beats.items()}} if beats else made.held
+        return Response(Outgoing(self.type, nonce, version, body, held), fresh)
 
     def _leave(self, kept: set[str]) -> None:
         """Owe these names still, and no others."""
