@@ -129,7 +129,7 @@ class AnyConversation(RuleBasedStateMachine):
                 for name, content in before.items()
                 if content.aliases and name not in texts
             ]
-        labels = {(type_, ""): f"own-{self.cache._latest.revision}"} if label else None  # type: ignore[union-attr]
+        labels = {(type_, ""): f"own-{self.now}-{len(before)}"} if label else None
         self.cache.publish(upserts, [ResourceKey(type_, name) for name in gone], labels)
         self.published(type_, gone, asleep)
 
