@@ -41,14 +41,13 @@ class Held(NamedTuple):
 class Timed(NamedTuple):
     """The entries of a resource with a time to live of `ttl` seconds, for clients that understand it (rule 30).
 
-    `state` and `delta` carry it whole; `heartbeat` says, in delta and in state of the world, that it lives on.
+    `state` and `delta` carry it whole; `heartbeat` says in delta that it lives on.
     """
 
     ttl: float
     state: bytes
     delta: bytes
-    state_heartbeat: bytes
-    delta_heartbeat: bytes
+    heartbeat: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,5 +171,5 @@ def mark(*parts: str) -> int:
 
 def _timed(name: str, version: str, packed: bytes, ttl: float, aliases: tuple[str, ...]) -> Timed:
     state, delta = timed_fields(name, version, packed, ttl, aliases)
-    state_heartbeat, delta_heartbeat = timed_fields(name, version, None, ttl)
-    return Timed(ttl, state, delta, state_heartbeat, delta_heartbeat)
+    _, heartbeat = timed_fields(name, version, None, ttl)
+    return Timed(ttl, state, delta, heartbeat)

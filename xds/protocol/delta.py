@@ -15,9 +15,8 @@ from xds.cache.snapshot import View
 from xds.wire.discovery import delta_resource_field, delta_response
 from xds.wire.types import ResourceType
 
-from .exchange import NOBODY, Exchange
-from .heartbeats import TTL
-from .plan import Response, plan, unique
+from .exchange import Exchange
+from .plan import NOBODY, Response, plan, unique
 from .requests import Answer, DeltaRequest, Event, Outgoing
 
 
@@ -25,7 +24,7 @@ from .requests import Answer, DeltaRequest, Event, Outgoing
 class DeltaExchange(Exchange[DeltaRequest]):
     """One type on one delta stream."""
 
-    needed_for_ttl = TTL
+    wraps = False
 
     initial: dict[str, str] = field(default_factory=dict)
 
@@ -63,9 +62,15 @@ class DeltaExchange(Exchange[DeltaRequest]):
         body = view.shared(key, lambda: self._body(version, made.resources, removed, unknown, heard))
         fresh = self._fresh(made.contents)
         self._sent(nonce, now, made, gone)
+        if beats:
+            self._heard(beats, now)
+        return Response(Outgoing(self.type, nonce, version, body, made.held, removed), fresh)
+
+    def _heard(self, beats: Mapping[str, Resource], now: float) -> None:
         for name, resource in beats.items():
             self.beats.sent(name, resource, now)
-        return Response(Outgoing(self.type, nonce, version, body, made.held, removed), fresh)
+        if self.unanswered is not None:
+            self.unanswered.beats = frozenset(beats)
 
     def _recall(self, view: View) -> None:
         """Believe initial_resource_versions (rule 26).
@@ -119,6 +124,6 @@ class DeltaExchange(Exchange[DeltaRequest]):
     ) -> bytes:
         timed = self.beats.takes
         entries = [r.timed.delta if timed and r.timed is not None else r.delta for r in resources]
-        entries += [r.timed.delta_heartbeat for r in beats if r.timed is not None]
+        entries += [r.timed.heartbeat for r in beats if r.timed is not None]
         entries += [delta_resource_field(name, "", None, (name,)) for name in unknown]
         return delta_response(version, entries, removed, self.type.url, "")

@@ -4,10 +4,17 @@ The whole state of a slow client is its `dirty` names, never a queue. Per publis
 names that the client asked for. The table of states:
 
     owed nothing   + a content changes, or is asked for  -> dirty
+    owed nothing   + half a time to live has passed      -> respond: unanswered, as a heartbeat (rule 30)
     dirty          + nothing unanswered, no gate         -> respond: unanswered
+    dirty          + needs a cluster that is missing     -> held back: dirty until the cluster is there
+    dirty          + takes away what may be in use       -> kept: dirty until those who may use it have settled
     unanswered     + ACK                                 -> owed nothing, or dirty if something changed meanwhile
     unanswered     + NACK                                -> the same, and its names are parked: not sent again (rule 2)
+    unanswered     + NACK of a heartbeat                 -> dirty: the client holds it no more
     parked         + its content changes                 -> dirty; after its ACK the rest of what was refused is tried
+    anything       + given up by the client              -> forgotten; dirty where "*" still covers it (rule 15)
+
+A name is what the client asks by, be it an alias (rule 24); a client of everything asks by the resources' own.
 """
 
 from __future__ import annotations
@@ -22,27 +29,12 @@ from xds.cache.resource import MARK_MODULUS, Held, Resource
 from xds.cache.snapshot import Snapshot, View
 from xds.wire.types import ResourceType
 
-from .heartbeats import Heartbeats
-from .plan import Plan, Response
+from .heartbeats import Heartbeats, takes_ttl
+from .plan import NOBODY, Plan, Response, Unanswered
 from .requests import Answer, DeltaRequest, Event, StateRequest
 from .subscription import Change, Subscription
 
 R = TypeVar("R", StateRequest, DeltaRequest)
-
-NOBODY: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class Unanswered:
-    """A response that the client has not answered.
-
-    Its nonce, when it was sent, the names in it, whether it is overdue.
-    """
-
-    nonce: str
-    at: float
-    names: frozenset[str]
-    reported: bool = False
 
 
 @dataclass(slots=True)
@@ -58,7 +50,8 @@ class Exchange(ABC, Generic[R]):
     as long as they are heard of. `aliased`: something was sent under a name that is not its own.
     """
 
-    needed_for_ttl: ClassVar[frozenset[str]]
+    wraps: ClassVar[bool]
+    """Whether a resource with a time to live has to be wrapped, which not every client understands."""
 
     type: ResourceType
     features: frozenset[str] = NOBODY
@@ -83,7 +76,7 @@ class Exchange(ABC, Generic[R]):
 
     def __post_init__(self) -> None:
         self.sub = Subscription(self.type)
-        self.beats = Heartbeats(takes=self.needed_for_ttl <= self.features)
+        self.beats = Heartbeats(takes=takes_ttl(self.features, wrapped=self.wraps))
 
     @abstractmethod
     def receive(self, request: R, now: float) -> Event:
@@ -159,7 +152,10 @@ class Exchange(ABC, Generic[R]):
         present, known = self.view.find(name), self.sent.get(name)
         if present is not None and present.name != name and not (name in self.sub.names or name in self.sent):
             return  # an alias of what the client of everything knows by its own name
-        same = name not in self.sent if present is None else known is not None and known.version == present.version
+        if present is None:
+            same = name not in self.sent
+        else:
+            same = known is not None and known.version == present.version and known.name == present.name
         if same:
             self.dirty.discard(name)
             return
@@ -188,7 +184,7 @@ class Exchange(ABC, Generic[R]):
             self.doubtful -= waiting.names - blamed
         refused = {name for name in waiting.names if self.sub.covers(name)}  # what was given up meanwhile is gone
         if self.beats.takes:
-            self._outlived(refused, now)
+            self._outlived(refused, waiting.beats, now)
         changed = refused & self.dirty
         if changed:  # no need to wait for what changed meanwhile; the others come after it
             self.retry |= refused - changed
@@ -196,9 +192,16 @@ class Exchange(ABC, Generic[R]):
             self.parked |= refused
         return Answer.NACK
 
-    def _outlived(self, refused: set[str], now: float) -> None:
-        """What was refused does not live on at the client: what it held before does."""
+    def _outlived(self, refused: set[str], beats: Collection[str], now: float) -> None:
+        """Keep alive what the client held before it refused a content.
+
+        Who refuses a heartbeat may have heard of it too late, and hold nothing any more: it is sent the content.
+        """
         self.beats.refused(refused, now)
+        lost = {name for name in beats if self.sub.covers(name)}
+        for name in lost & self.parked:
+            self.beats.forget(name)
+        self.force(lost - self.parked)
 
     def _try_again(self) -> bool:
         """Owe what was refused in the company of something that is out of the way now; tell whether there is any."""

@@ -1,21 +1,28 @@
 """Resources with a time to live, on one stream: who takes them, and when the client must hear of each again.
 
 Rule 30 (xDS protocol, "TTL"): a client that can is sent the time to live with the resource and drops it when that runs
-out; a heartbeat, which carries no content, lets it live on. One is due after half of the time. A client that refuses a
-content keeps the one before, so it is that one which lives on: Envoy refuses a heartbeat for any other version.
+out; a heartbeat, which in delta carries no content, lets it live on. One is due after half of the time. A client that
+refuses a content keeps the one before, so it is that one which lives on: Envoy refuses a heartbeat of another version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from xds.cache.resource import Resource
 
-TTL: Final = frozenset({"xds.config.supports-resource-ttl"})
-"""The client feature without which no time to live may be sent."""
-WRAPPED_TTL: Final = TTL | {"xds.config.supports-resource-in-sotw"}
-"""The client features without which state of the world has no place for it."""
+TTL: Final = "xds.config.supports-resource-ttl"
+"""The client feature without which no time to live may be sent. Envoy 1.40 has it and does not say so by itself: it
+says what its bootstrap lists under `node.client_features`."""
+WRAPPED: Final = frozenset({"xds.config.resource-in-sotw", "xds.config.supports-resource-in-sotw"})
+"""The client feature without which state of the world has no place for it, as Envoy's list of features and gRPC's
+clients call it, and as the page on the protocol does."""
+
+
+def takes_ttl(features: Collection[str], *, wrapped: bool) -> bool:
+    """Return whether a client with these features can be sent a time to live; `wrapped`: with the resource inside."""
+    return TTL in features and not (wrapped and WRAPPED.isdisjoint(features))
 
 
 class Heartbeats:

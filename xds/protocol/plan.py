@@ -1,4 +1,4 @@
-"""What a response will carry, worked out once for all streams that owe the same.
+"""What a response will carry, worked out once for all streams that owe the same, and what is kept of it till answered.
 
 After a publish a thousand streams owe the same few names of the same view. What these names are now, and the bytes that
 say so, is the same for all of them.
@@ -7,12 +7,15 @@ say so, is the same for all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from xds.cache.resource import MARK_MODULUS, Held, Resource
 from xds.cache.snapshot import View
 
 from .requests import Outgoing
+
+NOBODY: Final[frozenset[str]] = frozenset()
 
 
 class Plan(NamedTuple):
@@ -38,6 +41,21 @@ class Response(NamedTuple):
 
     outgoing: Outgoing
     fresh: list[Resource]
+
+
+@dataclass(slots=True)
+class Unanswered:
+    """A response that the client has not answered.
+
+    Its nonce, when it was sent, the names in it, those that it says no more of than that they live on, whether it is
+    overdue.
+    """
+
+    nonce: str
+    at: float
+    names: frozenset[str]
+    beats: frozenset[str] = NOBODY
+    reported: bool = False
 
 
 def plan(view: View, owed: frozenset[str]) -> Plan:

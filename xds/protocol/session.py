@@ -18,8 +18,8 @@ from xds.cache.snapshot import Snapshot
 from xds.cache.typestate import Progress
 from xds.wire.types import SEND_ORDER, ResourceType
 
-from .exchange import NOBODY, Exchange, R
-from .plan import Response
+from .exchange import Exchange, R
+from .plan import NOBODY, Response
 from .requests import Event, HeldBack, Outgoing, Overdue
 
 PATIENCE: Final = 5.0

@@ -2,7 +2,8 @@
 
 Rules: a response of clusters or listeners is their full state, anything else may be partial and cannot remove (rules
 21, 22); a request with a stale nonce gets no response (rule 7), one without a nonce begins anew (rule 8); an unknown
-name is met with silence and remembered (rule 18).
+name is met with silence and remembered (rule 18). A heartbeat is the content again (rule 30): one without content does
+not keep anything alive in Envoy 1.40, and in a full state it would say that all is missing.
 """
 
 from __future__ import annotations
@@ -14,26 +15,19 @@ from xds.cache.resource import MARK_MODULUS, Held, Resource, mark
 from xds.cache.snapshot import View
 from xds.wire.discovery import response
 
-from .exchange import NOBODY, Exchange
-from .heartbeats import WRAPPED_TTL
-from .plan import Response, plan, unique
+from .exchange import Exchange
+from .plan import NOBODY, Response, plan, unique
 from .requests import Answer, Event, Outgoing, StateRequest
 
 
 @dataclass(slots=True)
 class StateExchange(Exchange[StateRequest]):
-    """One type on one state-of-the-world stream.
+    """One type on one state-of-the-world stream. `claimed` is the version_info of its first request."""
 
-    `claimed` is the version_info of its first request, `accepted` that of the last response that the client took,
-    `version` that of the last one sent.
-    """
-
-    needed_for_ttl = WRAPPED_TTL
+    wraps = True
 
     nonce: str = ""
     claimed: str = ""
-    accepted: str = ""
-    version: str = ""
 
     def receive(self, request: StateRequest, now: float) -> Event:
         """Take a request. A nonce of another stream, on the first request of a type, means nothing (rule 5)."""
@@ -41,10 +35,8 @@ class StateExchange(Exchange[StateRequest]):
         if not first and request.nonce and request.nonce != self.nonce:
             return Event(self.type, Answer.STALE)
         answer = self._settle(request.nonce, request.error, now) if request.nonce and not first else Answer.NONE
-        if answer is Answer.ACK:
-            self.accepted = self.version
-            if self.type.full_state:  # with what is new it took the rest
-                self.doubtful.clear()
+        if answer is Answer.ACK and self.type.full_state:  # with what is new it took the rest
+            self.doubtful.clear()
         change = self.sub.replace(request.names)
         if first:
             self.claimed = request.version if self.type.full_state else ""
@@ -67,14 +59,11 @@ class StateExchange(Exchange[StateRequest]):
         else:
             made = self._partial(self.view, nonce, now, hold)
         if made is not None:
-            self.nonce, self.version = nonce, made.outgoing.version
+            self.nonce = nonce
         return made
 
     def _full(self, view: View, nonce: str, now: float, *, keep: bool, hold: Collection[str]) -> Response | None:
-        """Return the state as a whole.
-
-        A heartbeat is the whole state again: without the contents it would read as a state in which all is missing.
-        """
+        """Return the state as a whole, which is a heartbeat, too."""
         made = plan(view, frozenset(self.dirty.difference(hold)))
         gone = {name for name in made.missing if name in self.sent}
         beats = self.beats.due(now) if self.beats else {}
@@ -122,12 +111,11 @@ class StateExchange(Exchange[StateRequest]):
         for name, resource in beats.items():
             self.beats.sent(name, resource, now)
         heard = unique(beats.values())
-        # Envoy knows a heartbeat by the version that it took last: in company it has to be the content again.
-        version = self._version(view) if made.contents else self.accepted
-        whole = (*made.resources, *heard) if made.contents else ()
-        key = (version, whole, heard, self.beats.takes)
-        body = view.shared(key, lambda: self._body(whole, version, () if whole else heard))
-        return Response(Outgoing(self.type, nonce, version, body, made.held), fresh)
+        version = self._version(view)
+        whole = (*made.resources, *heard)
+        body = view.shared((version, whole, self.beats.takes), lambda: self._body(whole, version))
+        held = {**made.held, **{name: r.held for name, r in beats.items()}} if beats else made.held
+        return Response(Outgoing(self.type, nonce, version, body, held), fresh)
 
     def _leave(self, kept: set[str]) -> None:
         """Owe these names still, and no others."""
@@ -177,15 +165,14 @@ class StateExchange(Exchange[StateRequest]):
         self.forced.clear()
         self.due = False
 
-    def _outlived(self, refused: set[str], now: float) -> None:
+    def _outlived(self, refused: set[str], beats: Collection[str], now: float) -> None:
         """A full state could live on only as a whole, and what was refused is not sent again."""
         if self.type.full_state:
             self.beats.pause()
         else:
-            super(StateExchange, self)._outlived(refused, now)  # slots=True makes the class anew: no short form
+            super(StateExchange, self)._outlived(refused, beats, now)  # slots=True makes the class anew: no short form
 
-    def _body(self, resources: Iterable[Resource], version: str, beats: Iterable[Resource] = ()) -> bytes:
+    def _body(self, resources: Iterable[Resource], version: str) -> bytes:
         timed = self.beats.takes
         entries = [r.timed.state if timed and r.timed is not None else r.state for r in resources]
-        entries += [r.timed.state_heartbeat for r in beats if r.timed is not None]
         return response(version, entries, self.type.url, "")

@@ -16,7 +16,7 @@ from tests.feature.ads.wire_client import WireClient, node
 from tests.harness.waiting import until
 from xds.ads.services import SERVICES, Service
 from xds.cache import Resource, ResourceKey
-from xds.protocol.heartbeats import WRAPPED_TTL
+from xds.protocol.heartbeats import TTL, WRAPPED
 from xds.wire.types import ResourceType
 
 CDS, EDS, LDS, RDS = ResourceType.CLUSTER, ResourceType.ENDPOINT, ResourceType.LISTENER, ResourceType.ROUTE
@@ -413,29 +413,31 @@ async def test_rule_30_what_lives_for_a_time_is_kept_alive_for_those_who_know_wh
     plane: Plane, client: WireClient, way: str
 ) -> None:
     plane.cache.publish([Resource.of(EDS, "a", b"a=1", ttl=0.2)])
-    able, unable = Line(client, way, EDS, node(features=sorted(WRAPPED_TTL))), Line(client, way, EDS, node("unable"))
+    able, unable = Line(client, way, EDS, node(features=[TTL, *WRAPPED])), Line(client, way, EDS, node("unable"))
     for line in (able, unable):
         await line.ask("a")
         assert await line.told() == {"a": "1"}
     for _ in range(3):
-        heard = await able.hear()
-        assert (heard.contents, heard.beats) == ({}, {"a"})
+        heard = await able.hear()  # state of the world says the content again
+        assert (heard.contents, heard.beats) == (({}, {"a"}) if able.delta else ({"a": "1"}, set()))
         await able.ack(heard)
     put(plane, a="2")
     assert await unable.told() == {"a": "2"}
 
 
-@pytest.mark.parametrize("missing", sorted(WRAPPED_TTL))
+@pytest.mark.parametrize(
+    "features", [[], [TTL], *([each] for each in sorted(WRAPPED)), *([TTL, each] for each in sorted(WRAPPED))]
+)
 @on(*WAYS)
-async def test_rule_30_state_of_the_world_needs_both_features(
-    plane: Plane, client: WireClient, way: str, missing: str
+async def test_rule_30_delta_needs_the_one_feature_and_state_of_the_world_both(
+    plane: Plane, client: WireClient, way: str, features: list[str]
 ) -> None:
     plane.cache.publish([Resource.of(EDS, "a", b"a=1", ttl=0.2)])
-    line = Line(client, way, EDS, node(features=[each for each in WRAPPED_TTL if each != missing]))
+    line = Line(client, way, EDS, node(features=features))
     await line.ask("a")
     await line.told()
-    if line.delta and missing.endswith("in-sotw"):
-        assert (await line.hear()).beats == {"a"}
+    if TTL in features and (line.delta or len(features) == 2):
+        assert (await line.hear()).versions.keys() == {"a"}
     else:
         put(plane, a="2")
         assert await line.told() == {"a": "2"}

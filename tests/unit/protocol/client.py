@@ -56,12 +56,12 @@ class Client(Generic[R]):
         return self.last.responses
 
 
-def delta(cache: Cache | None = None) -> Client[DeltaRequest]:
-    return Client(Session(ALL, DeltaExchange), cache)
+def delta(cache: Cache | None = None, features: frozenset[str] = frozenset()) -> Client[DeltaRequest]:
+    return Client(Session(ALL, DeltaExchange, features=features), cache)
 
 
-def sotw(cache: Cache | None = None) -> Client[StateRequest]:
-    return Client(Session(ALL, StateExchange), cache)
+def sotw(cache: Cache | None = None, features: frozenset[str] = frozenset()) -> Client[StateRequest]:
+    return Client(Session(ALL, StateExchange, features=features), cache)
 
 
 def contents(responses: list[Outgoing]) -> list[tuple[str, list[str], list[str]]]:

@@ -25,7 +25,8 @@ from tests.unit.protocol.strict_client import (
 from xds.cache import Cache, Group, ResourceKey
 from xds.cache.snapshot import TypeTable
 from xds.protocol import Answer, DeltaExchange, DeltaRequest, Session, StateExchange, StateRequest
-from xds.protocol.heartbeats import WRAPPED_TTL
+from xds.protocol.heartbeats import TTL as TTL_FEATURE
+from xds.protocol.heartbeats import WRAPPED
 from xds.wire.types import ResourceType
 
 TYPES = st.sampled_from([CDS, EDS, RDS])
@@ -95,7 +96,7 @@ class AnyConversation(RuleBasedStateMachine):
             assert not told.beats or self.features, "a heartbeat for somebody who does not know what that is"
             side.waiting = told
             self.check(side, told)
-            side.until.update(dict.fromkeys(told.beats, self.now + TTL))
+            side.until.update(dict.fromkeys(side.until.keys() & {*told.beats, *told.contents}, self.now + TTL))
             side.excused -= {*told.contents, *told.removed}
             side.owed = False
             if out.type is CDS:
@@ -128,7 +129,7 @@ class AnyConversation(RuleBasedStateMachine):
                 for name, content in before.items()
                 if content.aliases and name not in texts
             ]
-        labels = {(type_, ""): f"own-{self.cache._latest.revision}"} if label else None  # type: ignore[union-attr]
+        labels = {(type_, ""): f"own-{self.now}-{len(before)}"} if label else None
         self.cache.publish(upserts, [ResourceKey(type_, name) for name in gone], labels)
         self.published(type_, gone, asleep)
 
@@ -166,7 +167,7 @@ class AnyConversation(RuleBasedStateMachine):
         assert told is not None
         side.nonce = told.nonce
         if told.is_bad:
-            side.excused |= {*told.contents, *told.removed}
+            side.excused |= {*told.contents, *told.removed, *told.beats}
             side.refused = True
             return "no"
         side.take(told, self.now, whole=type(self.session) is Session and self.whole(side))
@@ -183,7 +184,7 @@ class AnyConversation(RuleBasedStateMachine):
 
     @rule(timed=st.booleans())
     def reconnect(self, timed: bool) -> None:
-        self.features = WRAPPED_TTL if timed else frozenset()
+        self.features = frozenset({TTL_FEATURE, *WRAPPED}) if timed else frozenset()
         self.open()
         for side in self.sides.values():
             side.waiting, side.nonce, side.refused, side.owed = None, "", False, False
@@ -214,7 +215,8 @@ class AnyConversation(RuleBasedStateMachine):
             self.time_passes(6.0)
             for type_ in self.sides:
                 self.answer(type_)
-        assert not any(side.waiting and not side.waiting.beats for side in self.sides.values()), "it never rests"
+        mortal = {kind for kind in self.sides for content in self.there(kind).values() if content.ttl is not None}
+        assert not any(side.waiting for kind, side in self.sides.items() if kind not in mortal), "it never rests"
         for side in self.sides.values():
             there = {n: c for n, c in self.there(side.type).items() if side.wants(n, c.aliases)}
             held = {n: c for n, c in side.held.items() if side.type in self.removes or n in there}
@@ -263,6 +265,7 @@ class AnyDeltaConversation(AnyConversation):
         opened = star == "+" or (wildcard and star != "-")
         side.owed = side.owed or (opened and not side.wildcard)
         side.excused |= add | drop
+        side.excused |= {name for name, content in side.held.items() if content.aliases & add}
         if opened and not side.wildcard:
             side.excused |= side.held.keys()
         side.ask_for((side.names - drop) | add, wildcard=opened)
@@ -301,11 +304,8 @@ class AnyStateConversation(AnyConversation):
 
     def check(self, side: Side, told: Told) -> None:
         timed = {name for name in told.contents if name in side.until}
-        if told.beats:
-            assert not told.contents, "Envoy takes a heartbeat in company for an empty content"
-            assert told.version == side.version, "Envoy takes this for an empty content"
-            assert told.beats.keys() <= side.held.keys()
-        elif side.type is not CDS:
+        assert not told.beats, "Envoy lets die what it hears of without its content"
+        if side.type is not CDS:
             assert told.contents, "said nothing"
             again = {name for name, content in told.contents.items() if content.same(side.held.get(name))}
             assert again <= side.excused | timed, "told twice"

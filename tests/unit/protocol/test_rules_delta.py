@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import pytest
 from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryResponse
 
-from tests.unit.protocol.client import CDS, ECDS, EDS, LDS, RDS, contents, delta, resource
-from xds.protocol import Answer, DeltaRequest
+from tests.unit.protocol.client import CDS, ECDS, EDS, LDS, RDS, Client, contents, delta, resource
+from xds.cache import Resource
+from xds.protocol import Answer, DeltaRequest, Outgoing
+from xds.protocol.heartbeats import TTL
 from xds.wire.types import ResourceType
 
 TYPES = [CDS, LDS, EDS, RDS, ECDS]
@@ -316,3 +318,72 @@ def test_a_refused_name_that_the_client_gives_up_no_longer_holds_up_the_others()
     client.ask(ask(EDS, "bad", "good"))
     client.ask(ask(EDS, nonce="1", error="bad"))
     assert contents(client.ask(ask(EDS, drop=("bad",)))) == [("eds", ["good"], [])]
+
+
+def living(client: Client[DeltaRequest], name: str, content: str, ttl: float | None = 4.0) -> list[Outgoing]:
+    client.cache.publish([Resource.of(EDS, name, content.encode(), ttl=ttl)])
+    return client.look()
+
+
+def read(responses: list[Outgoing]) -> list[tuple[str, bytes | None]]:
+    """Name and content of each entry; a heartbeat has none."""
+    entries = [entry for out in responses for entry in DeltaDiscoveryResponse.parse(out.encode()).resources]
+    return [(entry.name, entry.resource.value if entry.resource else None) for entry in entries]
+
+
+def test_rule_30_a_client_that_refuses_a_content_keeps_the_one_before_and_that_is_kept_alive() -> None:
+    client = delta(features=frozenset({TTL}))
+    (first,) = living(client, "a", "1") or client.ask(ask(EDS, "a"))
+    client.ask(ask(EDS, nonce="1"))
+    living(client, "a", "bad")
+    (beat,) = client.ask(ask(EDS, nonce="2", error="a: no"))
+    (entry,) = DeltaDiscoveryResponse.parse(beat.encode()).resources
+    assert (entry.resource, entry.version) == (None, first.sent["a"].version)
+
+
+def test_rule_30_who_refuses_a_heartbeat_is_sent_the_content() -> None:
+    client = delta(features=frozenset({TTL}))
+    living(client, "a", "1")
+    client.ask(ask(EDS, "a"))
+    client.ask(ask(EDS, nonce="1"))
+    assert read(client.look(2)) == [("a", None)]
+    assert read(client.ask(ask(EDS, nonce="2", error="nothing lives"))) == [("a", b"1")]
+
+
+def test_rule_30_what_has_no_time_to_live_any_more_gets_no_heartbeats() -> None:
+    client = delta(features=frozenset({TTL}))
+    living(client, "a", "1")
+    client.ask(ask(EDS, "a"))
+    client.ask(ask(EDS, nonce="1"))
+    assert read(living(client, "a", "1", ttl=None)) == [("a", b"1")]
+    client.ask(ask(EDS, nonce="2"))
+    assert client.look(60) == []
+
+
+def test_rule_24_a_resource_that_lost_the_alias_it_was_asked_by_is_removed_by_its_own_name() -> None:
+    client = delta()
+    client.cache.publish([Resource.of(RDS, "a", b"1", aliases=("other",))])
+    assert read(client.ask(ask(RDS, "other"))) == [("a", b"1")]
+    client.ask(ask(RDS, nonce="1"))
+    client.cache.publish([Resource.of(RDS, "a", b"1")])
+    assert [out.removed for out in client.look()] == [("a",)]
+
+
+def test_rule_24_an_alias_that_goes_takes_nothing_from_who_asked_for_the_name_as_well() -> None:
+    client = delta()
+    client.cache.publish([Resource.of(RDS, "a", b"1", aliases=("other",))])
+    client.ask(ask(RDS, "a", "other"))
+    client.ask(ask(RDS, nonce="1"))
+    client.cache.publish([Resource.of(RDS, "a", b"1")])
+    (out,) = client.look()
+    assert (list(out.sent), out.removed) == (["a"], ("other",))
+
+
+def test_rule_24_an_alias_that_moves_takes_its_first_owner_along() -> None:
+    client = delta()
+    client.cache.publish([Resource.of(RDS, "a", b"1", aliases=("other",)), Resource.of(RDS, "b", b"1")])
+    client.ask(ask(RDS, "other"))
+    client.ask(ask(RDS, nonce="1"))
+    client.cache.publish([Resource.of(RDS, "a", b"1"), Resource.of(RDS, "b", b"1", aliases=("other",))])
+    (out,) = client.look()
+    assert (read([out]), out.removed) == ([("b", b"1")], ("a",))
