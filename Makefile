@@ -19,7 +19,7 @@ DEV := $(VENV)/.dev-installed
 # Folders with Python in them; those that do not exist are left out.
 CHECKED := $(wildcard xds tests benchmarks scripts/*.py filters/*.py)
 
-.PHONY: help demo test lint format bench filter lock clean
+.PHONY: help demo test soak lint format bench filter lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,10 @@ demo: $(RUNTIME) ## real Envoys move users from v1 to v2, step by step (ARGS=--k
 test: $(DEV) ## every test, on the real parts, with branch coverage (ARGS=... goes to pytest)
 	@scripts/system-parts.sh test
 	@$(BIN)/python -m pytest --cov --cov-report=term $(if $(ARGS),$(ARGS),--cov-fail-under=93)
+
+soak: $(DEV) ## a canary that never rests, under load, for two minutes (SECONDS=...)
+	@scripts/system-parts.sh test
+	@FAIRLEAD_SOAK_SECONDS=$(or $(SECONDS),120) $(BIN)/python -m pytest tests/envoy/test_faults.py -k p11 -s $(ARGS)
 
 lint: $(DEV) ## formatting, ruff, mypy, the layers
 	@$(BIN)/ruff format --check $(CHECKED)

@@ -94,7 +94,7 @@ def test_a_weight_without_any_envoy_is_blocked_not_done(town: Town) -> None:
     sidecar.program.stop()
 
 
-def test_an_envoy_that_says_nothing_blocks_the_step_by_name_and_holds_nobody_back(town: Town) -> None:
+def test_p8_an_envoy_that_says_nothing_blocks_the_step_by_name_and_holds_nobody_back(town: Town) -> None:
     """P8. Ten seconds of silence block the step; the others have had the weight all along; SIGCONT lets it go on."""
     mesh, env = town.mesh, "silence"
     gateway, quick, slow = mesh.gateway("door", env=env), mesh.sidecar("quick", env=env), mesh.sidecar("slow", env=env)
@@ -146,7 +146,7 @@ def test_an_envoy_that_joins_in_the_middle_serves_the_present_weight_from_its_fi
     _end(first, late)
 
 
-def test_steps_while_instances_come_and_go_lose_no_request(town: Town) -> None:
+def test_p11_steps_while_instances_come_and_go_lose_no_request(town: Town) -> None:
     """P11. Weights back and forth as fast as they are acknowledged, while instances of both versions come and go."""
     mesh, service = town.mesh, "restless"
     mesh.two_versions(service, town.apps)

@@ -14,7 +14,7 @@ from tests.harness.waiting import wait_until
 pytestmark = pytest.mark.envoy
 
 
-def test_changing_a_cluster_under_load_answers_everybody_all_the_while(town: Town) -> None:
+def test_p5_changing_a_cluster_under_load_answers_everybody_all_the_while(town: Town) -> None:
     """P5. A changed cluster warms beside the old one; its endpoints, which did not change, are sent again."""
     mesh, service = town.mesh, "tuned"
     mesh.two_versions(service, town.apps)
@@ -35,7 +35,7 @@ def test_changing_a_cluster_under_load_answers_everybody_all_the_while(town: Tow
     assert {user: set(met) for user, met in load.by_user().items()} == {at: {w} for at, w in enumerate(wanted)}
 
 
-def test_a_version_that_goes_and_comes_back_finds_its_users_again(town: Town) -> None:
+def test_p5_a_version_that_goes_and_comes_back_finds_its_users_again(town: Town) -> None:
     """P5. Its cluster is removed and added: users fall back to stable in between, and no request is lost."""
     mesh, service = town.mesh, "returning"
     mesh.two_versions(service, town.apps)

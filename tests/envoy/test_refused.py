@@ -42,7 +42,7 @@ def picky(town: Town) -> Iterator[tuple[Proxy, Proxy]]:
         proxy.program.stop()
 
 
-def test_a_refusal_blocks_the_step_with_name_and_words_and_costs_no_request(
+def test_p1_a_refusal_blocks_the_step_with_name_and_words_and_costs_no_request(
     town: Town, picky: tuple[Proxy, Proxy]
 ) -> None:
     """P1. The one that refuses keeps what it had; the other has the weight at once; what is new is sent at once."""

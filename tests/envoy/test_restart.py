@@ -83,7 +83,7 @@ def test_killed_while_a_step_is_on_its_way_it_ends_where_the_last_answer_said(vi
     assert {user: set(met) for user, met in load.by_user(done).items()} == {at: {w} for at, w in enumerate(wanted)}
 
 
-def test_a_cluster_that_changed_while_an_envoy_was_away_is_warm_at_once_on_its_return(village: Town) -> None:
+def test_p4_a_cluster_that_changed_while_an_envoy_was_away_is_warm_at_once_on_its_return(village: Town) -> None:
     """P4, rule 28. It holds the endpoints, which did not change; a changed cluster waits until they are sent again.
 
     Without that Envoy keeps its answer to clusters for as long as they warm, and routes wait behind it.

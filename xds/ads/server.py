@@ -5,7 +5,6 @@ One stream's failure ends one stream.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -40,8 +39,6 @@ T = TypeVar("T")
 
 STATE: Final = Kind("sotw", state_request, StateExchange)
 DELTA: Final = Kind("delta", delta_request, DeltaExchange)
-LAST_WORDS: Final = 5.0
-"""Seconds for the status of a stream that ends to leave; a client that reads nothing does not read that either."""
 
 Authorize = Callable[[Mapping[str, str], str], str | None]
 """(initial metadata, peer) -> None if the client may come in, else the reason why not."""
@@ -66,8 +63,12 @@ class ServicerContext(Call, Protocol):
         """Send the server's initial metadata."""
         ...
 
-    async def abort(self, code: grpc.StatusCode, details: str) -> None:
-        """End the call with this status; raises."""
+    def set_code(self, code: grpc.StatusCode) -> None:
+        """End the call with this status once its handler returns ..."""
+        ...
+
+    def set_details(self, details: str) -> None:
+        """... and with these words."""
         ...
 
 
@@ -181,7 +182,9 @@ class AdsServer:
     async def _run(self, context: ServicerContext, kind: Kind[R], only: ResourceType | None) -> None:
         refused = self._refusal(context)
         if refused is not None:
-            await context.abort(*refused)
+            context.set_code(refused[0])
+            context.set_details(refused[1])
+            return
         # Before anything else: a status can be sent while a write is under way only if the metadata went ahead of it.
         await context.send_initial_metadata(())
         self._observer.opened(kind.name)
@@ -189,15 +192,14 @@ class AdsServer:
         try:
             reason, ending = await self._serve(Stream(next(self._numbers), context, kind, only, self._parts))
             if ending is not None:
-                await _end(context, ending)
+                _end(context, ending)
         finally:
             self._observer.closed(kind.name, reason)
 
     async def _serve(self, stream: Stream[R]) -> tuple[str, Ending | None]:
         """Serve a stream to its end; return how it ended, and what to say to the client.
 
-        Nothing of the stream may be alive when that is said: gRPC keeps what `abort` raises, with the frames that it
-        went through, in a cycle. A hostile request was measured to stay in memory for minutes in that way.
+        A frame of its own, so that nothing of the stream is alive while its last words wait for the client.
         """
         self._streams.add(stream)
         try:
@@ -242,20 +244,17 @@ class AdsServer:
         return grpc.StatusCode.UNAUTHENTICATED, reason
 
 
-async def _end(context: ServicerContext, ending: Ending) -> None:
-    """Say why the stream ends. A client that takes nothing finds the status behind what it has not taken.
+def _end(context: ServicerContext, ending: Ending) -> None:
+    """Say why the stream ends; gRPC sends it once the handler has returned. What is the client's fault is a warning.
 
-    What is the client's fault is a warning: the line by which those who look after it find out.
+    By `abort` gRPC would keep, in a cycle, an exception with all the frames that it went through.
     """
     code, words, node = ending
     level = logging.INFO if code is grpc.StatusCode.UNAVAILABLE else logging.WARNING
     facts = {"node": node, "peer": context.peer(), "status": code.name, "reason": words}
     _log.log(level, "stream ended by us", extra=facts)
-    try:
-        async with asyncio.timeout(LAST_WORDS):
-            await context.abort(code, words)
-    except TimeoutError:
-        _log.warning("client took no status", extra={"node": node, "status": code.name})
+    context.set_code(code)
+    context.set_details(words)
 
 
 def _code(error: FairleadError) -> grpc.StatusCode:

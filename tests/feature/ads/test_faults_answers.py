@@ -177,6 +177,55 @@ async def test_p3_a_node_id_that_changes_ends_the_stream_with_nothing_more_sent(
     assert plane.node("b") is None
 
 
+async def test_p11_a_cluster_goes_only_after_the_routes_without_it_were_accepted(
+    plane: Plane, client: WireClient
+) -> None:
+    _two_clusters(plane)
+    stream = client.delta()
+    nonces = await _take_all(stream)
+    plane.cache.publish([Resource.of(RDS, "egress", b"without")], [Resource.of(CDS, "old", b"").key])
+    for type_, nonce in nonces.items():
+        await stream.ask(type_, nonce=nonce)
+    routes = await stream.response()
+    assert routes.type_url == RDS.url
+    await until(lambda: plane.types()[RDS].pending is not None, what="the routes are on their way")
+    assert plane.types()[CDS].tally.pushes == 1, "the cluster has not gone"
+    await stream.ask(RDS, nonce=routes.nonce)
+    gone = await stream.response()
+    assert (gone.type_url, gone.removed_resources) == (CDS.url, ["old"])
+
+
+async def test_p11_who_never_answers_loses_the_cluster_after_a_timeout_that_is_logged(
+    plane: Plane, client: WireClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    _two_clusters(plane)
+    stream = client.delta()
+    nonces = await _take_all(stream)
+    for type_, nonce in nonces.items():
+        await stream.ask(type_, nonce=nonce)
+    await until(lambda: plane.types()[RDS].pending is None, what="all is answered")
+    with caplog.at_level(logging.WARNING, logger="xds.ads"):
+        plane.cache.publish([Resource.of(RDS, "egress", b"without")], [Resource.of(CDS, "old", b"").key])
+        assert (await stream.response()).type_url == RDS.url
+        gone = await stream.response()
+    assert (gone.type_url, gone.removed_resources) == (CDS.url, ["old"])
+    (line,) = [record for record in caplog.records if record.getMessage() == "no answer in time; going on without"]
+    assert (line.node, line.type) == ("sidecar-1", "rds")  # type: ignore[attr-defined]  # extras
+
+
+def _two_clusters(plane: Plane) -> None:
+    plane.publish(CDS, old="1", new="1")
+    plane.publish(RDS, egress="with")
+
+
+async def _take_all(stream: DeltaStream) -> dict[ResourceType, str]:
+    """Ask for clusters and routes; the nonces of both answers, of which the clusters' has been sent back."""
+    await stream.ask(CDS, as_node=node())
+    await stream.ask(CDS, nonce=(await stream.response()).nonce)
+    await stream.ask(RDS, ["egress"])
+    return {RDS: (await stream.response()).nonce}
+
+
 async def _refuse(stream: DeltaStream | StateStream, words: str) -> None:
     nonce = (await stream.response()).nonce
     await stream.ask(RDS, ["egress"] if isinstance(stream, StateStream) else [], nonce=nonce, error=words)

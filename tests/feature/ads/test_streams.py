@@ -85,7 +85,7 @@ async def test_the_roster_knows_what_was_sent_and_what_was_acked(plane: Plane, c
     assert routes.acked["egress"].version == response.resources[0].version
 
 
-async def test_a_nack_is_kept_in_the_clients_words_cut_to_a_kibibyte(plane: Plane, client: WireClient) -> None:
+async def test_p1_a_nack_is_kept_in_the_clients_words_cut_to_a_kibibyte(plane: Plane, client: WireClient) -> None:
     """P1: a hostile client sends a megabyte of error text."""
     plane.publish(RDS, egress="bad")
     stream = client.state()
