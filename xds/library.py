@@ -222,6 +222,6 @@ def _has_all(state: NodeState, snapshot: Snapshot | None) -> bool:
     for type_, held in state.types.items():
         view = snapshot.view(type_, state.group)
         wanted = view.all() if held.wildcard else {name: r for name in held.names if (r := view.find(name)) is not None}
-        if held.pending is not None or any(held.acked.get(r.name) != r.held for r in wanted.values()):
+        if held.pending is not None or any(held.acked.get(name) != r.held for name, r in wanted.items()):
             return False
     return True

@@ -156,19 +156,21 @@ class AdsServer:
         """Do what somebody asks who may come in; tell him by the status what is wrong."""
         refused = self._refusal(context)
         if refused is not None:
-            await context.abort(*refused)
+            context.set_code(refused[0])
+            context.set_details(refused[1])
+            return None
         await context.send_initial_metadata(())
         try:
             return await work()
         except FairleadError as error:
             if isinstance(error, LimitReached | SlowReader):
                 self._observer.limited(error.limit if isinstance(error, LimitReached) else "write")
-            await _end(context, Ending(_code(error), error.message, ""))
+            _end(context, Ending(_code(error), error.message, ""))
         except ClientGone:
             _log.info("client gone")
         except Exception:  # noqa: BLE001 - as in _run: one call's failure ends one call
             _log.exception("status call failed")
-            await _end(context, Ending(grpc.StatusCode.INTERNAL, "the control plane failed", ""))
+            _end(context, Ending(grpc.StatusCode.INTERNAL, "the control plane failed", ""))
         return None
 
     def _handler(self, kind: Kind[R], only: ResourceType | None) -> grpc.RpcMethodHandler:
