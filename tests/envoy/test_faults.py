@@ -26,7 +26,7 @@ CAP = 400 << 20
 def test_p4_a_replica_that_never_saw_this_envoy_answers_all_it_knows_and_nothing_warms_for_long(
     envoy_binary: Path, tmp_path: Path
 ) -> None:
-    """Envoy arrives with versions and names that the replica never made, those of a service among them that it lacks."""
+    """Envoy arrives with versions and names that the replica never made, those of a service it lacks among them."""
     with mesh(envoy_binary, tmp_path / "mesh") as made:
         apps, _ = made.apps("v1", "v2")
         gateway = made.gateway("edge")
