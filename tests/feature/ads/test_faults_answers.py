@@ -43,7 +43,7 @@ async def test_p1_who_refuses_everything_gets_each_content_once_and_costs_nobody
                 nonce = (await good.response()).nonce
                 await good.ask(RDS, nonce=nonce)
                 await _refuse(hostile, words)
-                await until(lambda count=version: _tally(plane) == count - 1, what="the refusal is counted")  # type: ignore[misc]
+                await _counted(plane, version - 1)
                 plane.publish(EDS, web=str(version))  # something else changes: what was refused stays away
                 plane.publish(RDS, egress=str(version))
             assert (await good.response()).resources, "the last content is with the good one"
@@ -55,8 +55,8 @@ async def test_p1_who_refuses_everything_gets_each_content_once_and_costs_nobody
         assert plane.told.facts.count(("nacked", "rds")) == 10
         lines = [record for record in caplog.records if record.getMessage() == "response refused"]
         assert 1 <= len(lines) < 10
-        assert {record.node for record in lines} == {"hostile"}  # type: ignore[attr-defined]  # an extra
-        assert all(len(record.reason) == 1024 for record in lines)  # type: ignore[attr-defined]  # an extra
+        assert {record.node for record in lines} == {"hostile"}  # type: ignore[attr-defined]  # a fact that the log call adds
+        assert all(len(record.reason) == 1024 for record in lines)  # type: ignore[attr-defined]  # a fact that the log call adds
         await _refuse(hostile, words)
         await hostile.silence()
 
@@ -153,8 +153,8 @@ async def test_p3_a_node_of_another_service_is_refused_with_nothing_sent_and_a_l
         await stream.ask(CDS, as_node=node("pay-1"))
         assert await stream.end() == (Code.PERMISSION_DENIED, "node 'pay-1' is not of service web")
     (line,) = [record for record in caplog.records if record.name == "xds.ads"]
-    assert (line.node, line.status) == ("pay-1", "PERMISSION_DENIED")  # type: ignore[attr-defined]  # extras
-    assert line.peer.startswith("ipv")  # type: ignore[attr-defined]  # an extra
+    assert (line.node, line.status) == ("pay-1", "PERMISSION_DENIED")  # type: ignore[attr-defined]  # facts that the log call adds
+    assert line.peer.startswith("ipv")  # type: ignore[attr-defined]  # a fact that the log call adds
     assert plane.roster.nodes() == []
     await until(lambda: ("closed", "permission_denied") in plane.told.facts, what="it is counted")
 
@@ -172,7 +172,7 @@ async def test_p3_a_node_id_that_changes_ends_the_stream_with_nothing_more_sent(
         code, words = await stream.end()
     assert (code, "'a'" in words, "'b'" in words) == (Code.INVALID_ARGUMENT, True, True)
     (line,) = [record for record in caplog.records if record.getMessage() == "stream ended by us"]
-    assert (line.node, line.status) == ("a", "INVALID_ARGUMENT")  # type: ignore[attr-defined]  # extras
+    assert (line.node, line.status) == ("a", "INVALID_ARGUMENT")  # type: ignore[attr-defined]  # facts that the log call adds
     assert EDS not in plane.types("a")
     assert plane.node("b") is None
 
@@ -210,7 +210,7 @@ async def test_p11_who_never_answers_loses_the_cluster_after_a_timeout_that_is_l
         gone = await stream.response()
     assert (gone.type_url, gone.removed_resources) == (CDS.url, ["old"])
     (line,) = [record for record in caplog.records if record.getMessage() == "no answer in time; going on without"]
-    assert (line.node, line.type) == ("sidecar-1", "rds")  # type: ignore[attr-defined]  # extras
+    assert (line.node, line.type) == ("sidecar-1", "rds")  # type: ignore[attr-defined]  # facts that the log call adds
 
 
 def _two_clusters(plane: Plane) -> None:
@@ -231,6 +231,5 @@ async def _refuse(stream: DeltaStream | StateStream, words: str) -> None:
     await stream.ask(RDS, ["egress"] if isinstance(stream, StateStream) else [], nonce=nonce, error=words)
 
 
-def _tally(plane: Plane) -> int:
-    types = plane.types("hostile")
-    return types[RDS].tally.nacks if RDS in types else 0
+async def _counted(plane: Plane, refusals: int) -> None:
+    await until(lambda: plane.types("hostile")[RDS].tally.nacks == refusals, what="the refusal is counted")

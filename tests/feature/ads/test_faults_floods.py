@@ -131,7 +131,7 @@ async def test_p10_handshakes_that_are_never_finished_end_by_themselves(served: 
             each.say(hello[: number % 12])
         await other.pushes(5)
         for each in silent:
-            await until(lambda each=each: each.hear(0.05) or each.ended, what="it is closed")  # type: ignore[misc]
+            await _closed(each)
             each.__exit__()
 
 
@@ -155,6 +155,14 @@ async def test_p8_the_lease_of_an_instance_does_not_hang_on_the_connection_of_it
         key: before[key] for key in ("id", "epoch", "revision")
     }
     assert float(after["lease"]["expires_in"].removesuffix("s")) > 40
+
+
+async def _closed(connection: Frames) -> None:
+    def there() -> bool:
+        connection.hear(0.05)
+        return connection.ended
+
+    await until(there, what="it is closed")
 
 
 async def _while(other: Neighbour, work: Callable[[], None]) -> None:
