@@ -124,6 +124,15 @@ def instance(version: str) -> dict[str, object]:
     }
 
 
+ROUTE: dict[str, object] = {"kind": "route", "name": "web.all", "service": "web", "hosts": ["*"]}
+"""A gateway receives what its routes lead to, and nothing without one."""
+EDGE: dict[str, object] = {
+    "kind": "gateway",
+    "name": "edge",
+    "listeners": [{"name": "http", "address": HERE, "port": 9}],
+}
+
+
 @pytest.mark.parametrize(("name", "spec"), [("sidecar", SIDECAR), ("gateway", GATEWAY)])
 def test_the_static_files_are_what_the_code_generates(name: str, spec: BootstrapSpec) -> None:
     """`fairlead bootstrap` with the words in the file's first lines makes it anew."""
@@ -156,7 +165,7 @@ def test_a_node_starts_without_waiting_for_what_a_later_release_answers(
     plane: Plane, start: Callable[[BootstrapSpec], Node]
 ) -> None:
     """Runtime by xDS comes first at an Envoy's start: an answer that never came would cost its whole patience."""
-    plane.apply(instance("v1"))
+    plane.apply(EDGE, ROUTE, instance("v1"))
     node = start(replace(GATEWAY, ads=plane.ads))
     wait_until(node.is_live, timeout=10)
     assert node.stats(r"^(runtime|cluster_manager\.cds|listener_manager\.lds)\.init_fetch_timeout$") == {
@@ -176,7 +185,7 @@ def test_an_environment_that_is_still_empty_holds_nothing_up(
     """
     node = start(replace(GATEWAY, ads=plane.ads))
     wait_until(node.is_live, timeout=10)
-    plane.apply(instance("v1"))
+    plane.apply(EDGE, ROUTE, instance("v1"))
 
     def clusters() -> dict[str, object] | None:
         found = httpx.get(f"{plane.api}/v1/nodes/{node.spec.node_id}").json()["types"]["cds"]
@@ -214,7 +223,7 @@ def test_statistics_of_a_cluster_carry_its_service_and_subset(
     plane: Plane, start: Callable[[BootstrapSpec], Node]
 ) -> None:
     """Names in statistics have no dots: `web/2.4.1` would be torn into tags."""
-    plane.apply(instance("2.4.1"))
+    plane.apply(EDGE, ROUTE, instance("2.4.1"))
     node = start(replace(GATEWAY, ads=plane.ads))
     wait_until(node.is_live, timeout=10)
     lines = wait_until(

@@ -29,6 +29,7 @@ from xds.model.problems import Conflict, FairleadError, NotFound, Problem
 from xds.model.rollout import Rollout
 from xds.model.view import ServiceView
 from xds.translate.build import Builder
+from xds.translate.warmup import warm_up
 from xds.wire.types import ResourceType
 
 
@@ -100,6 +101,7 @@ class ControlPlane:
 
     async def start(self) -> None:
         """Load the store and publish once; Unavailable when that is not possible now."""
+        warm_up()
         await self._loop.start()
         self._ready = True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 from hypothesis import given
@@ -262,3 +264,17 @@ def test_the_way_to_an_intent_leaves_no_trace(
     assert by_steps.standing == at_once.standing
     assert by_steps.last.problems == at_once.last.problems
     assert by_steps.last.carriers == at_once.last.carriers
+
+
+def test_after_the_warm_up_nothing_that_a_first_node_needs_has_to_be_compiled() -> None:
+    """In a process of its own, for here everything is compiled already."""
+    code = """
+from xds.translate.warmup import warm_up
+from xds.wire.encoder import ENCODERS
+warm_up()
+known = len(ENCODERS)
+warm_up()
+print(known > 20, len(ENCODERS) - known)
+"""
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["True", "0"]
