@@ -329,8 +329,10 @@ class AnyStateConversation(AnyConversation):
         if side.waiting is not None and nonce == "last":  # an answer and a subscription at once
             error = self.verdict(side)
         elif side.waiting is not None:
-            side.waiting = None  # a client that begins anew forgets what it has not answered
-        nonce = side.nonce if nonce == "last" else ""
+            side.waiting = None
+        if nonce != "last":
+            side.nonce = ""  # who begins anew knows no nonce any more
+        nonce = side.nonce
         side.owed, side.excused = True, side.excused | EVERY
         side.ask_for(names, wildcard=star or side.legacy)
         self.session.receive(StateRequest(type_, side.list, side.version, nonce, error), self.now)
