@@ -320,12 +320,12 @@ class AnyStateConversation(AnyConversation):
     def subscribe(self, type_: ResourceType, names: frozenset[str], star: bool, nonce: str) -> None:
         side, error = self.sides[type_], None
         first = not side.asked
-        side.legacy = not names and not star and type_ is CDS and (first or side.legacy)
         if nonce == "stale" and not first:
             request = StateRequest(type_, tuple(names), "", "stale")
             assert self.session.receive(request, self.now).answer is Answer.STALE
             self.serve()
             return
+        side.legacy = not names and not star and type_ is CDS and (first or side.legacy)
         if side.waiting is not None and nonce == "last":  # an answer and a subscription at once
             error = self.verdict(side)
         elif side.waiting is not None:
