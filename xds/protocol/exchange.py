@@ -43,11 +43,12 @@ class Exchange(ABC, Generic[R]):
 
     `features`: what the client says it can do. `view`: what there is, as of the last snapshot absorbed. `sent`: name ->
     resource last sent, None for a content that we do not know but the client proved to have. `dirty`: names whose
-    present content the client lacks. `forced`: those among them that go out even if unchanged. `parked`: names refused,
-    `retry`: those among them whose company changed. `doubtful`: names sent that the client never accepted in any
-    version. `held_back`: names that wait for a cluster. `due`: an answer is due even if it is empty. `proved`: contents
-    that a reconnected client proved to hold, until somebody takes note of them. `beats`: the resources that live only
-    as long as they are heard of. `aliased`: something was sent under a name that is not its own.
+    present content the client lacks. `forced`: those among them that go out even if unchanged. `parked`: names refused
+    and not sent since, `retry`: those among them whose company changed. `doubtful`: names sent that the client never
+    accepted in any version. `held_back`: names that wait for a cluster. `due`: an answer is due even if it is empty.
+    `proved`: contents that a reconnected client proved to hold, until somebody takes note of them. `beats`: the
+    resources that live only as long as they are heard of. `aliased`: something was sent under a name that is not its
+    own.
     """
 
     wraps: ClassVar[bool]
@@ -133,7 +134,7 @@ class Exchange(ABC, Generic[R]):
         view: View = table.view(group)
         self.view = view
         if changed is None:
-            names: Iterable[str] = {*self.sent, *self.sub.names, *(view.all() if self.sub.wildcard else ())}
+            names: Iterable[str] = {*self.sent, *self.dirty, *self.sub.names, *(view if self.sub.wildcard else ())}
         else:
             names = changed if self.sub.wildcard else changed & self.sub.names
         if self.unread:
@@ -160,12 +161,6 @@ class Exchange(ABC, Generic[R]):
             self.dirty.discard(name)
             return
         self.dirty.add(name)
-        if name in self.parked:
-            # The culprit may have been another name of the refused response, or this one. It goes alone; if it is
-            # accepted, the others get their chance.
-            self.parked.discard(name)
-            self.retry |= self.parked
-            self.parked.clear()
 
     def _settle(self, nonce: str, error: str | None, now: float) -> Answer:
         """Take the answer to the unanswered response, if it is one."""
@@ -185,11 +180,7 @@ class Exchange(ABC, Generic[R]):
         refused = {name for name in waiting.names if self.sub.covers(name)}  # what was given up meanwhile is gone
         if self.beats.takes:
             self._outlived(refused, waiting.beats, now)
-        changed = refused & self.dirty
-        if changed:  # no need to wait for what changed meanwhile; the others come after it
-            self.retry |= refused - changed
-        else:
-            self.parked |= refused
+        self.parked |= refused
         return Answer.NACK
 
     def _outlived(self, refused: set[str], beats: Collection[str], now: float) -> None:
@@ -252,7 +243,8 @@ class Exchange(ABC, Generic[R]):
         self.aliased = self.aliased or plan.aliased
         names = plan.names.union(removed) if removed else plan.names
         if self.parked and not names.isdisjoint(self.parked):
-            # Asked for again, one of the refused goes out in other company: its answer says something of the rest.
+            # The culprit may be among these, or not. They go out in other company, changed or asked for again; if they
+            # are accepted, the rest gets its chance.
             self.retry |= self.parked - names
             self.parked.clear()
         self.dirty -= names

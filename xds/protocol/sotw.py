@@ -100,6 +100,9 @@ class StateExchange(Exchange[StateRequest]):
         made = plan(view, frozenset(self.dirty - kept if kept else self.dirty))
         for name in made.missing:  # it cannot be removed, only not be sent; when it comes back it is new
             self._drop(name)
+        if not self.parked.isdisjoint(made.missing):
+            self.retry |= self.parked.difference(made.missing)
+            self.parked.clear()
         beats = self._beats(now, made) if self.beats else {}
         if not made.contents and not beats:
             self._leave(kept)

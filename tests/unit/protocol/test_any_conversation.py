@@ -320,17 +320,19 @@ class AnyStateConversation(AnyConversation):
     def subscribe(self, type_: ResourceType, names: frozenset[str], star: bool, nonce: str) -> None:
         side, error = self.sides[type_], None
         first = not side.asked
-        side.legacy = not names and not star and type_ is CDS and (first or side.legacy)
         if nonce == "stale" and not first:
             request = StateRequest(type_, tuple(names), "", "stale")
             assert self.session.receive(request, self.now).answer is Answer.STALE
             self.serve()
             return
+        side.legacy = not names and not star and type_ is CDS and (first or side.legacy)
         if side.waiting is not None and nonce == "last":  # an answer and a subscription at once
             error = self.verdict(side)
         elif side.waiting is not None:
-            side.waiting = None  # a client that begins anew forgets what it has not answered
-        nonce = side.nonce if nonce == "last" else ""
+            side.waiting = None
+        if nonce != "last":
+            side.nonce = ""  # who begins anew knows no nonce any more
+        nonce = side.nonce
         side.owed, side.excused = True, side.excused | EVERY
         side.ask_for(names, wildcard=star or side.legacy)
         self.session.receive(StateRequest(type_, side.list, side.version, nonce, error), self.now)

@@ -387,3 +387,25 @@ def test_rule_24_an_alias_that_moves_takes_its_first_owner_along() -> None:
     client.cache.publish([Resource.of(RDS, "a", b"1"), Resource.of(RDS, "b", b"1", aliases=("other",))])
     (out,) = client.look()
     assert (read([out]), out.removed) == ([("b", b"1")], ("a",))
+
+
+def test_rule_02_a_refused_name_that_changes_and_changes_back_is_still_the_one_that_was_refused() -> None:
+    client = delta()
+    client.publish(EDS, bad="1", good="1")
+    client.ask(ask(EDS, "bad", "good"))
+    client.publish(EDS, good="2")
+    client.publish(EDS, good="1", other="1")
+    client.ask(ask(EDS, nonce="1", error="bad"))
+    assert contents(client.publish(EDS, bad="2")) == [("eds", ["bad"], [])]
+    assert contents(client.ask(ask(EDS, nonce="2"))) == [("eds", ["good"], [])]
+
+
+def test_a_name_that_came_and_went_in_a_long_sleep_is_not_removed() -> None:
+    client = delta()
+    client.publish(EDS, a="1")
+    client.ask(ask(EDS, "*"))
+    client.publish(EDS, b="1")  # behind the unanswered response
+    client.cache.publish([], [resource(EDS, "b").key])
+    for number in range(300):
+        client.cache.publish([resource(EDS, "c", str(number))])
+    assert contents(client.ask(ask(EDS, nonce="1"))) == [("eds", ["c"], [])]
