@@ -64,7 +64,7 @@ def published(type_: ResourceType, name: str, text: str, variant: str = "", alia
     )
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
 def content_of(resource: Resource) -> tuple[str, Content]:
     """Return name and content of a published resource as a client of delta would read them."""
     entry = DeltaDiscoveryResponse.parse(resource.timed.delta if resource.timed else resource.delta).resources[0]
@@ -83,7 +83,7 @@ def read_state(out: Outgoing) -> Told:
     return Told(out.type, out.nonce, version, contents, beats, frozenset())
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
 def _delta(body: bytes) -> tuple[dict[str, Content], dict[str, str], frozenset[str]]:
     parsed = DeltaDiscoveryResponse.parse(body)
     names = [entry.name for entry in parsed.resources] + parsed.removed_resources
@@ -93,7 +93,7 @@ def _delta(body: bytes) -> tuple[dict[str, Content], dict[str, str], frozenset[s
     return contents, beats, frozenset(parsed.removed_resources)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
 def _state(body: bytes) -> tuple[str, dict[str, Content], dict[str, str]]:
     parsed = DiscoveryResponse.parse(body)
     contents, beats = dict[str, Content](), dict[str, str]()
