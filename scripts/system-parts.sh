@@ -23,6 +23,7 @@ need() {  # need PACKAGE WORDS TEST...: unless the command TEST succeeds, PACKAG
 case "${1:-}" in
 test)
     need git "git, to list the files that are checked" command -v git
+    need openssl "openssl, to make the certificates that secrets are tested with" command -v openssl
     ;;
 filter)
     # The Rust toolchain is found, or installed, by filters/build.py itself.
