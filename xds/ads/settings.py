@@ -88,6 +88,8 @@ class AdsSettings:
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.max_connection_age_ms", int(self.connection_age * 1000)),
             ("grpc.max_connection_age_grace_ms", int(self.connection_grace * 1000)),
+            # No pings to find out how much a client could send: requests are small, and each answer would cost one.
+            ("grpc.http2.bdp_probe", 0),
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", int(self.client_ping_interval * 1000)),
         )
