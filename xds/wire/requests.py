@@ -17,15 +17,14 @@ from envoy_data_plane.google.rpc import Status
 
 from .codec import decode
 from .errors import DecodeError
-from .fragments import FIXED32, FIXED64, LENGTH, VARINT
 from .names import KEY, NONE, Names, read_names
-from .numbers import long_varint
+from .scan import key as key_of
+from .scan import span, text
 
 MAX_NAMES: Final = 100_000
 """Names that one request may list, unless the reader is told otherwise."""
 
 _NAMES_REMEMBERED: Final = 8
-_WIDTH: Final = {FIXED64: 8, FIXED32: 4}
 
 
 class Request(NamedTuple):
@@ -58,13 +57,9 @@ class _Layout(NamedTuple):
     locators_dropped: int
 
 
-def _key(number: int) -> int:
-    return number << 3 | LENGTH
-
-
 # 0 is no key: the field does not exist there.
-_STATE: Final = _Layout(_key(1), _key(2), _key(4), _key(5), _key(6), 0, 0, _key(7), 0)
-_DELTA: Final = _Layout(0, _key(1), _key(2), _key(6), _key(7), _key(4), _key(5), _key(8), _key(9))
+_STATE: Final = _Layout(key_of(1), key_of(2), key_of(4), key_of(5), key_of(6), 0, 0, key_of(7), 0)
+_DELTA: Final = _Layout(0, key_of(1), key_of(2), key_of(6), key_of(7), key_of(4), key_of(5), key_of(8), key_of(9))
 
 
 class RequestReader:
@@ -97,13 +92,13 @@ class RequestReader:
                     more, pos = read_names(data, pos, self._limit, key)
                     dropped = Names(dropped | more) if dropped else more
                     continue
-                key, pos, end = _span(data, pos, size)
+                key, pos, end = span(data, pos, size)
                 if key == layout.type_url:
-                    type_url = _text(data, pos, end)
+                    type_url = text(data, pos, end)
                 elif key == layout.nonce:
-                    nonce = _text(data, pos, end)
+                    nonce = text(data, pos, end)
                 elif key == layout.version:
-                    version = _text(data, pos, end)
+                    version = text(data, pos, end)
                 elif key == layout.node:
                     node = decode(Node, data[pos:end])
                 elif key == layout.error:
@@ -133,48 +128,15 @@ class RequestReader:
         return names, end
 
 
-def _span(data: bytes, pos: int, size: int) -> tuple[int, int, int]:
-    """Return the key at `pos`, and where the payload behind it begins and ends. Numbers have an empty payload."""
-    key = data[pos]
-    start = pos
-    pos += 1
-    if key > 0x7F:
-        key, pos = long_varint(data, start)
-    kind = key & 7
-    if kind == LENGTH:
-        length = data[pos]
-        pos += 1
-        if length > 0x7F:
-            length, pos = long_varint(data, pos - 1)
-        end = pos + length
-    elif kind == VARINT:
-        _, pos = long_varint(data, pos)
-        end = pos
-    elif kind in _WIDTH:
-        pos = end = pos + _WIDTH[kind]
-    else:
-        raise DecodeError(f"wire type {kind} is not used in requests", start)
-    if end > size or key < 8:
-        raise DecodeError("a field runs past the end" if end > size else "field number 0", start)
-    return key, pos, end
-
-
-def _text(data: bytes, start: int, end: int) -> str:
-    try:
-        return data[start:end].decode()
-    except UnicodeDecodeError as error:
-        raise DecodeError("text that is not UTF-8", start + error.start) from None
-
-
 def _entry(data: bytes, pos: int, end: int) -> tuple[str, str]:
     """Return key and value of an entry of a map of texts."""
     name = value = ""
     while pos < end:
-        key, pos, stop = _span(data, pos, end)
-        if key == _key(1):
-            name = _text(data, pos, stop)
-        elif key == _key(2):
-            value = _text(data, pos, stop)
+        key, pos, stop = span(data, pos, end)
+        if key == key_of(1):
+            name = text(data, pos, stop)
+        elif key == key_of(2):
+            value = text(data, pos, stop)
         pos = stop
     return name, value
 

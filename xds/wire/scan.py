@@ -30,30 +30,38 @@ def walk(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[
     pos, end = start, len(data) if end is None else end
     try:
         while pos < end:
-            begin = pos
-            found = data[pos]
-            pos += 1
-            if found > 0x7F:
-                found, pos = long_varint(data, begin)
-            wire = found & 7
-            if wire == LENGTH:
-                size = data[pos]
-                pos += 1
-                if size > 0x7F:
-                    size, pos = long_varint(data, pos - 1)
-                stop = pos + size
-            elif wire == VARINT:
-                stop = long_varint(data, pos)[1]
-            elif wire in {FIXED64, FIXED32}:
-                stop = pos + (8 if wire == FIXED64 else 4)
-            else:
-                raise DecodeError(f"wire type {wire} is a group or does not exist", begin)
-            if stop > end or found < 8:
-                raise DecodeError("value runs beyond its message" if found >= 8 else "field 0 does not exist", begin)
-            yield found, pos, stop
-            pos = stop
+            found, begin, pos = span(data, pos, end)
+            yield found, begin, pos
     except IndexError:
         raise DecodeError("input ends inside a value", len(data)) from None
+
+
+def span(data: bytes, pos: int, end: int) -> tuple[int, int, int]:
+    """Return the key at `pos`, and where the value behind it begins and stops.
+
+    Raises DecodeError for a field that is none or runs beyond `end`, IndexError where `data` ends within its head.
+    """
+    begin = pos
+    found = data[pos]
+    pos += 1
+    if found > 0x7F:
+        found, pos = long_varint(data, begin)
+    wire = found & 7
+    if wire == LENGTH:
+        size = data[pos]
+        pos += 1
+        if size > 0x7F:
+            size, pos = long_varint(data, pos - 1)
+        stop = pos + size
+    elif wire == VARINT:
+        stop = long_varint(data, pos)[1]
+    elif wire in {FIXED64, FIXED32}:
+        stop = pos + (8 if wire == FIXED64 else 4)
+    else:
+        raise DecodeError(f"wire type {wire} is a group or does not exist", begin)
+    if stop > end or found < 8:
+        raise DecodeError("value runs beyond its message" if found >= 8 else "field 0 does not exist", begin)
+    return found, pos, stop
 
 
 def text(data: bytes, start: int, stop: int) -> str:

@@ -92,7 +92,7 @@ def test_rule_35_a_locator_without_parameters_is_a_name_and_one_with_them_is_ref
         (b"\x1a\x02\xff\xfe", "not UTF-8"),
         (b"\x22\x02\xff\xfe", "not UTF-8"),
         (b"\x0b", "wire type 3"),
-        (b"\x02\x00", "field number 0"),
+        (b"\x02\x00", "field 0 does not exist"),
         (b"\x22", "ends within a field"),
     ],
 )
