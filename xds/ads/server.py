@@ -5,11 +5,12 @@ One stream's failure ends one stream.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 import grpc
 import grpc.aio
@@ -30,8 +31,10 @@ from .observer import Nobody, Observer
 from .peers import Peers
 from .services import CLIENT_STATUS, SERVICES
 from .settings import AdsSettings
-from .status import StatusService
 from .stream import Assign, Call, ClientGone, Kind, Parts, SlowReader, Stream
+
+if TYPE_CHECKING:
+    from .status import StatusService
 
 _log = logging.getLogger("xds.ads")
 
@@ -98,8 +101,8 @@ class AdsServer:
         self._observer: Observer = observer or Nobody()
         self._watchdog = Watchdog(self._settings.write_deadline, clock)
         self._parts = Parts(cache, roster, assign, clock, self._settings, self._observer, self._watchdog)
-        deadline = self._settings.write_deadline
-        self._status = StatusService(cache, roster, clock=clock, wall=wall, write_deadline=deadline)
+        self._wall = wall
+        self._status: StatusService | None = None
         self._authorize = authorize
         self._services = tuple(services)
         self._arrivals = Bucket(self._settings.stream_rate, self._settings.stream_burst)
@@ -128,7 +131,8 @@ class AdsServer:
         self._draining = True
         for stream in self._streams:
             stream.drain()
-        self._status.drain()
+        if self._status is not None:
+            self._status.drain()
         await server.stop(self._settings.drain_grace)
         self._watchdog.stop()
 
@@ -141,16 +145,33 @@ class AdsServer:
 
     def _client_status(self) -> grpc.GenericRpcHandler:
         async def stream(_requests: object, context: ServicerContext) -> None:
-            await self._guarded(context, lambda: self._status.stream(context))
+            async def answers() -> None:
+                await (await self._status_service()).stream(context)
+
+            await self._guarded(context, answers)
 
         async def fetch(request: bytes, context: ServicerContext) -> bytes | None:
-            return await self._guarded(context, lambda: self._status.fetch(request))
+            async def answer() -> bytes:
+                return await (await self._status_service()).fetch(request)
+
+            return await self._guarded(context, answer)
 
         methods = {
             "StreamClientStatus": grpc.stream_stream_rpc_method_handler(stream),
             "FetchClientStatus": grpc.unary_unary_rpc_method_handler(fetch),
         }
         return grpc.method_handlers_generic_handler(CLIENT_STATUS, methods)
+
+    async def _status_service(self) -> StatusService:
+        """Return what tells about clients. Made when first asked for: its messages take a third of a second to load."""
+        make = await asyncio.to_thread(_load_status_service)
+        if self._status is None:
+            parts, deadline = self._parts, self._settings.write_deadline
+            made = make(parts.cache, parts.roster, clock=parts.clock, wall=self._wall, write_deadline=deadline)
+            self._status = made
+            if self._draining:
+                made.drain()
+        return self._status
 
     async def _guarded(self, context: ServicerContext, work: Callable[[], Awaitable[T]]) -> T | None:
         """Do what somebody asks who may come in; tell him by the status what is wrong."""
@@ -244,6 +265,12 @@ class AdsServer:
         self._observer.refused("unauthenticated")
         _log.warning("stream refused", extra={"peer": peer, "reason": reason})
         return grpc.StatusCode.UNAUTHENTICATED, reason
+
+
+def _load_status_service() -> type[StatusService]:
+    from .status import StatusService  # noqa: PLC0415 - many servers are never asked, and all would start later
+
+    return StatusService
 
 
 def _end(context: ServicerContext, ending: Ending) -> None:

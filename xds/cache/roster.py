@@ -6,6 +6,7 @@ Knows nodes, streams and contents; not what the contents mean, nor what to do ab
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -109,6 +110,7 @@ class Roster:
     def __init__(self, *, forget_after: float = 86_400.0) -> None:
         self._forget_after = forget_after
         self._nodes: dict[str, NodeState] = {}
+        self._gone: OrderedDict[str, float] = OrderedDict()  # when who closed, in the order of closing
         self._streams: dict[int, NodeState] = {}
         self._moves: dict[int, Callable[[Group], None]] = {}
         self._listeners: list[Callable[[NodeEvent], None]] = []
@@ -138,6 +140,7 @@ class Roster:
             state = self._nodes[node.id] = NodeState(node, group, stream, now)
         elif not state.connected:
             state.opened_at, state.closed_at = now, None
+            self._gone.pop(node.id, None)
         state.node, state.group, state.stream = node, group, stream
         state.streams[stream] = {}
         self._streams[stream] = state
@@ -203,7 +206,7 @@ class Roster:
                 others = (state.streams[number] for number in sorted(state.streams, reverse=True))
                 state.types[type_] = next((types[type_] for types in others if type_ in types), left)
         if not state.streams:
-            state.closed_at = now
+            state.closed_at = self._gone[state.node.id] = now
             self._tell(Closed(state.node.id))
         elif state.stream == stream:
             state.stream = max(state.streams)
@@ -229,6 +232,5 @@ class Roster:
             callback(event)
 
     def _forget_the_long_gone(self, now: float) -> None:
-        horizon = now - self._forget_after
-        for id_ in [id_ for id_, s in self._nodes.items() if s.closed_at is not None and s.closed_at < horizon]:
-            del self._nodes[id_]
+        while self._gone and next(iter(self._gone.values())) < now - self._forget_after:
+            del self._nodes[self._gone.popitem(last=False)[0]]

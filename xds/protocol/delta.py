@@ -17,7 +17,7 @@ from xds.wire.types import ResourceType
 
 from .exchange import Exchange
 from .plan import NOBODY, Response, plan, unique
-from .requests import Answer, DeltaRequest, Event, Outgoing
+from .requests import Answer, Body, DeltaRequest, Event, Outgoing
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class DeltaExchange(Exchange[DeltaRequest]):
         With `keep`, removals of what the client holds stay owed; answers to unknown names go.
         """
         view = self.view
-        made = plan(view, frozenset(self.dirty.difference(hold) if hold else self.dirty))
+        made = plan(view, self.owed_but(hold))
         gone = [name for name in made.missing if not (keep and name in self.sent)] if made.missing else []
         beats = self._beats(now, made, gone) if self.beats else {}
         if not made.contents and not gone and not beats and not self.due:
@@ -58,7 +58,7 @@ class DeltaExchange(Exchange[DeltaRequest]):
         version = view.label or str(view.revision)
         removed, unknown = self._absent(gone, made.contents) if gone or self.aliased else ((), ())
         heard = unique(beats.values())
-        key = (made.resources, removed, unknown, heard, self.beats.takes)
+        key = (made.names, removed, unknown, heard, self.beats.takes)
         body = view.shared(key, lambda: self._body(version, made.resources, removed, unknown, heard))
         fresh = self._fresh(made.contents)
         self._sent(nonce, now, made, gone)
@@ -121,9 +121,9 @@ class DeltaExchange(Exchange[DeltaRequest]):
         removed: Sequence[str],
         unknown: Sequence[str],
         beats: Sequence[Resource],
-    ) -> bytes:
+    ) -> Body:
         timed = self.beats.takes
         entries = [r.timed.delta if timed and r.timed is not None else r.delta for r in resources]
         entries += [r.timed.heartbeat for r in beats if r.timed is not None]
         entries += [delta_resource_field(name, "", None, (name,)) for name in unknown]
-        return delta_response(version, entries, removed, self.type.url, "")
+        return Body(delta_response(version, entries, removed, self.type.url, ""))

@@ -20,7 +20,7 @@ A name is what the client asks by, be it an alias (rule 24); a client of everyth
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
@@ -99,11 +99,21 @@ class Exchange(ABC, Generic[R]):
         """Whether anything is to be sent, gates and the unanswered response aside."""
         return bool(self.dirty or self.due or (self.beats and self.beats.due(now)))
 
+    def owed_but(self, hold: Collection[str]) -> frozenset[str]:
+        """Return the names owed, those in `hold` aside; as the client listed them, if they are all that it asked for.
+
+        Its list is the same object as those of its kin, and known by identity where plans are looked up.
+        """
+        owed = self.dirty.difference(hold) if hold else self.dirty
+        return self.sub.names if owed == self.sub.names else frozenset(owed)
+
     def removes(self) -> bool:
         """Whether what is owed takes something from the client that it was sent."""
+        if not self.sent:
+            return False
         find, sent = self.view.find, self.sent
         for name in self.dirty:  # noqa: SIM110 - a generator would cost more than what it asks
-            if find(name) is None and name in sent:
+            if name in sent and find(name) is None:
                 return True
         return False
 
@@ -111,11 +121,10 @@ class Exchange(ABC, Generic[R]):
         """Whether the client has this, as far as we know, in no version, although it is published and asked for."""
         return name in self.doubtful or (name in self.dirty and name not in self.sent)
 
-    def force(self, names: Iterable[str]) -> None:
+    def force(self, names: Collection[str]) -> None:
         """Owe these names even if unchanged."""
-        owed = set(names)
-        self.forced |= owed
-        self.dirty |= owed
+        self.forced.update(names)
+        self.dirty.update(names)
 
     def compare_anew(self) -> None:
         """Compare everything with the next snapshot: the client sees another group's resources from now on."""
@@ -133,13 +142,16 @@ class Exchange(ABC, Generic[R]):
         self.seen = snapshot.revision
         view: View = table.view(group)
         self.view = view
-        if changed is None:
-            names: Iterable[str] = {*self.sent, *self.dirty, *self.sub.names, *(view if self.sub.wildcard else ())}
-        else:
-            names = changed if self.sub.wildcard else changed & self.sub.names
         if self.unread:
             self.unread = False
             self._recall(view)
+        names: Collection[str]
+        if changed is None:
+            # What is forced is owed whatever there is: at the first answer to many names, that leaves none to compare.
+            asked = (self.dirty - self.forced, self.sub.names - self.forced, view if self.sub.wildcard else ())
+            names = set(self.sent).union(*asked)
+        else:
+            names = changed if self.sub.wildcard else changed & self.sub.names
         for name in names:
             self._judge(name)
 

@@ -73,8 +73,30 @@ class Event(NamedTuple):
     subscribed: bool = False
 
 
+class Body:
+    """An encoded response but for its nonce, shared by all streams that are sent the same.
+
+    Such streams are often in step, and their nonces the same count: so the last message made of it is kept, for a copy
+    of a large one costs more than all else about it.
+    """
+
+    __slots__ = ("_message", "_nonce", "data")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._nonce = self._message = b""
+
+    def message(self, nonce: str) -> bytes:
+        """Return the message with its nonce: fields of protobuf messages may come in any order, so it goes last."""
+        wanted = nonce.encode()
+        if wanted != self._nonce:
+            self._message = b"%b%b%c%b" % (self.data, _NONCE, len(wanted), wanted)
+            self._nonce = wanted
+        return self._message
+
+
 class Outgoing(NamedTuple):
-    """One response. `body` is the encoded message but for its nonce, shared by all streams that are sent the same.
+    """One response. `body` is all of it but its nonce.
 
     `version` is the response's version_info (system_version_info in delta), `sent` the contents it carries by name,
     `removed` the names it takes away: named in a delta response, missing from a full state.
@@ -83,14 +105,13 @@ class Outgoing(NamedTuple):
     type: ResourceType
     nonce: str
     version: str
-    body: bytes
+    body: Body
     sent: Mapping[str, Held] = NOTHING
     removed: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
-        """Return the message with its nonce: fields of protobuf messages may come in any order, so it goes last."""
-        nonce = self.nonce.encode()
-        return b"%b%b%c%b" % (self.body, _NONCE, len(nonce), nonce)
+        """Return the message as it is sent."""
+        return self.body.message(self.nonce)
 
 
 class HeldBack(NamedTuple):

@@ -205,7 +205,7 @@ class Session(Generic[R]):
             if dependent is None:
                 self._early.setdefault(WARMED_BY[type_], set()).update(names)
             else:
-                dependent.force(name for name in names if name in dependent.sent and dependent.sub.covers(name))
+                dependent.force([name for name in names if name in dependent.sent and dependent.sub.covers(name)])
         elif type_ in CLEARED_BY and (dependent := self._exchanges.get(CLEARED_BY[type_])) is not None:
             prefixes = tuple(f"{resource.name}/" for resource in made.fresh)
             dependent.force([name for name in dependent.sent if name.startswith(prefixes)])

@@ -17,7 +17,7 @@ from xds.wire.discovery import response
 
 from .exchange import Exchange
 from .plan import NOBODY, Response, plan, unique
-from .requests import Answer, Event, Outgoing, StateRequest
+from .requests import Answer, Body, Event, Outgoing, StateRequest
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class StateExchange(Exchange[StateRequest]):
 
     def _full(self, view: View, nonce: str, now: float, *, keep: bool, hold: Collection[str]) -> Response | None:
         """Return the state as a whole, which is a heartbeat, too."""
-        made = plan(view, frozenset(self.dirty.difference(hold)))
+        made = plan(view, self.owed_but(hold))
         gone = {name for name in made.missing if name in self.sent}
         beats = self.beats.due(now) if self.beats else {}
         if not self.due and not made.contents and not beats and (keep or not gone):
@@ -82,7 +82,7 @@ class StateExchange(Exchange[StateRequest]):
             self.beats.all_sent(now)
         version = self._version(view)
 
-        def contents() -> tuple[bytes, dict[str, Held]]:
+        def contents() -> tuple[Body, dict[str, Held]]:
             asked = self._asked(view)
             carried = {**asked, **older, **{name: r for name, r in lingering.items() if r.name not in asked}}
             return self._body(unique(carried.values()), version), {name: r.held for name, r in carried.items()}
@@ -97,7 +97,7 @@ class StateExchange(Exchange[StateRequest]):
 
     def _partial(self, view: View, nonce: str, now: float, hold: Collection[str]) -> Response | None:
         kept = self.dirty.intersection(hold) if hold else set[str]()
-        made = plan(view, frozenset(self.dirty - kept if kept else self.dirty))
+        made = plan(view, self.owed_but(kept))
         for name in made.missing:  # it cannot be removed, only not be sent; when it comes back it is new
             self._drop(name)
         if not self.parked.isdisjoint(made.missing):
@@ -116,7 +116,8 @@ class StateExchange(Exchange[StateRequest]):
         heard = unique(beats.values())
         version = self._version(view)
         whole = (*made.resources, *heard)
-        body = view.shared((version, whole, self.beats.takes), lambda: self._body(whole, version))
+        key = (version, made.names, heard, self.beats.takes)
+        body = view.shared(key, lambda: self._body(whole, version))
         held = {**made.held, **{name: r.held for name, r in beats.items()}} if beats else made.held
         return Response(Outgoing(self.type, nonce, version, body, held), fresh)
 
@@ -175,7 +176,7 @@ class StateExchange(Exchange[StateRequest]):
         else:
             super(StateExchange, self)._outlived(refused, beats, now)  # slots=True makes the class anew: no short form
 
-    def _body(self, resources: Iterable[Resource], version: str) -> bytes:
+    def _body(self, resources: Iterable[Resource], version: str) -> Body:
         timed = self.beats.takes
         entries = [r.timed.state if timed and r.timed is not None else r.state for r in resources]
-        return response(version, entries, self.type.url, "")
+        return Body(response(version, entries, self.type.url, ""))

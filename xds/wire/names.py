@@ -8,8 +8,9 @@ recognised without being read again.
 from __future__ import annotations
 
 import sys
+from collections import deque
 from typing import Final
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
 from .errors import DecodeError
 from .numbers import long_varint
@@ -38,6 +39,12 @@ NONE: Final = Names()
 
 _POOL: WeakValueDictionary[bytes, Names] = WeakValueDictionary()
 
+_LONG: Final = 16
+"""Names from which on a list is worth remembering by its beginning."""
+
+_LATEST: Final[deque[ref[Names]]] = deque(maxlen=8)
+"""The long lists read last: a client that comes after others of its kind asks for one of them."""
+
 
 def read_names(data: bytes, start: int, limit: int, key: int = KEY) -> tuple[Names, int]:
     """Return the names listed from `start` on, where `data` has the first `key`, and where the list ends.
@@ -45,6 +52,10 @@ def read_names(data: bytes, start: int, limit: int, key: int = KEY) -> tuple[Nam
     Raises DecodeError for a list that is no list, TooManyNames beyond `limit`, IndexError where `data` ends within a
     length.
     """
+    for latest in _LATEST:
+        known = latest()
+        if known is not None and len(known) <= limit and lists(data, start, known.region, key):
+            return known, start + len(known.region)
     spans: list[tuple[int, int]] = []
     pos, size = start, len(data)
     while pos < size and data[pos] == key:
@@ -64,7 +75,15 @@ def read_names(data: bytes, start: int, limit: int, key: int = KEY) -> tuple[Nam
         # Interned, for the same name stands in many different lists; such strings go when the last list goes.
         known = _POOL[region] = Names(sys.intern(_text(data, *span)) for span in spans)
         known.region = region
+        if len(spans) >= _LONG:
+            _LATEST.append(ref(known))
     return known, pos
+
+
+def lists(data: bytes, start: int, region: bytes, key: int = KEY) -> bool:
+    """Return whether the list that starts here in `data` is, byte for byte, the one in `region`."""
+    end = start + len(region)
+    return data.startswith(region, start) and (end == len(data) or data[end] != key)
 
 
 def _text(data: bytes, start: int, end: int) -> str:

@@ -17,7 +17,7 @@ from envoy_data_plane.google.rpc import Status
 
 from .codec import decode
 from .errors import DecodeError
-from .names import KEY, NONE, Names, read_names
+from .names import KEY, NONE, Names, lists, read_names
 from .scan import key as key_of
 from .scan import span, text
 
@@ -117,9 +117,8 @@ class RequestReader:
 
     def _names(self, data: bytes, start: int) -> tuple[Names, int]:
         for region, names in self._known.items():
-            end = start + len(region)
-            if data.startswith(region, start) and (end == len(data) or data[end] != KEY):
-                return names, end
+            if lists(data, start, region):
+                return names, start + len(region)
         names, end = read_names(data, start, self._limit)
         if self._layout is _STATE:  # in delta a list is said once
             if len(self._known) >= _NAMES_REMEMBERED:

@@ -73,13 +73,13 @@ def content_of(resource: Resource) -> tuple[str, Content]:
 
 def read_delta(out: Outgoing) -> Told:
     """Read a delta response."""
-    contents, beats, removed = _delta(out.body)
+    contents, beats, removed = _delta(out.body.data)
     return Told(out.type, out.nonce, "", contents, beats, removed)
 
 
 def read_state(out: Outgoing) -> Told:
     """Read a response of state of the world, which says nothing of aliases."""
-    version, contents, beats = _state(out.body)
+    version, contents, beats = _state(out.body.data)
     return Told(out.type, out.nonce, version, contents, beats, frozenset())
 
 
