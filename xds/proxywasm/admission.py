@@ -16,9 +16,9 @@ from typing import Final
 import wasmtime
 
 from xds.proxywasm.contexts import LogLine
-from xds.proxywasm.instance import Trapped
+from xds.proxywasm.failures import Refused, Trapped
 from xds.proxywasm.plugin import Plugin
-from xds.proxywasm.runtime import Limits, Refused, Runtime
+from xds.proxywasm.runtime import Limits, Runtime
 
 
 @dataclass(frozen=True, slots=True)

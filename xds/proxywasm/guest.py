@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from xds.proxywasm.abi import Status
-from xds.proxywasm.contexts import Machine
+from xds.proxywasm.machine import Machine
 from xds.proxywasm.memory import GuestMemory, OutOfBounds
 
 HostCall = Callable[..., int | None]

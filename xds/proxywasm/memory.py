@@ -32,6 +32,10 @@ class GuestMemory:
         base = ctypes.cast(self._memory.data_ptr(self._store), ctypes.c_void_p).value or 0
         return base + pointer
 
+    def check(self, pointer: int, size: int) -> None:
+        """Raises OutOfBounds where not all of it lies inside."""
+        self._address(pointer, size)
+
     def read(self, pointer: int, size: int) -> bytes:
         """`size` bytes from `pointer`. Raises OutOfBounds."""
         return ctypes.string_at(self._address(pointer, size), size & MASK)

@@ -15,28 +15,20 @@ from typing import Final, Self
 
 import wasmtime
 
-from xds.proxywasm.contexts import LogLine
+from xds.proxywasm.failures import Refused
 
 TICK_SECONDS: Final = 0.05
 KEPT_MODULES: Final = 4
 
 
-class Refused(Exception):
-    """A module or configuration is not taken; the text says why and whose fault it is, `logs` what the guest said."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.logs: tuple[LogLine, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes and seconds that a guest gets."""
+    """Bytes and seconds that a guest gets; `body_bytes` is the most that is held of a message, or sent in a call."""
 
     module_bytes: int = 16 << 20
     memory_bytes: int = 64 << 20
     call_seconds: float = 1.0
+    body_bytes: int = 1 << 20
 
     @property
     def deadline_ticks(self) -> int:
@@ -54,6 +46,7 @@ class Runtime:
         config.wasm_memory64 = False
         self.limits = limits
         self.engine = wasmtime.Engine(config)
+        self.ticks = 0
         self._modules: dict[str, wasmtime.Module] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="proxywasm-epoch", daemon=True)
@@ -62,6 +55,7 @@ class Runtime:
     def _tick(self) -> None:
         while not self._stop.wait(TICK_SECONDS):
             self.engine.increment_epoch()
+            self.ticks += 1
 
     def compile(self, module: bytes) -> wasmtime.Module:
         """The compiled module; the last few are kept by content. Raises Refused for what is no module or too large."""
