@@ -29,4 +29,4 @@ def uncompress(data: bytes) -> bytes | None:
     return content if stream.eof else None
 
 
-BUILT_IN: Final[Mapping[str, Callable[[bytes], "bytes | None"]]] = {"compress": compress, "uncompress": uncompress}
+BUILT_IN: Final[Mapping[str, Callable[[bytes], bytes | None]]] = {"compress": compress, "uncompress": uncompress}

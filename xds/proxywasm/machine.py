@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from xds.proxywasm.contexts import Context, LogLine
 from xds.proxywasm.abi import LogLevel
+from xds.proxywasm.contexts import Context, LogLine
 from xds.proxywasm.failures import Trapped
 from xds.proxywasm.outbound import GrpcClient, HttpClient, no_grpc, no_http
 from xds.proxywasm.runtime import Runtime

@@ -76,7 +76,7 @@ class GrpcPeer(ABC):
     """What the guest does to a gRPC call afterwards; a client returns one."""
 
     @abstractmethod
-    def send(self, content: bytes, end: bool) -> None:  # noqa: FBT001 - as in the ABI
+    def send(self, content: bytes, end: bool) -> None:
         """One more message on a stream, the last one if `end`."""
 
     @abstractmethod

@@ -8,7 +8,7 @@ import pytest
 import wasmtime
 
 from tests.harness.repo import ROOT
-from xds.proxywasm.abi import ENV_IMPORTS, ONLY_IN, WASI_IMPORTS, WASI_MODULES, Signature
+from xds.proxywasm.signatures import ENV_IMPORTS, ONLY_IN, WASI_IMPORTS, WASI_MODULES, Signature
 from xds.proxywasm.admission import Admission, SmokeRequest, check
 from xds.proxywasm.runtime import Limits
 
