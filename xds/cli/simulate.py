@@ -166,7 +166,8 @@ _VERSION: dict[str, Cell] = {
     "opens": field("opens"), "cut off for": _unit("away_s", "s"),
 }  # fmt: skip
 _TRANSITION: dict[str, Cell] = {
-    "at": _unit("at_s", "s"), "version": field("version"), "from": field("from"), "to": field("to"), "why": field("why"),
+    "at": _unit("at_s", "s"), "version": field("version"),
+    "from": field("from"), "to": field("to"), "why": field("why"),
 }  # fmt: skip
 
 

@@ -35,6 +35,17 @@ _HEAD: Final = ((b":method", b"GET"), (b":path", b"/"), (b":authority", b"simula
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """A proxy to try: its split, its breaker (None for none), how many workers, and the seed of its chance."""
+
+    name: str
+    split: Split
+    breaker: RouteBreaker | None
+    workers: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     """A breaker's change of state; `told` is the filter's own account of it."""
 
@@ -57,22 +68,20 @@ class Placed:
 class Proxy:
     """Workers with the filter in them. Raises Refused where the filter is none. Close it at the end."""
 
-    def __init__(
-        self, module: bytes, split: Split, breaker: RouteBreaker | None, *, workers: int, seed: int, salt: str = SERVICE
-    ) -> None:
+    def __init__(self, module: bytes, setting: Setting) -> None:
         self.now_ns = 0
         self.transitions: list[Transition] = []
         self.complaints: list[LogLine] = []
-        self._split = split
+        self._split = split = setting.split
         self._runtime = Runtime()
         facts = RouteFacts(
             service=SERVICE,
             split=tuple((cluster_of(each.subset), each.weight) for each in split.segments),
             key=FilterKey(header=KEY_HEADER),
-            salt=salt,
-            breaker=breaker,
+            salt=split.salt,
+            breaker=setting.breaker,
         )
-        shared, chance = Shared(), random.Random(seed)
+        shared, chance = Shared(), random.Random(setting.seed)
         try:
             self.workers = [
                 Plugin(
@@ -84,7 +93,7 @@ class Proxy:
                     on_log=self._on_log,
                     properties={"xds.route_metadata": metadata(facts.to_struct())},
                 )
-                for _ in range(workers)
+                for _ in range(setting.workers)
             ]
         except BaseException:
             self.close()
@@ -102,7 +111,7 @@ class Proxy:
 
     def finish(self, placed: Placed, answer: Answer) -> None:
         """A request ends now."""
-        placed.stream.finish(
+        placed.stream.properties.update(
             {
                 b"response\0flags": _number(0),
                 b"response\0code": _number(answer.status),
@@ -110,6 +119,7 @@ class Proxy:
                 b"upstream\0request_attempt_count": _number(1),
             }
         )
+        placed.stream.finish()
 
     @property
     def due_ns(self) -> int | None:

@@ -13,10 +13,8 @@ from functools import lru_cache
 from typing import Final
 
 from xds.model.bucket import bucket
-from xds.model.split import Split
-from xds.simulate.proxy import Placed, Proxy, Transition
+from xds.simulate.proxy import Placed, Proxy, Setting, Transition
 from xds.simulate.traffic import Answer, Request, Traffic
-from xds.wire.filter_schema import RouteBreaker
 
 BINS: Final = 60
 """Parts of a run that are counted by themselves."""
@@ -69,17 +67,6 @@ def _count(counts: dict[str, int], name: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """A proxy to try: its split, its breaker (None for none), how many workers, and the seed of its chance."""
-
-    name: str
-    split: Split
-    breaker: RouteBreaker | None
-    workers: int
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
 class Run:
     """What came of a setting. `bins` are equal parts of `length_ns`, by the time at which a request came."""
 
@@ -105,7 +92,7 @@ def simulate(module: bytes, traffic: Traffic, setting: Setting, length_ns: int) 
     """Plays all of the traffic. Raises Refused where the module is no filter, Trapped where it fails."""
     total, bins = Counts(), [Counts() for _ in range(BINS)]
     home_of = lru_cache(maxsize=1 << 16)(lambda key: setting.split.owner(bucket(setting.split.salt, key)))
-    with Proxy(module, setting.split, setting.breaker, workers=setting.workers, seed=setting.seed) as proxy:
+    with Proxy(module, setting) as proxy:
         under_way: list[tuple[int, int, Placed, Answer]] = []
         for number, request in enumerate(traffic.requests()):
             _pass_time(proxy, under_way, request.at_ns)

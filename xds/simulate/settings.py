@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pydantic import ValidationError
@@ -61,11 +61,11 @@ def _value(text: str) -> int | bool:
         raise InvalidInput(f"{text!r} is neither a whole number nor true or false", pointer="/rule") from None
 
 
-def _shown(value: int | bool) -> str:  # noqa: FBT001 - a value of a rule
+def _shown(value: int | bool) -> str:
     return str(value).lower()
 
 
-def _rule(told: dict[str, object] | dict[str, int | bool], pointer: str) -> RouteBreaker:
+def _rule(told: Mapping[str, object], pointer: str) -> RouteBreaker:
     try:
         return RouteBreaker.model_validate(told)
     except ValidationError as error:
