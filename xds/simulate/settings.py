@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from xds.model.problems import InvalidInput
 from xds.model.split import Split
-from xds.simulate.run import Setting
+from xds.simulate.proxy import Setting
 from xds.simulate.texts import pairs
 from xds.wire.filter_schema import BreakerRule, RouteBreaker
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 
-from xds.simulate.run import Run, Setting, simulate
+from xds.simulate.proxy import Setting
+from xds.simulate.run import Run, simulate
 from xds.simulate.traffic import Traffic
 
 
