@@ -18,8 +18,7 @@ from xds.proxywasm.guest import Guest, HostCall
 from xds.proxywasm.header_calls import HeaderCalls
 from xds.proxywasm.interface import abi_version, check_interface, shape
 from xds.proxywasm.machine import Machine
-from xds.proxywasm.memory import GuestMemory, OutOfBounds
-from xds.proxywasm.native import NativeStore
+from xds.proxywasm.memory import MASK, GuestMemory, OutOfBounds
 from xds.proxywasm.outbound_calls import OutboundCalls
 from xds.proxywasm.runtime import Runtime
 from xds.proxywasm.shared_calls import SharedCalls
@@ -51,8 +50,6 @@ class Instance:
         self._machine = machine
         self._store = wasmtime.Store(runtime.engine)
         self._store.set_limits(memory_size=runtime.limits.memory_bytes, memories=1, instances=1, tables=16)
-        self._native = NativeStore(self._store)
-        self._deadline_ticks = runtime.limits.deadline_ticks
         self._stopped = ""
         guest = Guest(machine)
         calls = _named(ContextCalls(guest), HeaderCalls(guest), SharedCalls(guest), OutboundCalls(guest))
@@ -62,13 +59,9 @@ class Instance:
             exports = self._instantiate(module, imports)
         memory = exports["memory"]
         assert isinstance(memory, wasmtime.Memory)  # noqa: S101 - check_interface has refused everything else
-        functions = {name: each for name, each in exports.items() if isinstance(each, wasmtime.Func)}
-        self._shapes = {name: shape(each.type(self._store)) for name, each in functions.items()}
-        self._functions = {
-            name: self._native.guest_function(each, self._shapes[name]) for name, each in functions.items()
-        }
+        self._functions = {name: each for name, each in exports.items() if isinstance(each, wasmtime.Func)}
         self._malloc = next(self._functions[name] for name in ALLOCATORS if name in self._functions)
-        self.memory = GuestMemory(*self._native.memory(memory))
+        self.memory = GuestMemory(self._store, memory)
         guest.bind(self.memory, self._allocate)
         machine.bind(self.call)
 
@@ -92,7 +85,8 @@ class Instance:
                 return
             self.call("_initialize")
             for name, (form, arguments) in MAIN.items():
-                if self._shapes.get(name) == form:
+                function = self._functions.get(name)
+                if function is not None and shape(function.type(self._store)) == form:
                     self.call(name, *arguments)
                     break
 
@@ -108,20 +102,21 @@ class Instance:
         function = self._functions.get(name)
         if function is None:
             return 0
-        self._native.set_deadline(self._deadline_ticks)
+        self._store.set_epoch_deadline(self._runtime.limits.deadline_ticks)
         try:
-            return function(*arguments)
+            result = function(self._store, *arguments)
         except (wasmtime.Trap, Stopped, wasmtime.WasmtimeError) as failure:
             machine.fail(self._words(failure))
             raise Trapped(f"{name} failed: {machine.failed}") from failure
         except BaseException:
             machine.fail("the host failed in a call of it")
             raise
+        return int(result or 0) & MASK
 
     def _allocate(self, size: int) -> int:
         """Memory from the guest, asked for within a host call: the outer call's deadline goes on counting."""
         with self._machine.restrict("while it allocates"):
-            return self._malloc(size)
+            return int(self._malloc(self._store, size) or 0) & MASK
 
     def _import(self, wanted: wasmtime.ImportType, calls: Mapping[str, HostCall]) -> wasmtime.Func:
         name = wanted.name or ""
@@ -145,7 +140,7 @@ class Instance:
                 raise
 
         assert isinstance(wanted.type, wasmtime.FuncType)  # noqa: S101 - check_interface has refused everything else
-        return self._native.host_function(wanted.type, shape(wanted.type), host_call)
+        return wasmtime.Func(self._store, wanted.type, host_call)
 
     def _words(self, failure: Exception) -> str:
         """What went wrong. wasmtime keeps one exception of host calls for all threads, so ours is kept here too."""

@@ -7,7 +7,8 @@ ctypes, which costs a fifth of the library's own slicing.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+
+import wasmtime
 
 MASK = 0xFFFF_FFFF
 """wasmtime hands over i32 as signed; addresses and sizes are not."""
@@ -18,17 +19,18 @@ class OutOfBounds(Exception):
 
 
 class GuestMemory:
-    """Bounds-checked access to one instance's memory. `base` is where it lies now, `size` its bytes now."""
+    """Bounds-checked access to one instance's memory."""
 
-    def __init__(self, base: Callable[[], int], size: Callable[[], int]) -> None:
-        self._base = base
-        self.size = size
+    def __init__(self, store: wasmtime.Store, memory: wasmtime.Memory) -> None:
+        self._store = store
+        self._memory = memory
 
     def _address(self, pointer: int, size: int) -> int:
         pointer, size = pointer & MASK, size & MASK
-        if pointer + size > self.size():
+        if pointer + size > self._memory.data_len(self._store):
             raise OutOfBounds(f"{size} bytes at {pointer}")
-        return self._base() + pointer
+        base = ctypes.cast(self._memory.data_ptr(self._store), ctypes.c_void_p).value or 0
+        return base + pointer
 
     def check(self, pointer: int, size: int) -> None:
         """Raises OutOfBounds where not all of it lies inside."""
@@ -49,3 +51,7 @@ class GuestMemory:
     def write_u64(self, pointer: int, value: int) -> None:
         """Puts 8 bytes, little endian. Raises OutOfBounds."""
         self.write(pointer, (value & 0xFFFF_FFFF_FFFF_FFFF).to_bytes(8, "little"))
+
+    def size(self) -> int:
+        """Bytes of memory the guest has now."""
+        return self._memory.data_len(self._store)
