@@ -1,4 +1,4 @@
-"""A TCP connection through a network filter: its callbacks in Envoy's order, and the bytes that leave on either side."""
+"""A TCP connection through a network filter: its callbacks in Envoy's order, and the bytes that leave on each side."""
 
 from __future__ import annotations
 

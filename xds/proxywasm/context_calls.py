@@ -123,8 +123,9 @@ class ContextCalls:
         context = self._machine.root if number >= _SERVED_BY_ROOT else self._machine.context
         return context.buffers.get(Buffer(number))
 
-    def proxy_send_local_response(
-        self, status: int, details: int, details_size: int, body: int, body_size: int, headers: int, size: int, grpc: int
+    def proxy_send_local_response(  # noqa: PLR0913, PLR0917 - as in the ABI
+        self, status: int, details: int, details_size: int, body: int, body_size: int,
+        headers: int, size: int, grpc: int,
     ) -> int:  # fmt: skip
         """Keeps the answer; it takes effect after the callback has returned, whose result then counts no more."""
         context = self._machine.context
@@ -170,10 +171,10 @@ class ContextCalls:
         self._guest.memory.write_u32(code_out, code)
         return self._guest.give(words, pointer, size)
 
-    def proxy_call_foreign_function(
+    def proxy_call_foreign_function(  # noqa: PLR0913 - as in the ABI
         self, name: int, name_size: int, data: int, size: int, pointer: int, size_out: int
     ) -> int:
-        """A function of the proxy by name: one that the host was given, or a built-in one. The result may be unwanted."""
+        """A function of the proxy by name: one that the host was given, or else a built-in one."""
         wanted, arguments = self._guest.read(name, name_size).decode("utf-8", "replace"), self._guest.read(data, size)
         if wanted == "clear_route_cache":
             self._machine.context.route_cleared = True

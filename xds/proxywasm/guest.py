@@ -25,6 +25,11 @@ class Guest:
         self._memory = memory
         self._allocate = allocate
 
+    def moved(self) -> None:
+        """The guest has run, and may have moved its memory."""
+        if self._memory is not None:
+            self._memory.moved()
+
     @property
     def memory(self) -> GuestMemory:
         """The guest's memory. Raises OutOfBounds before the instance stands."""

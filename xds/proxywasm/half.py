@@ -63,7 +63,7 @@ Callback = Callable[..., None]
 class Half:
     """The state of one direction. `call` enters the guest; `overflow` is called when too much would be held."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword each for what the plugin's settings say
         self, form: Form, context: Context, call: Callback, overflow: Callable[[], None], *, most: int, sees_body: bool
     ) -> None:
         self.sent = Message()
@@ -172,7 +172,7 @@ class Half:
                 self._blocked = True
 
         self._call(f"proxy_on_{self._form.name}_body", len(held), int(self._end), then=then)
-        if self._held is not None and len(self._held) > self._most and not self._closed:
+        if self.paused and len(held) > self._most:
             self._overflow()
 
     def _on_trailers(self, trailers: Pairs) -> None:
@@ -199,7 +199,7 @@ class Half:
         if self._trailers is not None:
             self.sent.trailers = self._trailers
         self._take_away()
-        self.sent.ended = self.sent.headers is not None and self._end
+        self.sent.ended = self._end
 
     def _take_away(self) -> None:
         """Takes from the guest what it may only read in its callback or while it pauses."""

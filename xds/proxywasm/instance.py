@@ -20,6 +20,7 @@ from xds.proxywasm.interface import abi_version, check_interface, shape
 from xds.proxywasm.machine import Machine
 from xds.proxywasm.memory import MASK, GuestMemory, OutOfBounds
 from xds.proxywasm.outbound_calls import OutboundCalls
+from xds.proxywasm.raw import ExportedFunction, HostFunction
 from xds.proxywasm.runtime import Runtime
 from xds.proxywasm.shared_calls import SharedCalls
 from xds.proxywasm.signatures import (
@@ -29,6 +30,7 @@ from xds.proxywasm.signatures import (
     UNRESTRICTED,
     WASI_IMPORTS,
     WASI_MODULES,
+    Signature,
 )
 from xds.proxywasm.wasi_calls import ABSENT, FAULT, WasiCalls
 
@@ -50,8 +52,9 @@ class Instance:
         self._machine = machine
         self._store = wasmtime.Store(runtime.engine)
         self._store.set_limits(memory_size=runtime.limits.memory_bytes, memories=1, instances=1, tables=16)
-        self._stopped = ""
-        guest = Guest(machine)
+        self._raised: BaseException | None = None
+        self._kept: list[HostFunction] = []
+        guest = self._guest = Guest(machine)
         calls = _named(ContextCalls(guest), HeaderCalls(guest), SharedCalls(guest), OutboundCalls(guest))
         wasi = _named(WasiCalls(guest))
         imports = [self._import(wanted, wasi if wanted.module in WASI_MODULES else calls) for wanted in module.imports]
@@ -59,8 +62,20 @@ class Instance:
             exports = self._instantiate(module, imports)
         memory = exports["memory"]
         assert isinstance(memory, wasmtime.Memory)  # noqa: S101 - check_interface has refused everything else
-        self._functions = {name: each for name, each in exports.items() if isinstance(each, wasmtime.Func)}
+        self._functions = {
+            name: ExportedFunction(self._store, each, shape(each.type(self._store)))
+            for name, each in exports.items()
+            if isinstance(each, wasmtime.Func)
+        }
         self._malloc = next(self._functions[name] for name in ALLOCATORS if name in self._functions)
+        self._main = next(
+            (
+                (name, arguments)
+                for name, (form, arguments) in MAIN.items()
+                if _is(exports.get(name), form, self._store)
+            ),
+            None,
+        )
         self.memory = GuestMemory(self._store, memory)
         guest.bind(self.memory, self._allocate)
         machine.bind(self.call)
@@ -70,8 +85,8 @@ class Instance:
         try:
             instance = wasmtime.Instance(self._store, module, list(imports))
             return dict(instance.exports(self._store).items())
-        except (wasmtime.Trap, Stopped) as failure:
-            raise Trapped(f"its start function failed: {self._words(failure)}") from failure
+        except wasmtime.Trap as trap:
+            raise Trapped(f"its start function failed: {self._words(self._raised or trap)}") from trap
         except wasmtime.WasmtimeError as error:
             most = self._runtime.limits.memory_bytes
             words = " ".join(str(error).split())
@@ -84,11 +99,9 @@ class Instance:
                 self.call("_start")
                 return
             self.call("_initialize")
-            for name, (form, arguments) in MAIN.items():
-                function = self._functions.get(name)
-                if function is not None and shape(function.type(self._store)) == form:
-                    self.call(name, *arguments)
-                    break
+            if self._main is not None:
+                name, arguments = self._main
+                self.call(name, *arguments)
 
     def has(self, name: str) -> bool:
         """Whether the module exports a function of that name."""
@@ -104,54 +117,65 @@ class Instance:
             return 0
         self._store.set_epoch_deadline(self._runtime.limits.deadline_ticks)
         try:
-            result = function(self._store, *arguments)
-        except (wasmtime.Trap, Stopped, wasmtime.WasmtimeError) as failure:
-            machine.fail(self._words(failure))
+            result = function(*arguments)
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as failure:
+            cause = self._raised or failure
+            if not isinstance(cause, (wasmtime.Trap, wasmtime.WasmtimeError, Stopped)):
+                machine.fail("the host failed in a call of it")
+                raise cause from None
+            machine.fail(self._words(cause))
             raise Trapped(f"{name} failed: {machine.failed}") from failure
-        except BaseException:
-            machine.fail("the host failed in a call of it")
-            raise
-        return int(result or 0) & MASK
+        finally:
+            self.memory.moved()
+        return result & MASK
 
     def _allocate(self, size: int) -> int:
         """Memory from the guest, asked for within a host call: the outer call's deadline goes on counting."""
-        with self._machine.restrict("while it allocates"):
-            return int(self._malloc(self._store, size) or 0) & MASK
+        machine = self._machine
+        before, machine.restricted = machine.restricted, "while it allocates"
+        try:
+            return self._malloc(size) & MASK
+        finally:
+            machine.restricted = before
+            self.memory.moved()
 
     def _import(self, wanted: wasmtime.ImportType, calls: Mapping[str, HostCall]) -> wasmtime.Func:
         name = wanted.name or ""
-        is_wasi = wanted.module in WASI_MODULES
         call = calls.get(name, _absent)
-        counts, machine = self._machine.calls, self._machine
-        fault = FAULT if is_wasi else int(Status.INVALID_MEMORY_ACCESS)
+        counts, machine, guest = self._machine.calls, self._machine, self._guest
+        fault = FAULT if wanted.module in WASI_MODULES else int(Status.INVALID_MEMORY_ACCESS)
         unrestricted = name in UNRESTRICTED
 
         def host_call(*arguments: int) -> int | None:
             counts[name] = counts.get(name, 0) + 1
             if machine.restricted and not unrestricted:
-                self._stopped = f"it called {name} {machine.restricted}"
-                raise Stopped(self._stopped)
+                raise Stopped(f"it called {name} {machine.restricted}")
+            guest.moved()
             try:
                 return call(*arguments)
             except OutOfBounds:
                 return fault
-            except Stopped as stopped:
-                self._stopped = str(stopped)
-                raise
 
         assert isinstance(wanted.type, wasmtime.FuncType)  # noqa: S101 - check_interface has refused everything else
-        return wasmtime.Func(self._store, wanted.type, host_call)
+        made = HostFunction(self._store, wanted.type, shape(wanted.type), host_call, self._on_raised)
+        self._kept.append(made)
+        return made.function
 
-    def _words(self, failure: Exception) -> str:
-        """What went wrong. wasmtime keeps one exception of host calls for all threads, so ours is kept here too."""
-        if self._stopped:
-            return self._stopped
+    def _on_raised(self, error: BaseException) -> None:
+        """A host call has raised, or the guest has trapped within one; only the first is the reason."""
+        self._raised = self._raised or error
+
+    def _words(self, failure: BaseException) -> str:
         if isinstance(failure, wasmtime.Trap):
             if failure.trap_code is wasmtime.TrapCode.INTERRUPT:
                 return f"it did not return within {self._runtime.limits.call_seconds:g} s"
             words = _TRAPS.get(failure.trap_code) if failure.trap_code else None
             return words or " ".join(failure.message.split())
         return " ".join(str(failure).split())
+
+
+def _is(export: object, form: Signature, store: wasmtime.Store) -> bool:
+    return isinstance(export, wasmtime.Func) and shape(export.type(store)) == form
 
 
 def _absent(*_: int) -> int:

@@ -63,13 +63,13 @@ class GrpcCall(Protocol):
         """Headers of the response."""
 
     def message(self, content: bytes) -> None:
-        """One message."""
+        """One message; the answer of a call, which ends it."""
 
     def trailing_metadata(self, metadata: Pairs) -> None:
         """Trailers of the response."""
 
     def close(self, status: int, message: str = "") -> None:
-        """The end; `status` is gRPC's. A call, not a stream, must have had its message before status 0."""
+        """The end of a stream, or of a call that failed; `status` is gRPC's."""
 
 
 class GrpcPeer(ABC):
@@ -102,11 +102,11 @@ class GrpcClient(Protocol):
         """Starts one. Raises NoSuchUpstream."""
 
 
-def no_http(request: HttpRequest, call: HttpCall) -> None:
+def no_http(request: HttpRequest, call: HttpCall) -> None:  # noqa: ARG001 - a client takes both
     """A client that knows no upstream."""
     raise NoSuchUpstream(request.upstream.decode("utf-8", "replace"))
 
 
-def no_grpc(request: GrpcRequest, call: GrpcCall) -> GrpcPeer:
+def no_grpc(request: GrpcRequest, call: GrpcCall) -> GrpcPeer:  # noqa: ARG001 - a client takes both
     """A client that knows no upstream."""
     raise NoSuchUpstream(request.upstream.decode("utf-8", "replace"))

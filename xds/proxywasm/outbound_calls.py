@@ -6,7 +6,9 @@ number is never used twice; its two lowest bits tell the kind of call, as in Env
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final
 
 from xds.proxywasm.abi import Buffer, HeaderMap, Status
@@ -21,8 +23,20 @@ MOST_CALLS: Final = 256
 
 HTTP, GRPC_CALL, GRPC_STREAM = 0, 1, 2
 CANCELLED, DEADLINE_EXCEEDED = 1, 4
-_REQUIRED: Final = (b":method", b":path", b":authority")
+_REQUIRED: Final = frozenset({b":method", b":path", b":authority"})
 _NS_PER_MS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a callback may read while it runs, and the status it may ask for."""
+
+    maps: Mapping[HeaderMap, Pairs] = field(default_factory=dict)
+    buffers: Mapping[Buffer, bytes] = field(default_factory=dict)
+    status: tuple[int, bytes] = (0, b"")
+
+
+NOTHING: Final = Brought()
 
 
 class Call:
@@ -37,10 +51,10 @@ class Call:
     def answer(self, headers: Sequence[tuple[bytes, bytes]], body: bytes = b"", trailers: Pairs | None = None) -> None:
         """The response of an HTTP call."""
         content = body[: self._calls.most_bytes]
+        maps = {HeaderMap.CALL_HEADERS: list(headers), HeaderMap.CALL_TRAILERS: list(trailers or ())}
         self._end(
             "proxy_on_http_call_response", len(headers), len(content), len(trailers or ()),
-            maps={HeaderMap.CALL_HEADERS: list(headers), HeaderMap.CALL_TRAILERS: list(trailers or ())},
-            buffers={Buffer.HTTP_CALL_BODY: content},
+            brought=Brought(maps, {Buffer.HTTP_CALL_BODY: content}),
         )  # fmt: skip
 
     def fail(self) -> None:
@@ -49,21 +63,25 @@ class Call:
 
     def initial_metadata(self, metadata: Pairs) -> None:
         """Headers of a gRPC response."""
-        maps = {HeaderMap.GRPC_INITIAL: list(metadata)}
-        self._tell("proxy_on_grpc_receive_initial_metadata", len(metadata), maps=maps)
+        brought = Brought({HeaderMap.GRPC_INITIAL: list(metadata)})
+        self._tell("proxy_on_grpc_receive_initial_metadata", len(metadata), brought)
 
     def message(self, content: bytes) -> None:
-        """A message of a gRPC response."""
-        self._tell("proxy_on_grpc_receive", len(content), buffers={Buffer.GRPC_MESSAGE: content})
+        """A message of a gRPC response; of a call it is the end, as in Envoy."""
+        brought = Brought(buffers={Buffer.GRPC_MESSAGE: content})
+        if self._number & 3 == GRPC_CALL:
+            self._end("proxy_on_grpc_receive", len(content), brought=brought)
+        else:
+            self._tell("proxy_on_grpc_receive", len(content), brought)
 
     def trailing_metadata(self, metadata: Pairs) -> None:
         """Trailers of a gRPC response."""
-        maps = {HeaderMap.GRPC_TRAILING: list(metadata)}
-        self._tell("proxy_on_grpc_receive_trailing_metadata", len(metadata), maps=maps)
+        brought = Brought({HeaderMap.GRPC_TRAILING: list(metadata)})
+        self._tell("proxy_on_grpc_receive_trailing_metadata", len(metadata), brought)
 
     def close(self, status: int, message: str = "") -> None:
         """The end of a gRPC call."""
-        self._end("proxy_on_grpc_close", status, status=(status, message.encode()))
+        self._end("proxy_on_grpc_close", status, brought=Brought(status=(status, message.encode())))
 
     def expire(self) -> None:
         """The time is over."""
@@ -73,30 +91,17 @@ class Call:
             self.peer.cancel()
             self.close(DEADLINE_EXCEEDED, "the time limit of the call is over")
 
-    def _tell(
-        self,
-        name: str,
-        *arguments: int,
-        maps: dict[HeaderMap, Pairs] | None = None,
-        buffers: dict[Buffer, bytes] | None = None,
-    ) -> None:
+    def _tell(self, name: str, size: int, brought: Brought) -> None:
         def tell() -> None:
             if self._number in self._calls.open:
-                self._calls.call_back(self._root, name, (self._number, *arguments), maps or {}, buffers or {})
+                self._calls.call_back(self._root, name, (self._number, size), brought)
 
         self._calls.in_turn(tell)
 
-    def _end(
-        self,
-        name: str,
-        *arguments: int,
-        maps: dict[HeaderMap, Pairs] | None = None,
-        buffers: dict[Buffer, bytes] | None = None,
-        status: tuple[int, bytes] = (0, b""),
-    ) -> None:
+    def _end(self, name: str, *arguments: int, brought: Brought = NOTHING) -> None:
         def end() -> None:
             if self._calls.forget(self._number):
-                self._calls.call_back(self._root, name, (self._number, *arguments), maps or {}, buffers or {}, status)
+                self._calls.call_back(self._root, name, (self._number, *arguments), brought)
 
         self._calls.in_turn(end)
 
@@ -111,7 +116,7 @@ class OutboundCalls:
         self.open: dict[int, Call] = {}
         self.most_bytes = guest.machine.limits.body_bytes
 
-    def proxy_http_call(
+    def proxy_http_call(  # noqa: PLR0913, PLR0917 - as in the ABI
         self, upstream: int, upstream_size: int, headers: int, headers_size: int, body: int, body_size: int,
         trailers: int, trailers_size: int, timeout_ms: int, out: int,
     ) -> int:  # fmt: skip
@@ -121,12 +126,12 @@ class OutboundCalls:
             pairs, trailing = decode(read(headers, headers_size)), decode(read(trailers, trailers_size))
         except BadPairs:
             return Status.BAD_ARGUMENT
-        if body_size & MASK > self.most_bytes or {name for name, _ in pairs}.issuperset(_REQUIRED) is False:
+        if body_size & MASK > self.most_bytes or not {name for name, _ in pairs} >= _REQUIRED:
             return Status.BAD_ARGUMENT
         request = HttpRequest(read(upstream, upstream_size), pairs, read(body, body_size), trailing, timeout_ms & MASK)
         return self._start(HTTP, request.timeout_ms, out, lambda call: self._machine.host.http(request, call))
 
-    def proxy_grpc_call(
+    def proxy_grpc_call(  # noqa: PLR0913, PLR0917 - as in the ABI
         self, upstream: int, upstream_size: int, service: int, service_size: int, method: int, method_size: int,
         metadata: int, metadata_size: int, message: int, message_size: int, timeout_ms: int, out: int,
     ) -> int:  # fmt: skip
@@ -136,7 +141,7 @@ class OutboundCalls:
         sizes = (upstream, upstream_size, service, service_size, method, method_size, metadata, metadata_size)
         return self._grpc(GRPC_CALL, sizes, self._guest.read(message, message_size), timeout_ms & MASK, out)
 
-    def proxy_grpc_stream(
+    def proxy_grpc_stream(  # noqa: PLR0913, PLR0917 - as in the ABI
         self, upstream: int, upstream_size: int, service: int, service_size: int, method: int, method_size: int,
         metadata: int, metadata_size: int, out: int,
     ) -> int:  # fmt: skip
@@ -207,10 +212,8 @@ class OutboundCalls:
         """Does something when the guest is not running; a guest that fails then tells whoever calls it next."""
 
         def safely() -> None:
-            try:
+            with suppress(Trapped):  # the machine keeps the reason
                 action()
-            except Trapped:
-                pass  # the machine keeps the reason
 
         self._machine.defer(safely)
 
@@ -219,26 +222,18 @@ class OutboundCalls:
         self._machine.deadlines.pop(number, None)
         return self.open.pop(number, None) is not None
 
-    def call_back(
-        self,
-        root: int,
-        name: str,
-        arguments: tuple[int, ...],
-        maps: dict[HeaderMap, Pairs],
-        buffers: dict[Buffer, bytes],
-        status: tuple[int, bytes] = (0, b""),
-    ) -> None:
+    def call_back(self, root: int, name: str, arguments: tuple[int, ...], brought: Brought) -> None:
         """Calls the root back, with what the callback may read."""
         context = self._machine.contexts.get(root)
         if context is None:
             return
-        context.maps |= maps
-        context.buffers |= buffers
-        context.status = status
+        context.maps.update(brought.maps)
+        context.buffers.update(brought.buffers)
+        context.status = brought.status
         try:
             self._machine.run(root, name, *arguments)
         finally:
-            for number in maps:
+            for number in brought.maps:
                 del context.maps[number]
-            for buffer in buffers:
+            for buffer in brought.buffers:
                 del context.buffers[buffer]

@@ -8,18 +8,18 @@ would happen by itself (a tick, a time limit), `run_due` makes it happen.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
 
-from xds.proxywasm.abi import Buffer, LogLevel
+from xds.proxywasm.abi import Buffer
 from xds.proxywasm.connection import Connection
 from xds.proxywasm.contexts import Context, LogLine
 from xds.proxywasm.failures import Refused, Trapped
 from xds.proxywasm.instance import Instance
-from xds.proxywasm.machine import SOME_INSTANT_NS, ForeignFunction, Host, Machine, silent
-from xds.proxywasm.outbound import GrpcClient, HttpClient, no_grpc, no_http
+from xds.proxywasm.machine import Host, Machine
 from xds.proxywasm.pairs import Pairs
 from xds.proxywasm.properties import Value, encoded_all
 from xds.proxywasm.runtime import Runtime
@@ -32,12 +32,28 @@ RELOAD_BACKOFF_NS: Final = 10_000_000
 _NS_PER_MS: Final = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a plugin is configured in its proxy, beside its configuration.
+
+    `name` and `root_id` are what the guest may ask for (the SDKs of C++ and AssemblyScript choose their root by it);
+    `properties` hold for every stream and the root. `sees_body` is Envoy's `allow_on_headers_stop_iteration`: a filter
+    that pauses on headers is still shown the body.
+    """
+
+    name: str = "fairlead.health"
+    root_id: str = ""
+    properties: Mapping[str, Value] = field(default_factory=dict)
+    on_failure: OnFailure = OnFailure.RAISE
+    reload_backoff_ns: int = RELOAD_BACKOFF_NS
+    sees_body: bool = False
+
+
 class Plugin:
     """A configured filter. Raises Refused where module or configuration is not taken. Not for two threads at once.
 
-    Several plugins given the same `shared` and `vm_id` share data, queues and metrics, as the workers of an Envoy do.
-    `properties` hold for every stream and for the root. `sees_body` is Envoy's `allow_on_headers_stop_iteration`: a
-    filter that pauses on headers is still shown the body.
+    Several plugins whose hosts have the same `shared` and `vm_id` share data, queues and metrics, as the workers of an
+    Envoy do.
     """
 
     def __init__(
@@ -46,40 +62,19 @@ class Plugin:
         configuration: bytes = b"",
         *,
         runtime: Runtime | None = None,
-        now_ns: Callable[[], int] = lambda: SOME_INSTANT_NS,
-        random: Callable[[int], bytes] = bytes,
-        shared: Shared | None = None,
-        http: HttpClient = no_http,
-        grpc: GrpcClient = no_grpc,
-        foreign: Mapping[str, ForeignFunction] | None = None,
-        on_log: Callable[[LogLine], None] = silent,
-        name: str = "fairlead.health",
-        root_id: str = "",
-        vm_id: str = "",
-        vm_configuration: bytes = b"",
-        environment: Mapping[str, str] | None = None,
-        log_level: LogLevel = LogLevel.TRACE,
-        properties: Mapping[str, Value] | None = None,
-        on_failure: OnFailure = OnFailure.RAISE,
-        reload_backoff_ns: int = RELOAD_BACKOFF_NS,
-        sees_body: bool = False,
+        host: Host | None = None,
+        settings: Settings | None = None,
     ) -> None:
         self._owns_runtime = runtime is None
         self._runtime = runtime or Runtime()
-        self._host = Host(
-            now_ns=now_ns, random=random, shared=shared or Shared(), http=http, grpc=grpc, foreign=foreign or {},
-            on_log=on_log, vm_id=vm_id.encode(), vm_configuration=vm_configuration,
-            environment=environment or {}, level=log_level,
-        )  # fmt: skip
+        self._host = host or Host()
+        self._settings = settings or Settings()
         self._everywhere = {
-            b"plugin_name": name.encode(),
-            b"plugin_root_id": root_id.encode(),
-            b"plugin_vm_id": vm_id.encode(),
-        } | encoded_all(properties or {})
-        self._on_failure = on_failure
-        self._backoff_ns = reload_backoff_ns
+            b"plugin_name": self._settings.name.encode(),
+            b"plugin_root_id": self._settings.root_id.encode(),
+            b"plugin_vm_id": self._host.vm_id,
+        } | encoded_all(self._settings.properties)
         self._next_reload_ns = 0
-        self._sees_body = sees_body
         self._module = module
         self._configuration = configuration
         self.reloads = 0
@@ -165,15 +160,15 @@ class Plugin:
 
     def stream(self, properties: Mapping[str, Value] | None = None) -> Stream:
         """A new HTTP stream. Where the machine has failed and the policy says so, in a new machine."""
-        if self.machine.failed and self._on_failure is OnFailure.RELOAD:
+        if self.machine.failed and self._settings.on_failure is OnFailure.RELOAD:
             self._reload()
         stream = Stream(
             self.machine,
             self._instance.version,
             self.root,
             self._everywhere,
-            on_failure=self._on_failure,
-            sees_body=self._sees_body,
+            on_failure=self._settings.on_failure,
+            sees_body=self._settings.sees_body,
         )
         stream.set(properties or {})
         return stream
@@ -189,7 +184,7 @@ class Plugin:
         now = self._host.now_ns()
         if now < self._next_reload_ns:
             return
-        self._next_reload_ns = now + self._backoff_ns
+        self._next_reload_ns = now + self._settings.reload_backoff_ns
         before = self.machine, self._instance, self.root
         self.machine = Machine(self._host, self._runtime)
         try:
@@ -224,22 +219,24 @@ class Plugin:
         return min(due, default=None)
 
     def run_due(self) -> int:
-        """Does what is due now, the earliest first, and says how much it was. One tick at most: ticks are not made up
-        for. Raises Trapped.
-        """  # fmt: skip
+        """Does what is due now, the earliest first, and says how much it was. Raises Trapped.
+
+        One tick at most: a timer that was late is not made up for.
+        """
         now, done, ticked = self._host.now_ns(), 0, False
         while True:
             context = self.machine.contexts.get(self.root)
             tick = context.tick_due_ns if context is not None and context.tick_ms and not ticked else None
-            number, (when, expire) = min(
-                self.machine.deadlines.items(), key=lambda each: each[1][0], default=(0, (now + 1, _nothing))
+            number, when = min(
+                ((number, when) for number, (when, _) in self.machine.deadlines.items()),
+                key=lambda each: each[1],
+                default=(0, now + 1),
             )
             if tick is not None and tick <= min(now, when):
                 self.tick()
                 ticked = True
             elif when <= now:
-                self.machine.deadlines.pop(number, None)
-                expire()
+                self.machine.deadlines.pop(number)[1]()
             else:
                 return done
             done += 1
@@ -289,7 +286,3 @@ class Plugin:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _nothing() -> None:
-    """Nothing is due."""

@@ -39,12 +39,13 @@ class Limits:
 class Runtime:
     """An engine with its clockwork; use it as a context manager, or call `close`. May be shared between threads."""
 
-    def __init__(self, limits: Limits = Limits()) -> None:
+    def __init__(self, limits: Limits = Limits(), *, kept_modules: int = KEPT_MODULES) -> None:
         config = wasmtime.Config()
         config.epoch_interruption = True
         config.wasm_threads = False
         config.wasm_memory64 = False
         self.limits = limits
+        self._kept_modules = kept_modules
         self.engine = wasmtime.Engine(config)
         self.ticks = 0
         self._modules: dict[str, wasmtime.Module] = {}
@@ -71,7 +72,7 @@ class Runtime:
             except wasmtime.WasmtimeError as error:
                 words = " ".join(str(error).split())
                 raise Refused(f"the module is not valid WebAssembly, cut or damaged: {words}") from error
-            while len(self._modules) >= KEPT_MODULES:
+            while len(self._modules) >= self._kept_modules:
                 self._modules.pop(next(iter(self._modules)), None)
             self._modules[digest] = compiled
         return compiled

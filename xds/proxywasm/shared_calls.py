@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from xds.proxywasm.abi import MetricType, Status
@@ -56,11 +57,9 @@ class SharedCalls:
         """Calls the root back, in a turn of its own; who enqueued has no part in its failure."""
 
         def tell() -> None:
-            try:
+            with suppress(Trapped):  # the machine keeps the reason and tells it to whoever calls it next
                 if root in self._machine.contexts:
                     self._machine.run(root, "proxy_on_queue_ready", number)
-            except Trapped:
-                pass  # the machine keeps the reason and tells it to whoever calls it next
 
         self._machine.defer(tell)
 

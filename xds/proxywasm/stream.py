@@ -61,7 +61,7 @@ class Outcome:
 class Stream:
     """One request with its response. Made by `Plugin.stream`; `finish` it, or use it as a context manager."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - `Plugin.stream` alone calls it
         self,
         machine: Machine,
         version: str,
@@ -163,7 +163,7 @@ class Stream:
             self._machine.contexts.pop(self.id, None)
 
     def _call(self, name: str, *arguments: int, then: Callable[[int], None] | None = None) -> None:
-        """Enters the guest in this stream's context; a failure is the business of `broken`, unless it is to be raised."""
+        """Enters the guest in this stream's context; a failure is for `broken`, unless it is to be raised."""
         if self._version == "0.1.0" and name.endswith("_headers"):
             arguments = arguments[:1]
         try:
