@@ -16,10 +16,9 @@ from typing import Final, Self
 
 from xds.model.split import Segment, Split
 from xds.proxywasm.contexts import LogLine
-from xds.proxywasm.machine import SOME_INSTANT_NS
-from xds.proxywasm.plugin import Plugin
+from xds.proxywasm.machine import SOME_INSTANT_NS, Host
+from xds.proxywasm.plugin import Plugin, Settings
 from xds.proxywasm.runtime import Runtime
-from xds.proxywasm.sharing import Shared
 from xds.proxywasm.stream import Stream
 from xds.simulate.traffic import Answer, Request
 from xds.translate.metadata import metadata
@@ -81,18 +80,15 @@ class Proxy:
             salt=split.salt,
             breaker=setting.breaker,
         )
-        shared, chance = Shared(), random.Random(setting.seed)
+        host = Host(
+            now_ns=lambda: SOME_INSTANT_NS + self.now_ns,
+            random=random.Random(setting.seed).randbytes,
+            on_log=self._on_log,
+        )
+        settings = Settings(properties={"xds.route_metadata": metadata(facts.to_struct())})
         try:
             self.workers = [
-                Plugin(
-                    module,
-                    runtime=self._runtime,
-                    now_ns=lambda: SOME_INSTANT_NS + self.now_ns,
-                    random=chance.randbytes,
-                    shared=shared,
-                    on_log=self._on_log,
-                    properties={"xds.route_metadata": metadata(facts.to_struct())},
-                )
+                Plugin(module, runtime=self._runtime, host=host, settings=settings)
                 for _ in range(setting.workers)
             ]
         except BaseException:
