@@ -121,4 +121,4 @@ def _run(command: list[str], folder: Path, more: Mapping[str, str]) -> None:
 
 if __name__ == "__main__":
     for name, path in build_all().items():
-        print(f"{name}  {path.stat().st_size} bytes")
+        print(f"{name}  {path.stat().st_size} bytes")  # noqa: T201 - a program, when run by itself

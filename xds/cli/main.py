@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from xds.cli import apply, canary, envoy, extproc, guard, objects, serve, simulate, traffic
+from xds.cli import filter as filters
 from xds.cli.connection import DEFAULT_SERVER, Connection
 from xds.cli.demo import command as demo
 from xds.cli.exits import EXITS_HELP, reported
@@ -83,6 +84,7 @@ traffic.add_to(app)
 canary.add_to(app)
 guard.add_to(app)
 simulate.add_to(app)
+filters.add_to(app)
 demo.add_to(app)
 
 

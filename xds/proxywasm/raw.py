@@ -24,6 +24,9 @@ _NO_FINALIZER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)()
 _WORDS: Final = 4
 """32-bit words of one value."""
 
+_LONGS: Final = 2
+"""64-bit words of one value."""
+
 _REASON: Final = b"the host stopped it"
 
 
@@ -37,17 +40,17 @@ class ExportedFunction:
         self._count = max(len(signature.parameters), len(signature.results), 1)
         self._has_result = bool(signature.results)
         self._cells = (c_api.wasmtime_val_raw_t * self._count)()
-        self._words = (ctypes.c_int32 * (_WORDS * self._count)).from_buffer(self._cells)
+        self._result = ctypes.c_int32.from_buffer(self._cells)
+        self._longs = (ctypes.c_int64 * (_LONGS * self._count)).from_buffer(self._cells)
         self._trap = ctypes.POINTER(c_api.wasm_trap_t)()
         self._trap_out = ctypes.byref(self._trap)
 
     def __call__(self, *arguments: int) -> int:
         """The result; 0 for a function without one."""
-        words = self._words
         at = 0
         for argument in arguments:
-            words[at] = argument
-            at += _WORDS
+            self._longs[at] = argument  # of an i32 only the lower half is looked at
+            at += _LONGS
         error = c_api.wasmtime_func_call_unchecked(
             self._context, self._function, self._cells, self._count, self._trap_out
         )
@@ -57,7 +60,7 @@ class ExportedFunction:
             trap, self._trap = self._trap, ctypes.POINTER(c_api.wasm_trap_t)()
             self._trap_out = ctypes.byref(self._trap)
             raise wasmtime.Trap._from_ptr(trap)
-        return words[0] if self._has_result else 0
+        return self._result.value if self._has_result else 0
 
 
 class HostFunction:
@@ -78,7 +81,7 @@ class HostFunction:
         offsets = tuple(range(0, _WORDS * len(signature.parameters), _WORDS))
         wide = tuple(letter == "I" for letter in signature.parameters)
 
-        def enter(_environment: object, _caller: object, words: "ctypes._Pointer[ctypes.c_int32]", _count: int) -> int:
+        def enter(_environment: object, _caller: object, words: ctypes._Pointer[ctypes.c_int32], _count: int) -> int:
             try:
                 if is_wide:
                     arguments = [

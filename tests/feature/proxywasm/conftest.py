@@ -1,4 +1,4 @@
-"""What the tests of foreign filters share: the built modules, one runtime, a clock that stands still, calls on record."""
+"""What the tests of foreign filters share: the built modules, one runtime, a clock that stands, calls on record."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Peer(GrpcPeer):
 
     did: list[str] = field(default_factory=list)
 
-    def send(self, content: bytes, end: bool) -> None:  # noqa: FBT001 - as in the ABI
+    def send(self, content: bytes, end: bool) -> None:
         self.did.append(f"send {content.decode()} {end}")
 
     def close(self) -> None:
@@ -75,8 +75,8 @@ def modules() -> Mapping[str, Path]:
 
 
 @pytest.fixture
-def started(modules: Mapping[str, Path], runtime: Runtime, world: World) -> Iterator["Starter"]:
-    yield Starter(modules, runtime, world)
+def started(modules: Mapping[str, Path], runtime: Runtime, world: World) -> Starter:
+    return Starter(modules, runtime, world)
 
 
 @dataclass
