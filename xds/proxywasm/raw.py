@@ -112,17 +112,26 @@ class HostFunction:
         self.function = wasmtime.Func._from_raw(function)
 
 
+def _in_addresses(name: str, result: type) -> Callable[[int, int], int]:
+    """A C function of two pointers that takes them as numbers; the package's own objects cost half of each call."""
+    function = c_api.dll[name]
+    function.restype, function.argtypes = result, (ctypes.c_void_p, ctypes.c_void_p)
+    made: Callable[[int, int], int] = function
+    return made
+
+
+_DATA: Final = _in_addresses("wasmtime_memory_data", ctypes.c_void_p)
+_SIZE: Final = _in_addresses("wasmtime_memory_data_size", ctypes.c_size_t)
+
+
 class LinearMemory:
     """Where a guest's memory is and how long. Both may change whenever the guest runs."""
 
     def __init__(self, store: wasmtime.Store, memory: wasmtime.Memory) -> None:
-        self._context = store._context()
-        self._memory = ctypes.byref(memory._memory)
+        self._context = ctypes.cast(store._context(), ctypes.c_void_p).value or 0
+        self._memory = ctypes.addressof(memory._memory)
         self._kept = store, memory
 
     def where(self) -> tuple[int, int]:
         """Address and bytes, for now."""
-        base = c_api.wasmtime_memory_data(self._context, self._memory)
-        return ctypes.cast(base, ctypes.c_void_p).value or 0, c_api.wasmtime_memory_data_size(
-            self._context, self._memory
-        )
+        return _DATA(self._context, self._memory) or 0, _SIZE(self._context, self._memory)
