@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
+sys.path.insert(0, str(HERE.parent))
 
-from make_vectors import metadata_bytes  # noqa: E402 - the path above comes first
-from scenario import Facts, Scenario  # noqa: E402 - as above
+from filters.make_vectors import metadata_bytes  # noqa: E402 - the path above comes first
+from filters.scenario import Facts, Scenario  # noqa: E402 - as above
 
 OK: Facts = {"code": 200}
 BAD: Facts = {"code": 503}

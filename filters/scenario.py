@@ -88,7 +88,7 @@ class Scenario:
         self.now += milliseconds
         self.states.update(states or {})
 
-    def ask(  # noqa: PLR0913 - what may differ between two requests, by name
+    def ask(
         self,
         key: str,
         answer: Facts | None = None,
