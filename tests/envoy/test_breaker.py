@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.breaker_envoy import QUICK, Guarded, by_version, route
+from tests.harness.breaker_envoy import QUICK, Guarded, by_version, facts, route
 from tests.harness.filter_envoy import Json, cluster
 from tests.harness.processes import Programs
 from tests.harness.repo import ROOT
@@ -46,9 +46,9 @@ def envoy(tmp_path_factory: pytest.TempPathFactory, envoy_binary: Path) -> Itera
     programs = Programs(folder)
     made = Guarded(programs, envoy_binary, folder, HEALTH)
     others = [outlier_detected(f"own/{number}", port) for number, port in made.backends.items()]
-    routes = [*(route(name, rule) for name, rule in RULES.items()), route("outlier", None, prefix="own")]
+    told = [*(facts(name, rule) for name, rule in RULES.items()), facts("outlier", None, "own")]
     try:
-        made.start(routes, clusters=others)
+        made.start(map(route, told), clusters=others)
         yield made
     finally:
         programs.stop_all()
@@ -141,7 +141,7 @@ def test_a_breaker_that_was_open_when_the_machine_trapped_is_open_in_the_next_on
 ) -> None:
     trapping = (ROOT / "filters/health-trap.wasm").read_bytes()
     envoy = Guarded(programs, envoy_binary, tmp_path, trapping)
-    envoy.start([route("web", {"open_ms": 60_000})])
+    envoy.start([route(facts("web", {"open_ms": 60_000}))])
     envoy.spread("web", range(300), FAILS)
     assert envoy.transitions("web") == ["web/2 closed>open consecutive"]
     answers = []
