@@ -33,14 +33,17 @@ class FilterFailed(Exception):
 
 
 class Exchange:
-    """What happens to one request. Begin it with the first message, `end` it whatever happens."""
+    """What happens to one request. Begin it with the first message, `end` it whatever happens.
+
+    `answered` says whether there was a response, the upstream's or the filter's own.
+    """
 
     def __init__(self, plugin: Plugin, now_ns: Callable[[], int]) -> None:
         self._plugin = plugin
         self._now_ns = now_ns
         self._stream: Stream | None = None
         self._sent_ns = 0
-        self._answered = False
+        self.answered = False
 
     def receive(self, message: Arrived) -> bytes:
         """Return the answer to a message. Raises PeerError for one out of order, FilterFailed."""
@@ -52,7 +55,7 @@ class Exchange:
         self._stream.properties.update(message.properties)
         match message.part:
             case Part.RESPONSE_HEADERS:
-                self._answered = True
+                self.answered = True
                 self._measure(stream, message.pairs)
                 stream.response_headers(message.pairs, end=message.end)
                 return self._answer(message.part, message.pairs, stream.response)
@@ -82,7 +85,7 @@ class Exchange:
         if stream.local_reply is FAILED:
             raise FilterFailed(self._plugin.machine.failed)
         if stream.local_reply is not None:
-            self._answered = True
+            self.answered = True
             return answer_instead(stream.local_reply)
         if stream.was_reset or half.paused:
             raise FilterFailed("the filter pauses or resets a request, which ext_proc cannot do for it")
@@ -99,6 +102,6 @@ class Exchange:
         """The stream is over, and so is the request as far as anybody will tell."""
         if self._stream is None:
             return
-        if not self._answered:
+        if not self.answered:
             self._stream.properties[_FLAGS] = encoded(CLIENT_LEFT)
         self._stream.finish()
