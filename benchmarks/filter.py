@@ -3,8 +3,9 @@
 Run as `make bench NAME=filter`. Listeners of one Envoy take turns, round by round, and a ratio is the median of the
 rounds' own, so that a machine that is slow for a moment is slow for all of them. `vs_none` and `vs_lua` are answers a
 second with 16 connections over those without a filter and with Lua (above 1 is faster; `split_vs_*`: routes without a
-breaker). `added_p50_us` is what the filter adds to the median latency of one connection. `host_us_per_request` is a whole
-request in the Python host (`xds.proxywasm`), `host_calls_per_request` what it asks of any host.
+breaker). `added_p50_us` is what the filter adds to the median latency of one connection; `*_cpu_us` the time of the
+worker's core for each request. `host_us_per_request` is a whole request in the Python host (`xds.proxywasm`),
+`host_calls_per_request` what it asks of any host.
 
 The Envoy and the load need a core each. Seconds of a turn and their number are FAIRLEAD_BENCH_SECONDS (4) and
 FAIRLEAD_BENCH_ROUNDS (7).
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks.loaded_envoy import BREAKER, CORES, FACTS, Load, LoadedEnvoy, filters, load
+from benchmarks.loaded_envoy import BREAKER, CORES, FACTS, Load, LoadedEnvoy, filters
 from benchmarks.record import record
 from filters.make_vectors import metadata_bytes
 from xds.bootstrap.ports import Ports
@@ -45,10 +46,10 @@ def envoy(module: bytes, binary: Path) -> tuple[list[Round], list[Round]]:
     with Ports() as ports, tempfile.TemporaryDirectory() as folder:
         wanted = {name: Address("127.0.0.1", 0) for name in (*names, "upstream", "admin")}
         given = {name: address.port for name, address in ports.allocate(wanted).items()}
-        with LoadedEnvoy(binary, module, given, Path(folder)):
+        with LoadedEnvoy(binary, module, given, Path(folder)) as running:
 
             def turns(connections: int, seconds: int) -> Round:
-                return {name: load(given[name], connections=connections, seconds=seconds) for name in names}
+                return {name: running.load(name, connections=connections, seconds=seconds) for name in names}
 
             turns(MANY, 1)  # connections, caches, compiled code
             return [turns(MANY, SECONDS) for _ in range(ROUNDS)], [turns(ALONE, SECONDS) for _ in range(ROUNDS)]
@@ -59,11 +60,21 @@ def middle(rounds: list[Round], value: Callable[[Round], float]) -> float:
     return statistics.median(map(value, rounds))
 
 
+def absolute(many: list[Round], alone: list[Round]) -> dict[str, float]:
+    """Each listener's own figures."""
+    found: dict[str, float] = {}
+    for name in many[0]:
+        found[f"{name}_rps"] = statistics.median(each[name].rps for each in many)
+        found[f"{name}_cpu_us"] = statistics.median(each[name].cpu_us for each in many)
+        found[f"{name}_p50_us"] = statistics.median(each[name].p50_us for each in alone)
+    return found
+
+
 def python(module: bytes) -> tuple[float, float]:
     """Microseconds and host calls of one request in the Python host."""
     whole = (200).to_bytes(8, "little")
     properties = {
-        b"xds\0route_metadata": metadata_bytes({"fairlead": {**FACTS, **BREAKER}}),  # type: ignore[dict-item]  # JSON
+        b"xds\0route_metadata": metadata_bytes({"fairlead": FACTS | BREAKER}),
         b"source\0address": b"127.0.0.1:1",
         b"response\0code": whole,
         b"response\0flags": bytes(8),
@@ -89,8 +100,7 @@ def main() -> None:
     module = (ROOT / "filters" / "health.wasm").read_bytes()
     many, alone = envoy(module, find_envoy("", os.environ))
     host_us, host_calls = python(module)
-    figures = {f"{name}_rps": middle(many, lambda each, name=name: each[name].rps) for name in many[0]}  # type: ignore[misc]  # a default binds the name
-    figures |= {f"{name}_p50_us": middle(alone, lambda each, name=name: each[name].p50_us) for name in alone[0]}  # type: ignore[misc]  # as above
+    figures = absolute(many, alone)
     figures["added_p50_us"] = middle(alone, lambda each: each["breaker"].p50_us - each["none"].p50_us)
     figures |= {"host_us_per_request": host_us, "host_calls_per_request": host_calls}
     ratios = {

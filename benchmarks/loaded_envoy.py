@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self  # Envoy's configuration is JSON
 
-Json = dict[str, object]
+Json = dict[str, Any]
 
 HEADER: Final = "x-fairlead-bucket"
 SPLIT: Final = [["web/1", 9_000], ["web/2", 1_000]]
@@ -46,7 +46,7 @@ function envoy_on_request(handle)
   end
 end
 """
-"""The same split in Lua: a header's value hashed, a bucket written, the route chosen again. A shorter hash than ours."""
+"""The same split in Lua: a header's value hashed, a bucket written, the route chosen again. Its hash is shorter."""
 
 
 def _typed(name: str, content: Mapping[str, object]) -> Json:
@@ -114,6 +114,15 @@ def bootstrap(module: bytes, ports: Mapping[str, int]) -> Json:
     }
 
 
+@dataclass(frozen=True)
+class Load:
+    """What `wrk` found, and what the Envoy used: answers a second, median latency and time of its core for each."""
+
+    rps: float
+    p50_us: float
+    cpu_us: float
+
+
 class LoadedEnvoy:
     """The running Envoy, on the first core, until the block ends."""
 
@@ -122,7 +131,7 @@ class LoadedEnvoy:
         self._log = (folder / "envoy.log").open("wb")
         config = folder / "envoy.json"
         config.write_text(json.dumps(bootstrap(module, ports)), encoding="utf-8")
-        command = ["taskset", "-c", str(CORES[0]), binary, "-c", config, "--concurrency", "1", "-l", "warn"]
+        command: list[str | Path] = ["taskset", "-c", str(CORES[0]), binary, "-c", config, "--concurrency", "1", "-l", "warn"]
         self._child = subprocess.Popen([*command, "--use-dynamic-base-id"], stdout=self._log, stderr=self._log)
 
     def __enter__(self) -> Self:
@@ -140,6 +149,19 @@ class LoadedEnvoy:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.end()
 
+    def cpu_seconds(self) -> float:
+        """What the process has used of its core so far (proc(5), fields 14 and 15 of stat)."""
+        fields = Path(f"/proc/{self._child.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def load(self, name: str, *, connections: int, seconds: int) -> Load:
+        """Puts load on a listener from the last core. Ends the program where an answer was no 200."""
+        command = ["taskset", "-c", str(CORES[-1]), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+        command += ["-H", "x-user: user-1234", f"http://127.0.0.1:{self._ports[name]}/"]
+        before = self.cpu_seconds()
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return read(said, self.cpu_seconds() - before)
+
     def end(self) -> None:
         """Ends exactly this Envoy."""
         self._child.terminate()
@@ -151,30 +173,16 @@ class LoadedEnvoy:
         self._log.close()
 
 
-@dataclass(frozen=True)
-class Load:
-    """What `wrk` found: answers a second, and the median latency in microseconds."""
-
-    rps: float
-    p50_us: float
-
-
-def load(port: int, *, connections: int, seconds: int) -> Load:
-    """Puts load on a port from the last core. Ends the program where an answer was no 200."""
-    command = ["taskset", "-c", str(CORES[-1]), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
-    command += ["-H", "x-user: user-1234", f"http://127.0.0.1:{port}/"]
-    return read(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-
 _UNITS: Final = {"us": 1.0, "ms": 1_000.0, "s": 1_000_000.0}
 
 
-def read(report: str) -> Load:
+def read(report: str, cpu_seconds: float) -> Load:
     """Reads the report of `wrk`. Ends the program where it names errors, or nothing that can be read."""
     if "Non-2xx" in report or "Socket errors" in report:
         raise SystemExit(f"filter: requests failed:\n{report}")
     rps = re.search(r"Requests/sec:\s+([\d.]+)", report)
     p50 = re.search(r"50%\s+([\d.]+)(us|ms|s)", report)
-    if rps is None or p50 is None:
+    all_of_them = re.search(r"(\d+) requests in", report)
+    if rps is None or p50 is None or all_of_them is None:
         raise SystemExit(f"filter: wrk says nothing that can be read:\n{report}")
-    return Load(float(rps[1]), float(p50[1]) * _UNITS[p50[2]])
+    return Load(float(rps[1]), float(p50[1]) * _UNITS[p50[2]], cpu_seconds * 1e6 / max(1, int(all_of_them[1])))

@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -30,6 +31,8 @@ RULES: dict[str, Json] = {
     "service": {"open_ms": 60_000, "service": True},
     "forced": {"force": {"web/2": "open"}},
 }
+RETRY: Json = {"retry_on": "gateway-error", "num_retries": 2, "refresh_cluster_on_retry": True}
+"""As routes have it: a retry takes another entry of the split."""
 USERS = {user: bucket("s", f"user-{user}".encode()) for user in range(2_000)}
 CANARY = [user for user, placed in USERS.items() if placed >= 8_000]
 STABLE = [user for user, placed in USERS.items() if placed < 8_000]
@@ -46,9 +49,11 @@ def envoy(tmp_path_factory: pytest.TempPathFactory, envoy_binary: Path) -> Itera
     programs = Programs(folder)
     made = Guarded(programs, envoy_binary, folder, HEALTH)
     others = [outlier_detected(f"own/{number}", port) for number, port in made.backends.items()]
+    retried = route(facts("retried", {"open_ms": 60_000}))
+    cast(dict[str, Json], retried)["route"]["retry_policy"] = RETRY
     told = [*(facts(name, rule) for name, rule in RULES.items()), facts("outlier", None, "own")]
     try:
-        made.start(map(route, told), clusters=others)
+        made.start([*map(route, told), retried], clusters=others)
         yield made
     finally:
         programs.stop_all()
@@ -128,6 +133,12 @@ def test_a_rule_for_the_whole_service_answers_503_and_says_when_to_come_back(env
     wait_until(lambda: envoy.metrics("service", "web/1").get("rejected_total"), what="a tick tells what was rejected")
     opened = sorted(envoy.transitions("service"))
     assert opened == ["web/1 closed>open consecutive", "web/2 closed>open consecutive"]
+
+
+def test_failures_that_retries_hide_from_users_count_against_the_canary(envoy: Guarded) -> None:
+    answers = by_version(envoy.spread("retried", range(600), FAILS))
+    assert answers["1", 200] >= 590
+    assert envoy.transitions("retried") == ["web/2 closed>open consecutive"]
 
 
 def test_what_an_operator_forces_open_gets_nothing(envoy: Guarded) -> None:

@@ -102,6 +102,7 @@ fn any_callback_in_any_order_under_any_status_returns() {
     for seed in 1..300 {
         let mut chance = Chance(seed * 0x9E37_79B9_7F4A_7C15);
         let (mut filter, mut host) = (Filter::default(), FakeHost::default());
+        host.evaluates = chance.below(2) == 0;
         host.configuration = [
             br#"{"default_key":{"cookie":"uid"}}"#.to_vec(),
             br#"{"default_key":{"header":"x"},"default_salt":"s"}"#.to_vec(),
