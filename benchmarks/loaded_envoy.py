@@ -69,7 +69,8 @@ def filters(module: bytes) -> dict[str, list[Json]]:
     return {"none": [], "lua": [lua], "split": [wasm], "breaker": [wasm]}
 
 
-def _listener(port: int, http_filters: list[Json], route: Json) -> Json:
+def listener(port: int, http_filters: list[Json], route: Json) -> Json:
+    """A listener with one route."""
     manager: Json = {
         "stat_prefix": str(port),
         "http_filters": [*http_filters, {"name": "router", "typed_config": _typed(_ROUTER, {})}],
@@ -100,11 +101,11 @@ def bootstrap(module: bytes, ports: Mapping[str, int]) -> Json:
         }
 
     listeners = [
-        _listener(ports[name], chain, split(FACTS | (BREAKER if name == "breaker" else {})))
+        listener(ports[name], chain, split(FACTS | (BREAKER if name == "breaker" else {})))
         for name, chain in filters(module).items()
     ]
     answer: Json = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
-    listeners.append(_listener(ports["upstream"], [], answer))
+    listeners.append(listener(ports["upstream"], [], answer))
     return {
         "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": ports["admin"]}}},
         "static_resources": {
@@ -131,7 +132,18 @@ class LoadedEnvoy:
         self._log = (folder / "envoy.log").open("wb")
         config = folder / "envoy.json"
         config.write_text(json.dumps(bootstrap(module, ports)), encoding="utf-8")
-        command: list[str | Path] = ["taskset", "-c", str(CORES[0]), binary, "-c", config, "--concurrency", "1", "-l", "warn"]
+        command: list[str | Path] = [
+            "taskset",
+            "-c",
+            str(CORES[0]),
+            binary,
+            "-c",
+            config,
+            "--concurrency",
+            "1",
+            "-l",
+            "warn",
+        ]
         self._child = subprocess.Popen([*command, "--use-dynamic-base-id"], stdout=self._log, stderr=self._log)
 
     def __enter__(self) -> Self:

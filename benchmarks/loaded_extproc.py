@@ -47,7 +47,8 @@ def bootstrap(ports: Mapping[str, int]) -> Json:
 def _running(command: list[str | Path], core: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A program on one core, ended with the block."""
     with log.open("wb") as out:
-        child = subprocess.Popen(["taskset", "-c", str(core), *command], stdout=out, stderr=out)
+        pinned: list[str | Path] = ["taskset", "-c", str(core), *command]
+        child = subprocess.Popen(pinned, stdout=out, stderr=out)
         try:
             yield child
         finally:
