@@ -4,3 +4,7 @@ Envoy asks over gRPC (envoy/service/ext_proc/v3/external_processor.proto) what i
 stream for each request. `messages` and `text_format` read that, `exchange` has the filter decide, `server` listens,
 lets in and bounds, `health` answers probes, `serving` puts it together. What this way cannot see is in docs/extproc.md.
 """
+
+from __future__ import annotations
+
+from xds.ads import tuning  # noqa: F401 - before anything loads gRPC

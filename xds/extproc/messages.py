@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, TypeAlias
 
 from envoy_data_plane.envoy.config.core.v3 import HeaderMap, HeaderValue, HeaderValueOption
 from envoy_data_plane.envoy.config.core.v3 import HeaderValueOptionHeaderAppendAction as Append
@@ -43,6 +43,11 @@ _log = logging.getLogger("xds.extproc")
 ROUTE_METADATA: Final = "xds.route_metadata"
 KEPT_TEXTS: Final = 1_024
 """Different route metadata that are kept parsed; one for each route."""
+KEPT_ANSWERS: Final = 16_384
+"""Different answers that are kept encoded: one for each bucket, and a few."""
+
+Values: TypeAlias = "tuple[bytes, tuple[bytes, ...]]"
+"""A header's name and its values in order."""
 
 
 class Part(Enum):
@@ -121,18 +126,28 @@ def route_metadata(text: str) -> bytes:
 
 def go_on(part: Part, before: Pairs, after: Pairs, *, clear_route: bool) -> bytes:
     """Return the answer that lets a part go on, with what the filter changed of its headers or trailers."""
-    change = mutation(before, after)
+    if before == after:
+        return _answer(part, (), (), clear_route)
+    old, new = _by_name(before), _by_name(after)
+    changed = tuple((name, tuple(values)) for name, values in new.items() if values != old.get(name))
+    return _answer(part, changed, tuple(name for name in old if name not in new), clear_route)
+
+
+@functools.lru_cache(KEPT_ANSWERS)
+def _answer(part: Part, changed: tuple[Values, ...], removed: tuple[bytes, ...], clear_route: bool) -> bytes:
+    """Encode an answer, once: there are as many as buckets, and a message costs more than all the rest of a request."""
+    mutation = _mutation(changed, removed) if changed or removed else None
     match part:
         case Part.REQUEST_HEADERS:
-            common = CommonResponse(header_mutation=change, clear_route_cache=clear_route)
+            common = CommonResponse(header_mutation=mutation, clear_route_cache=clear_route)
             return encode(ProcessingResponse(request_headers=HeadersResponse(response=common)))
         case Part.RESPONSE_HEADERS:
-            common = CommonResponse(header_mutation=change)
+            common = CommonResponse(header_mutation=mutation)
             return encode(ProcessingResponse(response_headers=HeadersResponse(response=common)))
         case Part.REQUEST_TRAILERS:
-            return encode(ProcessingResponse(request_trailers=TrailersResponse(header_mutation=change)))
+            return encode(ProcessingResponse(request_trailers=TrailersResponse(header_mutation=mutation)))
         case Part.RESPONSE_TRAILERS:
-            return encode(ProcessingResponse(response_trailers=TrailersResponse(header_mutation=change)))
+            return encode(ProcessingResponse(response_trailers=TrailersResponse(header_mutation=mutation)))
         case Part.REQUEST_BODY:
             return encode(ProcessingResponse(request_body=BodyResponse(response=CommonResponse())))
         case Part.RESPONSE_BODY:
@@ -154,17 +169,13 @@ def answer_instead(reply: LocalReply) -> bytes:
     return encode(ProcessingResponse(immediate_response=response))
 
 
-def mutation(before: Sequence[tuple[bytes, bytes]], after: Sequence[tuple[bytes, bytes]]) -> HeaderMutation | None:
-    """Return what makes `after` of `before`, None for nothing. Values of a name keep their order; names do not."""
-    if before == after:
-        return None
-    old, new = _by_name(before), _by_name(after)
+def _mutation(changed: Iterable[Values], removed: Iterable[bytes]) -> HeaderMutation:
+    """Values of a name keep their order; names do not."""
     options = []
-    for name, values in new.items():
-        if values != old.get(name):
-            actions = [Append.OVERWRITE_IF_EXISTS_OR_ADD, *[Append.APPEND_IF_EXISTS_OR_ADD] * (len(values) - 1)]
-            options += [_option(name, value, action) for value, action in zip(values, actions, strict=True)]
-    return HeaderMutation(set_headers=options, remove_headers=[name.decode() for name in old if name not in new])
+    for name, values in changed:
+        actions = [Append.OVERWRITE_IF_EXISTS_OR_ADD, *[Append.APPEND_IF_EXISTS_OR_ADD] * (len(values) - 1)]
+        options += [_option(name, value, action) for value, action in zip(values, actions, strict=True)]
+    return HeaderMutation(set_headers=options, remove_headers=[name.decode("latin-1") for name in removed])
 
 
 def _by_name(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, list[bytes]]:

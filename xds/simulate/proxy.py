@@ -29,6 +29,9 @@ KEY_HEADER: Final = "x-user"
 TRANSITION: Final = "fairlead.breaker "
 """How the filter's line about a breaker's change begins; JSON follows."""
 
+NEVER: Final = 1 << 62
+"""A moment that does not come."""
+
 _BUCKET: Final = BUCKET_HEADER.encode()
 _HEAD: Final = ((b":method", b"GET"), (b":path", b"/"), (b":authority", b"simulated"))
 
@@ -65,7 +68,10 @@ class Placed:
 
 
 class Proxy:
-    """Workers with the filter in them. Raises Refused where the filter is none. Close it at the end."""
+    """Workers with the filter in them. Raises Refused where the filter is none. Close it at the end.
+
+    `due_ns` is when a worker's timer goes off next; the filter winds it when it is configured, and never again.
+    """
 
     def __init__(self, module: bytes, setting: Setting) -> None:
         self.now_ns = 0
@@ -88,12 +94,12 @@ class Proxy:
         settings = Settings(properties={"xds.route_metadata": metadata(facts.to_struct())})
         try:
             self.workers = [
-                Plugin(module, runtime=self._runtime, host=host, settings=settings)
-                for _ in range(setting.workers)
+                Plugin(module, runtime=self._runtime, host=host, settings=settings) for _ in range(setting.workers)
             ]
         except BaseException:
             self.close()
             raise
+        self.due_ns = self._next_due_ns()
 
     def place(self, request: Request) -> Placed:
         """A request arrives now. A user keeps to one connection, and so to one worker."""
@@ -117,16 +123,15 @@ class Proxy:
         )
         placed.stream.finish()
 
-    @property
-    def due_ns(self) -> int | None:
-        """When a worker's timer goes off next."""
-        due = [worker.due_ns for worker in self.workers]
-        return min((when - SOME_INSTANT_NS for when in due if when is not None), default=None)
-
     def run_due(self) -> None:
         """Timers that are due now go off."""
         for worker in self.workers:
             worker.run_due()
+        self.due_ns = self._next_due_ns()
+
+    def _next_due_ns(self) -> int:
+        due = [worker.due_ns for worker in self.workers]
+        return min((when - SOME_INSTANT_NS for when in due if when is not None), default=NEVER)
 
     def _on_log(self, line: LogLine) -> None:
         if not line.text.startswith(TRANSITION):

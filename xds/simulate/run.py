@@ -13,13 +13,11 @@ from functools import lru_cache
 from typing import Final
 
 from xds.model.bucket import bucket
-from xds.simulate.proxy import Placed, Proxy, Setting, Transition
+from xds.simulate.proxy import NEVER, Placed, Proxy, Setting, Transition
 from xds.simulate.traffic import Answer, Request, Traffic
 
 BINS: Final = 60
 """Parts of a run that are counted by themselves."""
-
-_NEVER: Final = 1 << 62
 
 
 @dataclass(slots=True)
@@ -96,11 +94,11 @@ def simulate(module: bytes, traffic: Traffic, setting: Setting, length_ns: int) 
         under_way: list[tuple[int, int, Placed, Answer]] = []
         for number, request in enumerate(traffic.requests()):
             _pass_time(proxy, under_way, request.at_ns)
-            home = home_of(request.key)
-            placed = proxy.place(request)
-            answer = _answer(traffic, request, placed)
+            home, placed = home_of(request.key), proxy.place(request)
+            expected = traffic.answer(request, home)
+            answer = expected if placed.version == home else _answer(traffic, request, placed)
             for counts in (total, bins[min(request.at_ns * BINS // length_ns, BINS - 1)]):
-                counts.add(home, traffic.answer(request, home), placed.version, answer)
+                counts.add(home, expected, placed.version, answer)
             ended = answer or Answer(_REJECTED, 0)
             heapq.heappush(under_way, (request.at_ns + ended.after_ns, number, placed, ended))
         _pass_time(proxy, under_way, length_ns)
@@ -120,19 +118,16 @@ def _answer(traffic: Traffic, request: Request, placed: Placed) -> Answer | None
 
 def _pass_time(proxy: Proxy, under_way: list[tuple[int, int, Placed, Answer]], until_ns: int) -> None:
     """Lets everything happen that is due before a moment, in order; at the same time ends come before timers."""
-    due = proxy.due_ns
     while True:
-        end = under_way[0][0] if under_way else _NEVER
-        timer = _NEVER if due is None else due
-        if min(end, timer) > until_ns:
+        end = under_way[0][0] if under_way else NEVER
+        if until_ns < end and until_ns < proxy.due_ns:
             break
-        proxy.now_ns = max(min(end, timer), proxy.now_ns)
-        if end <= timer:
+        proxy.now_ns = max(min(end, proxy.due_ns), proxy.now_ns)
+        if end <= proxy.due_ns:
             _, _, placed, answer = heapq.heappop(under_way)
             proxy.finish(placed, answer)
         else:
             proxy.run_due()
-            due = proxy.due_ns
     proxy.now_ns = until_ns
 
 

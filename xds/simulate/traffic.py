@@ -136,9 +136,11 @@ class Generated:
     length_ns: int
     users: int
     seed: int
+    _by_name: dict[str, Version] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what would never end."""
+        object.__setattr__(self, "_by_name", {version.name: version for version in self.versions})
         expected = self.rate * self.length_ns / NS_PER_S
         if not 0 < expected <= MOST_REQUESTS:
             raise InvalidInput(f"that is {expected:,.0f} requests; a run has one to {MOST_REQUESTS:,}", pointer="/rate")
@@ -154,5 +156,5 @@ class Generated:
 
     def answer(self, request: Request, version: str) -> Answer:
         """What the version's phase says, by the request's own chance."""
-        phase = next(each for each in self.versions if each.name == version).phase(request.at_ns)
+        phase = self._by_name[version].phase(request.at_ns)
         return Answer(phase.status if request.chance < phase.errors else GOOD, phase.answer_ns)

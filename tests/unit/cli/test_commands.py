@@ -76,6 +76,8 @@ def test_help_costs_no_library_that_it_does_not_need() -> None:
         (["serve", "--ads", "[::]:15010"], "--ads: ads would listen on [::]:15010 for anybody"),
         (["serve", "--api", "here"], "--api: 'here' is not an address"),
         (["serve", "--filter", "/nowhere/x.wasm"], "--filter: /nowhere/x.wasm is not a file"),
+        (["extproc", "--listen", "0.0.0.0:15090"], "--listen: 0.0.0.0:15090 would be open to anybody"),
+        (["extproc", "--filter", "/nowhere/x.wasm"], "--filter: /nowhere/x.wasm cannot be read"),
         (["apply", "-f", "/nowhere.yaml"], "/nowhere.yaml: No such file"),
     ],
 )
