@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from xds.extproc.messages import Arrived, Part, answer_instead, go_on
+from xds.extproc.messages import answer_instead, go_on
+from xds.extproc.reading import Arrived, Part
 from xds.model.problems import PeerError
 from xds.proxywasm.half import Half
 from xds.proxywasm.pairs import Pairs

@@ -19,7 +19,7 @@ import grpc.aio
 from xds.ads.listening import bind
 from xds.extproc.exchange import Exchange, FilterFailed
 from xds.extproc.health import Health
-from xds.extproc.messages import read
+from xds.extproc.reading import read
 from xds.extproc.settings import Bounds
 from xds.model.problems import PeerError
 from xds.proxywasm.failures import Trapped

@@ -18,7 +18,7 @@ from wasmtime import wat2wasm
 
 from tests.harness.repo import ROOT
 from xds.extproc.exchange import Exchange, FilterFailed
-from xds.extproc.messages import read, route_metadata
+from xds.extproc.reading import read, route_metadata
 from xds.model.bucket import bucket
 from xds.model.problems import PeerError
 from xds.proxywasm.contexts import LogLine

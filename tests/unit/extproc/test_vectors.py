@@ -11,7 +11,7 @@ from envoy_data_plane.google.protobuf import Struct, Value
 
 from tests.harness.vectors import VECTORS, Json, Player
 from xds.extproc.exchange import SERVICE_TIME, Exchange
-from xds.extproc.messages import read
+from xds.extproc.reading import read
 from xds.wire.codec import decode, encode
 
 
