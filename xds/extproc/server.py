@@ -113,7 +113,11 @@ class ExtProcServer:
                 _log.error("the filter failed in its timer; the next request starts it anew: %s", trapped)
 
     async def _process(self, _requests: object, call: Call) -> None:
-        code, words = await self._serve(call)
+        try:
+            code, words = await self._serve(call)
+        except asyncio.CancelledError:  # as Envoy ends most of its streams, once it has heard what it wants
+            self.ended["cancelled"] += 1
+            raise
         name = str(code.name).lower()
         self.ended[name] += 1
         if code is grpc.StatusCode.OK:
