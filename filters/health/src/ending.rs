@@ -62,7 +62,7 @@ impl Summary {
     }
 }
 
-/// How a request ended. One more property is asked for where the rule knows what is slow, or there was more than one try.
+/// How a request ended. One more property is asked for where the rule knows what is slow, or there was a second try.
 pub fn end_of<H: Host>(
     host: &mut H,
     summary: Summary,
