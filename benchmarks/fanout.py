@@ -39,7 +39,7 @@ CASES: Mapping[str, Case] = {
     "delta_10": Case(Load("delta", names=10), PEERS),
 }
 OTHERS: Mapping[str, Callable[[Programs], Mapping[str, float]]] = {
-    "stopped_reader": lambda programs: storms.stopped_reader(programs, Load(names=1000), 10),
+    "stopped_reader": lambda programs: storms.stopped_reader(programs, Load(names=1000), 30),
     "bystanders": lambda programs: storms.bystanders(programs, 100, 2000, 40),
     "groups": lambda programs: storms.groups(programs, 200, 10),
     "nack_storm": lambda programs: storms.nack_storm(programs, Load(names=100)),

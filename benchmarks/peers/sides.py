@@ -18,6 +18,9 @@ from .programs import Programs, build
 FAIRLEAD, LINEAR, SNAPSHOT = "fairlead", "linear", "snapshot"
 PEERS = (FAIRLEAD, LINEAR, SNAPSHOT)
 
+START = "import gc; gc.disable(); from benchmarks.peers.fairlead import main; main()"
+"""Fairlead's server as a program, which starts without a garbage collector, as `fairlead serve` does."""
+
 markers = count(2)
 """The weights that flips set: never the same twice, and none is the weight that everything starts with."""
 
@@ -72,7 +75,7 @@ def command(programs: Programs, peer: str, load: Load, port: int = 0) -> list[st
     served = max(load.served, load.names + 1)
     size = ["-names", str(served), "-endpoints", str(load.endpoints), "-port", str(port)]
     if peer == FAIRLEAD:
-        return [sys.executable, "-m", "benchmarks.peers.fairlead", *size, "-groups", str(load.groups)]
+        return [sys.executable, "-c", START, *size, "-groups", str(load.groups)]
     return [str(programs.go_control_plane), "-cache", peer, *size]
 
 
