@@ -1,12 +1,13 @@
 """Builds the filter from its sources, and runs its native tests. Standard library only; run by ``make filter``.
 
-    python filters/build.py            builds ``health.wasm`` and ``health.wasm.sha256``
+    python filters/build.py            builds ``health.wasm``, ``health.wasm.sha256`` and ``health-trap.wasm``
     python filters/build.py --test     runs the crate's native tests (about a minute the first time)
-    python filters/build.py --check    fails unless the built file belongs to the sources as they are
+    python filters/build.py --check    fails unless the built files belong to the sources as they are
 
 It knows two ways to a Wasm compiler, Debian's packages (installed when run as root) and a rustup toolchain that has
-the target, and refuses to go on without one. The artefact names no path of the machine that built it and carries the
-digest of its sources in the custom section ``fairlead.sources``.
+the target, and refuses to go on without one. An artefact names no path of the machine that built it and carries the
+digest of its sources in the custom section ``fairlead.sources``. ``health-trap.wasm`` is for tests alone: the same
+filter, which a request with the header ``x-trap`` ends.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CRATE = HERE / "health"
 ARTEFACT = HERE / "health.wasm"
+TRAPPING = HERE / "health-trap.wasm"
 TARGET = "wasm32-unknown-unknown"
 SECTION = "fairlead.sources"
 DEBIAN_PACKAGES = ("rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22")
@@ -168,13 +170,14 @@ def machine_paths() -> tuple[bytes, ...]:
     return tuple(str(p).encode() for p in (HERE.parent, Path.home(), "/usr/src", "/home/", "/root/", "/rustc/"))
 
 
-def build() -> bytes:
+def build(*features: str) -> bytes:
     """Compiles the crate; the module's bytes with its sources' digest in them."""
     tools = toolchain()
     flags = [*tools.rust_flags, f"--remap-path-prefix={CRATE}=filter"]
     environment = os.environ | tools.environment | {"CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags)}
     environment |= {"CARGO_TARGET_DIR": str(CRATE / "target" / "wasm"), "CARGO_NET_OFFLINE": "true"}
     command = [tools.cargo, "build", "--lib", "--release", "--target", TARGET, *tools.arguments]
+    command += [f"--features={','.join(features)}"] if features else []
     done = subprocess.run(command, cwd=CRATE, env=environment, check=False, timeout=BUILD_SECONDS)
     if done.returncode != 0:
         raise BuildError(f"{tools.cargo} build ended with status {done.returncode}")
@@ -196,13 +199,14 @@ def test() -> int:
 
 
 def check() -> None:
-    """Raises BuildError unless the committed artefact was built from the sources beside it."""
+    """Raises BuildError unless the committed artefacts were built from the sources beside them."""
     module = ARTEFACT.read_bytes()
     named = ARTEFACT.with_suffix(".wasm.sha256").read_text().split()
     if not named or named[0] != hashlib.sha256(module).hexdigest():
         raise BuildError("health.wasm.sha256 does not belong to health.wasm")
-    if read_custom_section(module, SECTION) != sources_digest().encode():
-        raise BuildError("health.wasm was built from other sources; run: make filter")
+    for path in (ARTEFACT, TRAPPING):
+        if read_custom_section(path.read_bytes(), SECTION) != sources_digest().encode():
+            raise BuildError(f"{path.name} was built from other sources; run: make filter")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -218,11 +222,12 @@ def main(arguments: list[str] | None = None) -> int:
         if options.check:
             check()
             return 0
-        module = build()
+        module, trapping = build(), build("trap")
     except (BuildError, OSError, subprocess.TimeoutExpired) as error:
         print(f"filter: {error}", file=sys.stderr)
         return 1
     ARTEFACT.write_bytes(module)
+    TRAPPING.write_bytes(trapping)
     digest = hashlib.sha256(module).hexdigest()
     ARTEFACT.with_suffix(".wasm.sha256").write_text(f"{digest}  health.wasm\n")
     print(f"filter: health.wasm, {len(module)} bytes, sha256 {digest}")

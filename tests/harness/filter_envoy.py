@@ -118,12 +118,14 @@ def counter(admin: int, name: str) -> int:
     return sum(int(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{name}: "))
 
 
-def start(programs: Programs, binary: Path, folder: Path, bootstrap: Json, admin: int) -> Program:
-    """Starts an Envoy with one worker and returns it when it is ready."""
+def start(
+    programs: Programs, binary: Path, folder: Path, bootstrap: Json, admin: int, *, workers: int = 1, log: str = "warn"
+) -> Program:
+    """Starts an Envoy with so many workers and returns it when it is ready."""
     address = {"socket_address": {"address": "127.0.0.1", "port_value": admin}}
     path = folder / "bootstrap.json"
     path.write_text(json.dumps({"admin": {"address": address}, **bootstrap}), encoding="utf-8")
-    command: list[str | Path] = [binary, "-c", path, "--concurrency", "1", "--use-dynamic-base-id", "-l", "warn"]
+    command: list[str | Path] = [binary, "-c", path, "--concurrency", str(workers), "--use-dynamic-base-id", "-l", log]
     program = programs.start(command, name="envoy")
 
     def is_ready() -> bool:

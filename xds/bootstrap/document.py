@@ -14,7 +14,7 @@ from xds.model.instance import Address
 from xds.model.node import Role
 from xds.model.problems import InvalidInput
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Counts changes to this document that a running Envoy would need a restart for; in the node's metadata."""
 
 XDS_CLUSTER: Final = "fairlead-xds"
@@ -45,7 +45,7 @@ def bootstrap(spec: BootstrapSpec) -> Document:
         "dynamic_resources": _dynamic(spec),
         "static_resources": {"clusters": [_xds_cluster(spec)]},
         "layered_runtime": {"layers": _runtime(spec)},
-        "stats_config": {"stats_tags": _TAGS, "histogram_bucket_settings": [_BUCKETS]},
+        "stats_config": {"stats_tags": STATS_TAGS, "histogram_bucket_settings": [_BUCKETS]},
         "overload_manager": _overload(spec),
         **(_reports(spec) if spec.reports else {}),
     }
@@ -176,10 +176,13 @@ def _reports(spec: BootstrapSpec) -> Document:
 
 
 # `cluster.<service>/<subset>.…` (no dots inside: alt_stat_name) becomes two tags; Envoy's own tags take the rest.
+# The breakers' metrics come out of the filter as `fairlead_breaker_state;service=web;cluster=web/v2;`.
 # The first group is cut out of the statistic's name, the second is the tag's value.
-_TAGS: Final[list[Document]] = [
+STATS_TAGS: Final[list[Document]] = [
     {"tag_name": "fairlead.service", "regex": r"^cluster\.(([^./]+)/[^.]+\.)"},
     {"tag_name": "fairlead.subset", "regex": r"^cluster\.([^./]+/([^.]+)\.)"},
+    {"tag_name": "service", "regex": r"^wasmcustom\.fairlead_breaker_[a-z_]+(;service=([^;]*))"},
+    {"tag_name": "cluster", "regex": r"^wasmcustom\.fairlead_breaker_[^;]+;[^;]*(;cluster=([^;]*);)"},
 ]
 
 

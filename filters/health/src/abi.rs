@@ -7,11 +7,13 @@ use core::alloc::Layout;
 use core::cell::UnsafeCell;
 
 use crate::filter::Filter;
-use crate::host::{Host, Level, Refused};
+use crate::host::{Host, Kind, Level, Map, Refused};
 
 const REQUEST_HEADERS: u32 = 0;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const CONTINUE: u32 = 0;
+/// An answer of our own has no status of gRPC; Envoy makes one of the code where the request is gRPC.
+const NO_GRPC_STATUS: u32 = u32::MAX;
 /// More than a host ever hands over at once; beyond it, it is told that there is no memory.
 const LARGEST_BUFFER: usize = 64 << 20;
 
@@ -34,6 +36,34 @@ extern "C" {
         value_size: usize,
     ) -> u32;
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, most: usize, value: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_send_local_response(
+        code: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: u32,
+    ) -> u32;
+    fn proxy_get_current_time_nanoseconds(now: *mut u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, size: usize, cas: u32) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, size: usize, metric: *mut u32) -> u32;
+    fn proxy_increment_metric(metric: u32, by: i64) -> u32;
+    fn proxy_record_metric(metric: u32, value: i64) -> u32;
+}
+
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+extern "C" {
+    fn random_get(into: *mut u8, size: usize) -> u32;
 }
 
 struct Proxy;
@@ -57,43 +87,88 @@ fn returned(status: u32, value: *mut u8, size: usize) -> Result<Vec<u8>, Refused
     }
 }
 
+fn done(status: u32) -> Result<(), Refused> {
+    match status {
+        0 => Ok(()),
+        other => Err(Refused(other)),
+    }
+}
+
+// SAFETY of every call: slices and out-parameters outlive it.
 impl Host for Proxy {
     fn log(&mut self, level: Level, message: &str) {
-        // SAFETY: the slice outlives the call.
         unsafe { proxy_log(level as u32, message.as_ptr(), message.len()) };
     }
 
     fn property(&mut self, path: &[u8]) -> Result<Vec<u8>, Refused> {
         let (mut value, mut size) = (core::ptr::null_mut(), 0);
-        // SAFETY: slices and out-parameters outlive the call.
         let status = unsafe { proxy_get_property(path.as_ptr(), path.len(), &mut value, &mut size) };
         returned(status, value, size)
     }
 
-    fn request_header(&mut self, name: &[u8]) -> Result<Vec<u8>, Refused> {
+    fn header(&mut self, map: Map, name: &[u8]) -> Result<Vec<u8>, Refused> {
         let (mut value, mut size) = (core::ptr::null_mut(), 0);
-        // SAFETY: slices and out-parameters outlive the call.
         let status =
-            unsafe { proxy_get_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), &mut value, &mut size) };
+            unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), &mut value, &mut size) };
         returned(status, value, size)
     }
 
     fn replace_request_header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refused> {
-        // SAFETY: the slices outlive the call.
-        let status = unsafe {
+        done(unsafe {
             proxy_replace_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len())
-        };
-        match status {
-            0 => Ok(()),
-            other => Err(Refused(other)),
-        }
+        })
+    }
+
+    fn respond(&mut self, code: u32, details: &[u8], headers: &[u8]) -> Result<(), Refused> {
+        let (details, details_size) = (details.as_ptr(), details.len());
+        let (headers, headers_size) = (headers.as_ptr(), headers.len());
+        let none = core::ptr::null();
+        done(unsafe {
+            proxy_send_local_response(code, details, details_size, none, 0, headers, headers_size, NO_GRPC_STATUS)
+        })
     }
 
     fn plugin_configuration(&mut self, size: usize) -> Result<Vec<u8>, Refused> {
         let (mut value, mut given) = (core::ptr::null_mut(), 0);
-        // SAFETY: the out-parameters outlive the call.
         let status = unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, &mut value, &mut given) };
         returned(status, value, given)
+    }
+
+    fn now_ns(&mut self) -> Result<u64, Refused> {
+        let mut now = 0;
+        done(unsafe { proxy_get_current_time_nanoseconds(&mut now) }).map(|()| now)
+    }
+
+    fn random(&mut self) -> Result<u64, Refused> {
+        let mut bytes = [0; 8];
+        done(unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) }).map(|()| u64::from_le_bytes(bytes))
+    }
+
+    fn tick_every(&mut self, milliseconds: u32) -> Result<(), Refused> {
+        done(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
+    }
+
+    fn shared(&mut self, key: &str) -> Result<(Vec<u8>, u32), Refused> {
+        let (mut value, mut size, mut cas) = (core::ptr::null_mut(), 0, 0);
+        let status = unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), &mut value, &mut size, &mut cas) };
+        Ok((returned(status, value, size)?, cas))
+    }
+
+    fn set_shared(&mut self, key: &str, value: &[u8], cas: u32) -> Result<(), Refused> {
+        done(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) })
+    }
+
+    fn define_metric(&mut self, kind: Kind, name: &str) -> Result<u32, Refused> {
+        let mut metric = 0;
+        done(unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &mut metric) }).map(|()| metric)
+    }
+
+    fn increment_metric(&mut self, metric: u32, by: i64) -> Result<(), Refused> {
+        done(unsafe { proxy_increment_metric(metric, by) })
+    }
+
+    fn record_metric(&mut self, metric: u32, value: i64) -> Result<(), Refused> {
+        done(unsafe { proxy_record_metric(metric, value) })
     }
 }
 
@@ -155,12 +230,34 @@ extern "C" fn proxy_on_configure(root: u32, size: usize) -> u32 {
 
 #[no_mangle]
 extern "C" fn proxy_on_request_headers(context: u32, _headers: u32, _end: u32) -> u32 {
-    with(|filter| filter.request_headers(&mut Proxy, context));
+    #[cfg(feature = "trap")]
+    if Proxy.header(Map::Request, b"x-trap").is_ok() {
+        core::arch::wasm32::unreachable();
+    }
+    with(|filter| filter.request_headers(&mut Proxy, context)) as u32
+}
+
+#[no_mangle]
+extern "C" fn proxy_on_response_headers(context: u32, _headers: u32, end: u32) -> u32 {
+    with(|filter| filter.response_headers(&mut Proxy, context, end != 0));
     CONTINUE
 }
 
 #[no_mangle]
-extern "C" fn proxy_on_log(_context: u32) {}
+extern "C" fn proxy_on_response_trailers(context: u32, _trailers: u32) -> u32 {
+    with(|filter| filter.response_trailers(&mut Proxy, context));
+    CONTINUE
+}
+
+#[no_mangle]
+extern "C" fn proxy_on_tick(_root: u32) {
+    with(|filter| filter.tick(&mut Proxy));
+}
+
+#[no_mangle]
+extern "C" fn proxy_on_log(context: u32) {
+    with(|filter| filter.log(&mut Proxy, context));
+}
 
 #[no_mangle]
 extern "C" fn proxy_on_done(_context: u32) -> u32 {
@@ -169,5 +266,5 @@ extern "C" fn proxy_on_done(_context: u32) -> u32 {
 
 #[no_mangle]
 extern "C" fn proxy_on_delete(context: u32) {
-    with(|filter| filter.context_delete(context));
+    with(|filter| filter.context_delete(&mut Proxy, context));
 }

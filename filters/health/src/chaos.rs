@@ -2,14 +2,14 @@
 
 use alloc::vec::Vec;
 
+use crate::ending::{ATTEMPTS, CLUSTER, CODE, FLAGS, LATENCY};
 use crate::facts::Facts;
-use crate::fake_host::FakeHost;
+use crate::fake_host::{FakeHost, CALLS};
 use crate::filter::{Filter, ROUTE_METADATA, SOURCE_ADDRESS};
 use crate::hash::BUCKETS;
 use crate::key::Key;
+use crate::structs::{entry, fields, list, metadata, number, pair, text};
 
-const CALLS: [&str; 5] =
-    ["log", "get_property", "get_header_map_value", "replace_header_map_value", "get_buffer_bytes"];
 const STATUSES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 255, u32::MAX];
 
 /// A xorshift generator: the same run every time.
@@ -44,18 +44,52 @@ const FACTS: &[u8] =
     b"\x0a\x33\x0a\x08fairlead\x12\x27\x0a\x0b\x0a\x04salt\x12\x03\x1a\x01s\x0a\x18\x0a\x03key\x12\x11\x2a\
     \x0f\x0a\x0d\x0a\x06header\x12\x03\x1a\x01x";
 
+/// The same with a split of two and a breaker that opens soon.
+fn guarded() -> Vec<u8> {
+    let rule = [("consecutive", 2.0), ("minimum", 3.0), ("open_ms", 500.0), ("slow_ms", 1.0), ("ramp_ms", 100.0)];
+    metadata(&[
+        entry("salt", &text("s")),
+        entry("split", &list(&[pair("web/1", 6_000.0), pair("web/2", 4_000.0)])),
+        entry("breaker", &fields(&rule.map(|(name, value)| entry(name, &number(value))))),
+    ])
+}
+
 fn step(chance: &mut Chance, filter: &mut Filter, host: &mut FakeHost) {
     let id = chance.below(6) as u32;
-    match chance.below(8) {
+    match chance.below(20) {
         0 => filter.context_create(id, chance.below(3) as u32),
-        1 => filter.context_delete(id),
+        1 => filter.context_delete(host, id),
         2 => {
             let size = chance.below(200);
             let _ = filter.configure(host, id, size);
         }
-        3 => drop(host.refusals.insert(CALLS[chance.below(5)], STATUSES[chance.below(16)])),
+        3 => drop(host.refusals.insert(CALLS[chance.below(CALLS.len())], STATUSES[chance.below(16)])),
         4 => host.headers = ["x", "cookie"].map(|n| (n.as_bytes().to_vec(), chance.odd())).to_vec(),
-        _ => filter.request_headers(host, id),
+        5 => filter.log(host, id),
+        6 => filter.response_headers(host, id, chance.below(2) == 0),
+        7 => filter.response_trailers(host, id),
+        8 => filter.tick(host),
+        9 => {
+            let back = chance.below(40) == 0;
+            let step = chance.below(3_000) as u64;
+            host.now_ms = if back { host.now_ms / 2 } else { host.now_ms + step };
+        }
+        10 => {
+            let key = [FLAGS, CODE, ATTEMPTS, LATENCY, CLUSTER][chance.below(5)];
+            let value = [chance.odd(), 503u64.to_le_bytes().to_vec(), 0u64.to_le_bytes().to_vec()];
+            host.properties.insert(key.to_vec(), value[chance.below(3)].clone());
+        }
+        11 => {
+            let odd = chance.odd();
+            for (value, _) in host.shared.borrow_mut().values_mut().filter(|_| odd.len() % 5 == 0) {
+                value.truncate(odd.len());
+            }
+            let pairs = [("grpc-status", odd.clone()), ("retry-after", odd)];
+            host.response = pairs.map(|(name, value)| (name.as_bytes().to_vec(), value)).to_vec();
+            host.trailers = host.response.clone();
+        }
+        12 => *filter = Filter::default(),
+        _ => drop(filter.request_headers(host, id)),
     }
     if let Some(written) = host.header(b"x-fairlead-bucket") {
         let number: u64 = core::str::from_utf8(written).expect("digits").parse().expect("a number");
@@ -75,12 +109,15 @@ fn any_callback_in_any_order_under_any_status_returns() {
         ][chance.below(3)]
         .clone();
         for _ in 0..200 {
-            let mut metadata = FACTS.to_vec();
-            for _ in 0..chance.below(4) {
+            let mut metadata = if chance.below(2) == 0 { FACTS.to_vec() } else { guarded() };
+            let is_broken = chance.below(3) == 0;
+            for _ in 0..if is_broken { chance.below(4) } else { 0 } {
                 let at = chance.below(metadata.len());
                 metadata[at] = chance.below(256) as u8;
             }
-            metadata.truncate(chance.below(metadata.len() * 2));
+            if is_broken {
+                metadata.truncate(chance.below(metadata.len() * 2));
+            }
             host.properties.insert(ROUTE_METADATA.to_vec(), metadata);
             host.properties.insert(SOURCE_ADDRESS.to_vec(), chance.odd());
             step(&mut chance, &mut filter, &mut host);
@@ -106,9 +143,22 @@ fn each_status_from_each_call_still_lets_the_request_pass() {
             let size = host.configuration.len();
             let _ = filter.configure(&mut host, 1, size);
             filter.context_create(2, 1);
-            filter.request_headers(&mut host, 2);
-            filter.context_delete(2);
-            filter.context_delete(1);
+            let _ = filter.request_headers(&mut host, 2);
+            host.properties.insert(ROUTE_METADATA.to_vec(), guarded());
+            host.properties.insert(SOURCE_ADDRESS.to_vec(), b"10.0.0.1:1".to_vec());
+            for id in 3..40 {
+                host.now_ms += 300;
+                host.properties.insert(CODE.to_vec(), (if id < 20 { 503u64 } else { 200 }).to_le_bytes().to_vec());
+                filter.context_create(id, 1);
+                let _ = filter.request_headers(&mut host, id);
+                filter.response_headers(&mut host, id, true);
+                filter.response_trailers(&mut host, id);
+                filter.log(&mut host, id);
+                filter.context_delete(&mut host, id);
+                filter.tick(&mut host);
+            }
+            filter.context_delete(&mut host, 2);
+            filter.context_delete(&mut host, 1);
         }
     }
 }

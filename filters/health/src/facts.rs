@@ -11,6 +11,7 @@ use crate::hash::xxh64;
 use crate::host::{Host, Level};
 use crate::key::Key;
 use crate::proto::{list_items, map_entry, struct_field, Malformed, Value};
+use crate::rule::{Forced, Rule, Stated};
 
 const NAMESPACE: &[u8] = b"fairlead";
 /// More segments than any split has; what is longer is not read.
@@ -25,6 +26,17 @@ pub struct Segment {
     pub weight: u32,
 }
 
+/// The breakers of one route, one for each segment of its split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breakers {
+    /// The rule of all of them.
+    pub rule: Rule,
+    /// Who they are; segments of one cluster have the same.
+    pub identities: Vec<u64>,
+    /// What an operator forces.
+    pub forced: Vec<Forced>,
+}
+
 /// The facts of one route.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -34,6 +46,12 @@ pub struct Facts {
     pub salt: Option<Vec<u8>>,
     /// The split's segments in their order; empty when the route is not split.
     pub split: Vec<Segment>,
+    /// The service that it leads to.
+    pub service: Vec<u8>,
+    /// Where that service runs; empty is the default.
+    pub env: Vec<u8>,
+    /// The breakers; None when the route has none, or no split for them.
+    pub breakers: Option<Breakers>,
     /// Names of fields that were there but not as they should be.
     pub wrong: Vec<&'static str>,
 }
@@ -66,13 +84,38 @@ impl Facts {
             },
             _ => facts.wrong.push("split"),
         }
+        for (name, place) in [("service", &mut facts.service), ("env", &mut facts.env)] {
+            match struct_field(fields, name)? {
+                Value::Null => {}
+                Value::Text(text) => *place = text.to_vec(),
+                _ => facts.wrong.push(name),
+            }
+        }
+        match struct_field(fields, "breaker")? {
+            Value::Null => {}
+            Value::Struct(stated) => facts.guard(Stated::read(stated)?),
+            _ => facts.wrong.push("breaker"),
+        }
         Ok(Some(facts))
     }
 
-    /// The segment that `bucket` falls into: half-open intervals in the order of the split, as Envoy counts them.
-    pub fn segment(&self, bucket: u16) -> Option<&Segment> {
+    fn guard(&mut self, stated: Stated) {
+        self.wrong.extend(stated.wrong);
+        if self.split.is_empty() {
+            self.wrong.push("breaker");
+            return;
+        }
+        let identity = |segment: &Segment| stated.rule.identity(&self.service, &self.env, &segment.cluster);
+        let identities = self.split.iter().map(identity).collect();
+        let forced = self.split.iter().map(|segment| stated.forced(&segment.cluster)).collect();
+        self.breakers = Some(Breakers { rule: stated.rule, identities, forced });
+    }
+
+    /// The place of the segment that `bucket` falls into: half-open intervals in the order of the split, as Envoy
+    /// counts them.
+    pub fn segment(&self, bucket: u16) -> Option<usize> {
         let mut end = 0u32;
-        self.split.iter().find(|segment| {
+        self.split.iter().position(|segment| {
             end = end.saturating_add(segment.weight);
             u32::from(bucket) < end
         })

@@ -1,20 +1,52 @@
 //! A host for native tests: answers from tables, counts its calls, and can be told to refuse.
 
 use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
-use crate::host::{Host, Level, Refused};
+use crate::host::{Host, Kind, Level, Map, Refused};
+
+/// Names of the calls, as the ABI has them.
+pub const CALLS: [&str; 14] = [
+    "log",
+    "get_property",
+    "get_header_map_value",
+    "replace_header_map_value",
+    "get_buffer_bytes",
+    "send_local_response",
+    "get_current_time_nanoseconds",
+    "random_get",
+    "set_tick_period_milliseconds",
+    "get_shared_data",
+    "set_shared_data",
+    "define_metric",
+    "increment_metric",
+    "record_metric",
+];
+
+/// Shared data, by several hosts at once if need be.
+pub type Shared = Rc<RefCell<BTreeMap<String, (Vec<u8>, u32)>>>;
 
 /// Statuses by the name of the call; a call that is not listed is answered.
 #[derive(Default)]
 pub struct FakeHost {
     pub properties: BTreeMap<Vec<u8>, Vec<u8>>,
     pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+    pub response: Vec<(Vec<u8>, Vec<u8>)>,
+    pub trailers: Vec<(Vec<u8>, Vec<u8>)>,
     pub configuration: Vec<u8>,
     pub refusals: BTreeMap<&'static str, u32>,
     pub calls: Vec<&'static str>,
     pub logs: Vec<String>,
+    pub responses: Vec<(u32, Vec<u8>)>,
+    pub now_ms: u64,
+    pub random: u64,
+    pub tick_ms: u32,
+    pub shared: Shared,
+    pub metrics: BTreeMap<String, i64>,
+    pub defined: Vec<String>,
 }
 
 impl FakeHost {
@@ -29,6 +61,11 @@ impl FakeHost {
     pub fn header(&self, name: &[u8]) -> Option<&[u8]> {
         self.headers.iter().find(|(this, _)| this == name).map(|(_, value)| value.as_slice())
     }
+
+    fn metric(&mut self, number: u32) -> Result<&mut i64, Refused> {
+        let name = self.defined.get(number as usize).ok_or(Refused(1))?;
+        self.metrics.get_mut(name).ok_or(Refused(1))
+    }
 }
 
 impl Host for FakeHost {
@@ -42,9 +79,14 @@ impl Host for FakeHost {
         self.properties.get(path).cloned().ok_or(Refused(1))
     }
 
-    fn request_header(&mut self, name: &[u8]) -> Result<Vec<u8>, Refused> {
+    fn header(&mut self, map: Map, name: &[u8]) -> Result<Vec<u8>, Refused> {
         self.called("get_header_map_value")?;
-        self.header(name).map(<[u8]>::to_vec).ok_or(Refused(1))
+        let pairs = match map {
+            Map::Request => &self.headers,
+            Map::Response => &self.response,
+            Map::Trailers => &self.trailers,
+        };
+        pairs.iter().find(|(this, _)| this == name).map(|(_, value)| value.clone()).ok_or(Refused(1))
     }
 
     fn replace_request_header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refused> {
@@ -54,8 +96,65 @@ impl Host for FakeHost {
         Ok(())
     }
 
+    fn respond(&mut self, code: u32, _: &[u8], headers: &[u8]) -> Result<(), Refused> {
+        self.called("send_local_response")?;
+        self.responses.push((code, headers.to_vec()));
+        Ok(())
+    }
+
     fn plugin_configuration(&mut self, size: usize) -> Result<Vec<u8>, Refused> {
         self.called("get_buffer_bytes")?;
         Ok(self.configuration.get(..size).unwrap_or(&self.configuration).to_vec())
+    }
+
+    fn now_ns(&mut self) -> Result<u64, Refused> {
+        self.called("get_current_time_nanoseconds")?;
+        Ok(self.now_ms.saturating_mul(1_000_000))
+    }
+
+    fn random(&mut self) -> Result<u64, Refused> {
+        self.called("random_get")?;
+        Ok(self.random)
+    }
+
+    fn tick_every(&mut self, milliseconds: u32) -> Result<(), Refused> {
+        self.called("set_tick_period_milliseconds")?;
+        self.tick_ms = milliseconds;
+        Ok(())
+    }
+
+    fn shared(&mut self, key: &str) -> Result<(Vec<u8>, u32), Refused> {
+        self.called("get_shared_data")?;
+        self.shared.borrow().get(key).cloned().ok_or(Refused(1))
+    }
+
+    fn set_shared(&mut self, key: &str, value: &[u8], cas: u32) -> Result<(), Refused> {
+        self.called("set_shared_data")?;
+        let mut shared = self.shared.borrow_mut();
+        let number = shared.get(key).map_or(0, |(_, number)| *number);
+        if number != 0 && cas != 0 && cas != number {
+            return Err(Refused(8));
+        }
+        shared.insert(key.to_string(), (value.to_vec(), number + 1));
+        Ok(())
+    }
+
+    fn define_metric(&mut self, _: Kind, name: &str) -> Result<u32, Refused> {
+        self.called("define_metric")?;
+        self.metrics.entry(name.to_string()).or_default();
+        self.defined.push(name.to_string());
+        Ok(self.defined.len() as u32 - 1)
+    }
+
+    fn increment_metric(&mut self, metric: u32, by: i64) -> Result<(), Refused> {
+        self.called("increment_metric")?;
+        *self.metric(metric)? += by;
+        Ok(())
+    }
+
+    fn record_metric(&mut self, metric: u32, value: i64) -> Result<(), Refused> {
+        self.called("record_metric")?;
+        *self.metric(metric)? = value;
+        Ok(())
     }
 }

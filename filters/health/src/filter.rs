@@ -1,19 +1,22 @@
-//! The filter: contexts in, one bucket header out.
+//! The filter: contexts in, one bucket header out, and the end of each request counted for the subset it went to.
 //!
-//! Host calls of one request, in order: `get_property(xds.route_metadata)`; then, for a header or cookie key,
-//! `get_header_map_value`; `get_property(source.address)` only when that gave nothing; `replace_header_map_value`. The
-//! header is not read before it is written: behind an edge that removes it the read would never find it.
+//! Which host calls a request makes, and in which order, stands in `docs/breaker.md`; tests count them. The header is
+//! not read before it is written: behind an edge that removes it the read would never find it.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
+use crate::circuits::Circuits;
 use crate::config::{Defaults, LARGEST};
-use crate::facts::FactsCache;
-use crate::hash::{bucket, decimal};
-use crate::host::{Host, Level};
+use crate::ending::{end_of, reject, retry_after_ms, GRPC_STATUS};
+use crate::facts::{Facts, FactsCache};
+use crate::hash::{bucket_of, decimal, hash64};
+use crate::host::{Host, Level, Map};
 use crate::key::{cookie, without_port, Key};
+use crate::outcome::Outcome;
+use crate::place::{Assigned, Choice};
 
 /// Path of the route's metadata.
 pub const ROUTE_METADATA: &[u8] = b"xds\0route_metadata";
@@ -24,13 +27,36 @@ pub const MOST_ROOTS: usize = 256;
 /// See [`MOST_ROOTS`].
 pub const MOST_STREAMS: usize = 65_536;
 
+/// What the proxy is to do with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Go on.
+    Continue = 0,
+    /// It has been answered.
+    Stop = 1,
+}
+
 /// Everything that one virtual machine knows.
 #[derive(Default)]
 pub struct Filter {
     roots: BTreeMap<u32, Rc<Defaults>>,
     newest: Rc<Defaults>,
-    streams: BTreeMap<u32, Rc<Defaults>>,
+    streams: BTreeMap<u32, Stream>,
     facts: FactsCache,
+    circuits: Circuits,
+}
+
+/// One request.
+struct Stream {
+    defaults: Rc<Defaults>,
+    guarded: Option<Guarded>,
+}
+
+/// A request whose end counts.
+struct Guarded {
+    facts: Rc<Facts>,
+    assigned: Assigned,
+    grpc: Option<u32>,
 }
 
 impl Filter {
@@ -42,7 +68,7 @@ impl Filter {
             }
         } else if self.streams.len() < MOST_STREAMS {
             let defaults = self.roots.get(&parent).unwrap_or(&self.newest).clone();
-            self.streams.insert(context, defaults);
+            self.streams.insert(context, Stream { defaults, guarded: None });
         }
     }
 
@@ -55,6 +81,7 @@ impl Filter {
                 if self.roots.len() < MOST_ROOTS || self.roots.contains_key(&root) {
                     self.roots.insert(root, defaults);
                 }
+                self.circuits.begin(host);
                 true
             }
             Err(reason) => {
@@ -64,34 +91,102 @@ impl Filter {
         }
     }
 
-    /// Writes the bucket header of a request.
-    pub fn request_headers<H: Host>(&mut self, host: &mut H, context: u32) {
-        let defaults = self.streams.get(&context).unwrap_or(&self.newest).clone();
+    /// Time has passed.
+    pub fn tick<H: Host>(&mut self, host: &mut H) {
+        self.circuits.tick(host);
+    }
+
+    /// Writes the bucket header of a request, or answers it.
+    pub fn request_headers<H: Host>(&mut self, host: &mut H, context: u32) -> Action {
+        let defaults = self.streams.get(&context).map_or(&self.newest, |stream| &stream.defaults).clone();
         let facts = match host.property(ROUTE_METADATA) {
             Ok(metadata) if !metadata.is_empty() => self.facts.facts(host, metadata),
             _ => None,
         };
         let key = facts.as_ref().and_then(|facts| facts.key.as_ref()).or(defaults.key.as_ref());
         if facts.is_none() && key.is_none() {
-            return;
+            return Action::Continue;
         }
         let salt = facts.as_ref().and_then(|facts| facts.salt.as_deref()).unwrap_or(&defaults.salt);
-        let placed = from_key(host, key, salt).or_else(|| from_source(host, salt));
-        if let Some(bucket) = placed {
-            // A refused write leaves the request to Envoy's random choice; there is nothing better to do.
-            let _ = host.replace_request_header(&defaults.header, decimal(bucket, &mut [0; 5]));
+        let Some(hash) = from_key(host, key, salt).or_else(|| from_source(host, salt)) else {
+            return Action::Continue;
+        };
+        let choice = match &facts {
+            Some(facts) => self.circuits.place(host, facts, hash),
+            None => Choice::Go { bucket: bucket_of(hash), assigned: None },
+        };
+        match choice {
+            Choice::Go { bucket, assigned } => {
+                // A refused write leaves the request to Envoy's random choice; there is nothing better to do.
+                let written = host.replace_request_header(&defaults.header, decimal(bucket, &mut [0; 5]));
+                if let (Ok(()), Some(facts), Some(assigned)) = (written, facts, assigned) {
+                    self.guard(host, context, Guarded { facts, assigned, grpc: None });
+                }
+                Action::Continue
+            }
+            Choice::Reject { after_ms } => reject(host, after_ms),
         }
     }
 
+    /// Remembers what the end of a request will count for. One that cannot be remembered must not hold a lease.
+    fn guard<H: Host>(&mut self, host: &mut H, context: u32, guarded: Guarded) {
+        let replaced = match self.streams.get_mut(&context) {
+            Some(stream) => stream.guarded.replace(guarded),
+            None => Some(guarded),
+        };
+        self.abandon(host, replaced);
+    }
+
+    /// The headers of an answer; `is_end` when there is nothing but headers, as gRPC's failures have it.
+    pub fn response_headers<H: Host>(&mut self, host: &mut H, context: u32, is_end: bool) {
+        if is_end {
+            self.read_grpc_status(host, context, Map::Response);
+        }
+    }
+
+    /// The trailers of an answer.
+    pub fn response_trailers<H: Host>(&mut self, host: &mut H, context: u32) {
+        self.read_grpc_status(host, context, Map::Trailers);
+    }
+
+    fn read_grpc_status<H: Host>(&mut self, host: &mut H, context: u32, map: Map) {
+        if let Some(guarded) = self.streams.get_mut(&context).and_then(|stream| stream.guarded.as_mut()) {
+            let read = host.header(map, GRPC_STATUS).ok();
+            guarded.grpc = read.and_then(|value| core::str::from_utf8(&value).ok()?.trim().parse().ok());
+        }
+    }
+
+    /// A request is over.
+    pub fn log<H: Host>(&mut self, host: &mut H, context: u32) {
+        let Some(guarded) = self.streams.get_mut(&context).and_then(|stream| stream.guarded.take()) else {
+            return;
+        };
+        let outcome = end_of(host, &guarded.facts, guarded.assigned, guarded.grpc);
+        self.circuits.finish(host, &guarded.facts, guarded.assigned, outcome, retry_after_ms);
+    }
+
     /// A context ends.
-    pub fn context_delete(&mut self, context: u32) {
-        self.streams.remove(&context);
+    pub fn context_delete<H: Host>(&mut self, host: &mut H, context: u32) {
+        let guarded = self.streams.remove(&context).and_then(|stream| stream.guarded);
+        self.abandon(host, guarded);
         self.roots.remove(&context);
+    }
+
+    /// A request ended unseen: a probe gives its lease back.
+    fn abandon<H: Host>(&mut self, host: &mut H, guarded: Option<Guarded>) {
+        if let Some(Guarded { facts, assigned, .. }) = guarded.filter(|guarded| guarded.assigned.lease_ms != 0) {
+            self.circuits.finish(host, &facts, assigned, Outcome::default(), |_| 0);
+        }
     }
 
     /// Number of contexts remembered, for tests.
     pub fn contexts(&self) -> usize {
         self.roots.len() + self.streams.len()
+    }
+
+    /// The breakers, for tests.
+    pub fn circuits(&self) -> &Circuits {
+        &self.circuits
     }
 }
 
@@ -108,28 +203,28 @@ fn read_defaults<H: Host>(host: &mut H, size: usize) -> Result<Defaults, alloc::
     Defaults::read(&bytes)
 }
 
-fn from_key<H: Host>(host: &mut H, key: Option<&Key>, salt: &[u8]) -> Option<u16> {
+fn from_key<H: Host>(host: &mut H, key: Option<&Key>, salt: &[u8]) -> Option<u64> {
     match key? {
         Key::Header(name) => {
-            let value = host.request_header(name).ok()?;
-            placed(salt, &value)
+            let value = host.header(Map::Request, name).ok()?;
+            hashed(salt, &value)
         }
         Key::Cookie(name) => {
-            let header = host.request_header(b"cookie").ok()?;
-            placed(salt, cookie(&header, name)?)
+            let header = host.header(Map::Request, b"cookie").ok()?;
+            hashed(salt, cookie(&header, name)?)
         }
         Key::Source => None,
     }
 }
 
-fn from_source<H: Host>(host: &mut H, salt: &[u8]) -> Option<u16> {
+fn from_source<H: Host>(host: &mut H, salt: &[u8]) -> Option<u64> {
     let address = host.property(SOURCE_ADDRESS).ok()?;
-    placed(salt, without_port(&address))
+    hashed(salt, without_port(&address))
 }
 
 /// An empty key is no key: it would put everybody who lacks one into the same bucket.
-fn placed(salt: &[u8], key: &[u8]) -> Option<u16> {
-    (!key.is_empty()).then(|| bucket(salt, key))
+fn hashed(salt: &[u8], key: &[u8]) -> Option<u64> {
+    (!key.is_empty()).then(|| hash64(salt, key))
 }
 
 #[cfg(test)]

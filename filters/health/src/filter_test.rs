@@ -1,5 +1,6 @@
 use super::*;
 use crate::fake_host::FakeHost;
+use crate::hash::bucket;
 
 const BUCKET: &[u8] = b"x-fairlead-bucket";
 
@@ -21,7 +22,7 @@ fn with_header(host: &mut FakeHost, name: &str, value: &[u8]) {
 fn a_header_key_costs_three_host_calls() {
     let (mut filter, mut host) = configured(r#"{"default_key":{"header":"X-User"},"default_salt":"s"}"#);
     with_header(&mut host, "x-user", b"u1");
-    filter.request_headers(&mut host, 2);
+    let _ = filter.request_headers(&mut host, 2);
     assert_eq!(host.calls, ["get_property", "get_header_map_value", "replace_header_map_value"]);
     let expected = format!("{}", bucket(b"s", b"u1"));
     assert_eq!(host.header(BUCKET), Some(expected.as_bytes()));
@@ -31,7 +32,7 @@ fn a_header_key_costs_three_host_calls() {
 fn without_its_key_a_request_is_placed_by_its_address() {
     let (mut filter, mut host) = configured(r#"{"default_key":{"header":"x-user"}}"#);
     host.properties.insert(SOURCE_ADDRESS.to_vec(), b"10.0.0.1:4711".to_vec());
-    filter.request_headers(&mut host, 2);
+    let _ = filter.request_headers(&mut host, 2);
     let expected = format!("{}", bucket(b"", b"10.0.0.1"));
     assert_eq!(host.header(BUCKET), Some(expected.as_bytes()));
     let calls = ["get_property", "get_header_map_value", "get_property", "replace_header_map_value"];
@@ -42,7 +43,7 @@ fn without_its_key_a_request_is_placed_by_its_address() {
 fn an_empty_header_is_no_key() {
     let (mut filter, mut host) = configured(r#"{"default_key":{"header":"x-user"}}"#);
     with_header(&mut host, "x-user", b"");
-    filter.request_headers(&mut host, 2);
+    let _ = filter.request_headers(&mut host, 2);
     assert_eq!(host.header(BUCKET), None);
 }
 
@@ -50,7 +51,7 @@ fn an_empty_header_is_no_key() {
 fn with_neither_facts_nor_a_default_key_one_call_is_all() {
     let (mut filter, mut host) = configured("");
     with_header(&mut host, "x-user", b"u1");
-    filter.request_headers(&mut host, 2);
+    let _ = filter.request_headers(&mut host, 2);
     assert_eq!(host.calls, ["get_property"]);
 }
 
@@ -65,7 +66,7 @@ fn a_refused_configuration_leaves_the_one_that_ran() {
     assert_eq!(host.logs.len(), 3);
     host.properties.insert(SOURCE_ADDRESS.to_vec(), b"::1".to_vec());
     filter.context_create(3, 1);
-    filter.request_headers(&mut host, 3);
+    let _ = filter.request_headers(&mut host, 3);
     let expected = format!("{}", bucket(b"s", b"::1"));
     assert_eq!(host.header(BUCKET), Some(expected.as_bytes()));
 }
@@ -79,18 +80,18 @@ fn two_roots_in_one_machine_keep_their_own_configuration() {
     assert!(filter.configure(&mut host, 10, size));
     filter.context_create(11, 10);
     with_header(&mut host, "x-user", b"u1");
-    filter.request_headers(&mut host, 2);
-    filter.request_headers(&mut host, 11);
+    let _ = filter.request_headers(&mut host, 2);
+    let _ = filter.request_headers(&mut host, 11);
     assert!(host.header(b"x-one").is_some() && host.header(b"x-two").is_some());
 }
 
 #[test]
 fn contexts_are_forgotten_when_they_end_and_bounded_when_they_do_not() {
-    let (mut filter, _) = configured("");
+    let (mut filter, mut host) = configured("");
     let before = filter.contexts();
     for id in 100..5_000 {
         filter.context_create(id, 1);
-        filter.context_delete(id);
+        filter.context_delete(&mut host, id);
     }
     assert_eq!(filter.contexts(), before);
     for id in 5_000..200_000 {

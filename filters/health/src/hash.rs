@@ -17,7 +17,12 @@ const P5: u64 = 0x27D4_EB2F_1656_67C5;
 
 /// The bucket, 0 to 9999, that `key` falls into under `salt`.
 pub fn bucket(salt: &[u8], key: &[u8]) -> u16 {
-    (hash64(salt, key) % BUCKETS) as u16
+    bucket_of(hash64(salt, key))
+}
+
+/// The bucket of a key whose `hash64` is `hash`.
+pub fn bucket_of(hash: u64) -> u16 {
+    (hash % BUCKETS) as u16
 }
 
 /// XXH64 of `salt || 0x00 || key`.

@@ -165,6 +165,20 @@ pub fn struct_field<'a>(fields: &'a [u8], name: &str) -> Result<Value<'a>, Malfo
     }
 }
 
+/// Iterates over the members of a `google.protobuf.Struct`, in the order of its bytes.
+pub fn struct_fields(fields: &[u8]) -> impl Iterator<Item = Result<(&[u8], Value<'_>), Malformed>> {
+    Fields::of(fields).filter_map(|field| match field {
+        Ok((1, Field::Bytes(entry))) => Some(member(entry)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    })
+}
+
+fn member(entry: &[u8]) -> Result<(&[u8], Value<'_>), Malformed> {
+    let name = last_bytes(entry, 1)?.unwrap_or_default();
+    Ok((name, Value::read(last_bytes(entry, 2)?.unwrap_or_default())?))
+}
+
 /// Iterates over the values of a `google.protobuf.ListValue`.
 pub fn list_items(items: &[u8]) -> impl Iterator<Item = Result<Value<'_>, Malformed>> {
     Fields::of(items).filter_map(|field| match field {

@@ -67,7 +67,7 @@ fn every_request_gets_its_header() {
         let size = host.configuration.len();
         assert!(filter.configure(&mut host, 1, size), "{:?}", host.logs);
         filter.context_create(2, 1);
-        filter.request_headers(&mut host, 2);
+        let _ = filter.request_headers(&mut host, 2);
         let header = text(vector, "header").unwrap().as_bytes();
         let written = host.header(header).map(|value| String::from_utf8(value.to_vec()).unwrap());
         assert_eq!(written.as_deref(), text(vector, "expect"), "{:?}", text(vector, "name"));
