@@ -197,6 +197,10 @@ class ControlPlane:
         revision = self.intent.revisions.get(ref(view.service), 0)
         return ServiceStatus(view, revision, wanted, effective, found.nodes, problems)
 
+    def forced_for(self, key: ServiceKey, subset: str) -> float | None:
+        """Return for how many seconds a breaker is still forced, None when that has no end."""
+        return self._loop.forces.remaining(key, subset, self.clock.monotonic())
+
     def membership(self, node_id: str) -> Membership | None:
         """Return which group a node is in and why, or None for a node that is not known."""
         return self._nodes.membership(node_id)
