@@ -11,6 +11,7 @@ import datetime
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.config.route.v3 import (
@@ -20,8 +21,10 @@ from envoy_data_plane.envoy.config.route.v3 import (
     RouteAction,
     RouteConfiguration,
 )
+from envoy_data_plane.envoy.config.route.v3 import Route as RouteMessage
 from envoy_data_plane.envoy.extensions.retry.host.previous_hosts.v3 import PreviousHostsPredicate
 from envoy_data_plane.envoy.type.matcher.v3 import RegexMatchAndSubstitute, RegexMatcher
+from envoy_data_plane.google.protobuf import Any as AnyMessage
 
 from xds.model.names import ServiceKey
 from xds.model.route import MAX_ATTEMPTS, PathKind, PathMatch, Retry, Route
@@ -115,10 +118,16 @@ def withheld(hidden: Rule) -> bytes:
     return match + field(_ROUTE_DIRECT, encode(answer)) + name
 
 
-def to_application(service: str) -> bytes:
-    """Return the encoded Route of a sidecar's ingress; the caller's timeouts and retries hold, not ours again."""
+def to_application(service: str, guard: Mapping[str, AnyMessage] = MappingProxyType({})) -> bytes:
+    """Return the encoded Route of a sidecar's ingress; the caller's timeouts and retries hold, not ours again.
+
+    `guard` is the configuration of HTTP filters on the way there, by filter.
+    """
     action = RouteAction(cluster=naming.application(service), timeout=datetime.timedelta())
-    return text(_ROUTE_NAME, service) + field(_ROUTE_MATCH, everything()) + field(_ROUTE_ACTION, encode(action))
+    guarded = encode(RouteMessage(typed_per_filter_config=dict(guard))) if guard else b""
+    return (
+        guarded + text(_ROUTE_NAME, service) + field(_ROUTE_MATCH, everything()) + field(_ROUTE_ACTION, encode(action))
+    )
 
 
 def virtual_host(name: str, domain: str, rules: Iterable[bytes]) -> bytes:
