@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 from xds.model.problems import InvalidInput
@@ -25,6 +25,39 @@ class ForcedState(StrEnum):
 
     OPEN = "open"
     CLOSED = "closed"
+
+
+class BreakerState(IntEnum):
+    """How a breaker stands in one Envoy; the numbers are the filter's, UNKNOWN is one that a newer filter has."""
+
+    UNKNOWN = -1
+    CLOSED = 0
+    OPEN = 1
+    PROBING = 2
+    RAMP = 3
+    FORCED_OPEN = 4
+    FORCED_CLOSED = 5
+
+    @classmethod
+    def of(cls, number: float) -> BreakerState:
+        """Return the state of a number."""
+        return cls(int(number)) if number in set(cls) else cls.UNKNOWN
+
+    @property
+    def words(self) -> str:
+        """Return it as people and programs read it: `forced open`."""
+        return self.name.lower().replace("_", " ")
+
+
+@dataclass(slots=True)
+class Reported:
+    """What one Envoy tells of a breaker; the counts are since it was first heard of, or heard of again."""
+
+    state: BreakerState = BreakerState.UNKNOWN
+    opens: int = 0
+    probes: int = 0
+    remapped: int = 0
+    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from .grpc import GrpcClients
 from .hosts import Hosts, Site, carried
 from .nodes import Front, Nodes
 from .outputs import Ledger, OutputKey
+from .policy import Policy
 from .ports import Claims, Upstreams
 from .product import Product, claimed_ports, product
 from .routes import route_configuration
@@ -95,6 +96,11 @@ class Environment:
         yield from self._upstreams.problems(self._name)
         yield from self._hosts.problems
         yield from self._nodes.problems
+
+    def policy(self, service: str) -> Policy:
+        """Return the policy that holds for a service as it was last translated."""
+        found = self._products.get(service)
+        return Policy() if found is None else found.shape.policy
 
     def _take_profiles(self, profiles: frozenset[NodeProfile]) -> None:
         """Keep the profiles in use; listeners do not depend on what their nodes may call."""

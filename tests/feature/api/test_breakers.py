@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any  # documents of the API are JSON
 
 import httpx
 import pytest
 
+from tests.feature.api.running import client_of, telemetry_of
 from tests.harness.waiting import until
+from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 from xds.model.names import ServiceKey
+from xds.telemetry.reporter import Reporter
+from xds.telemetry.station import Telemetry
+from xds.wire.filter_schema import BreakerRule
 
+EDGE = Reporter("edge-1", "default", frozenset())
 FORCE = "/v1/services/web/breakers/v2"
+
+
+@pytest.fixture
+def telemetry(plane: ControlPlane) -> Telemetry:
+    return telemetry_of(plane)
+
+
+@pytest.fixture
+async def api(plane: ControlPlane, telemetry: Telemetry) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(plane, ApiSettings(), telemetry) as client:
+        yield client
 
 
 async def service(web: httpx.AsyncClient, **fields: object) -> Any:
@@ -132,3 +150,48 @@ async def test_a_wrong_label_is_a_problem_of_its_service(web: httpx.AsyncClient)
 
     await until(told, 5, what="the label is reported")
     assert "'half' is not a whole number" in (await web.get("/v1/services/web:explain")).text
+
+
+async def listed(web: httpx.AsyncClient, **query: str) -> Any:
+    answer = await web.get("/v1/breakers", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["items"]
+
+
+async def test_there_are_no_breakers_before_somebody_asks_for_one(web: httpx.AsyncClient) -> None:
+    assert await listed(web) == []
+
+
+async def test_a_breaker_is_listed_with_its_whole_rule_once_it_is_published(web: httpx.AsyncClient) -> None:
+    await service(web, breaker={"errors": 30})
+
+    async def there() -> Any:
+        return await listed(web)
+
+    (found,) = await until(there, 5, what="the breaker is listed")
+    assert (found["service"], found["subset"], found["cluster"]) == ("web", "v1", "web/v1")
+    assert found["rule"] == BreakerRule(errors=30).model_dump()
+    assert (found["forced"], found["nodes"]) == (None, [])
+
+
+async def test_what_envoys_tell_is_shown_by_version_and_by_envoy(web: httpx.AsyncClient, telemetry: Telemetry) -> None:
+    telemetry.breakers.told(EDGE, "web/v2", "state", 1)
+    telemetry.breakers.told(EDGE, "web/v2", "remapped", 52)
+    telemetry.breakers.told(EDGE, "web.admin/v2", "state", 0)
+    telemetry.breakers.told(EDGE, "stranger/v2", "state", 1)
+    admin, own = await listed(web)
+    assert (admin["cluster"], admin["service"]) == ("web.admin/v2", "web")
+    counts = {"opens": 0, "probes": 0, "remapped": 52, "rejected": 0}
+    assert own["nodes"] == [{"node": "edge-1", "state": "open", **counts}]
+    assert await listed(web, service="web", env="*") == [admin, own]
+    assert await listed(web, service="mail") == []
+    assert await listed(web, env="prod") == []
+    explained = (await web.get("/v1/services/web:explain")).json()
+    assert explained["breakers"] == [admin, own]
+
+
+async def test_a_breaker_that_is_held_is_listed_with_whoever_holds_it(web: httpx.AsyncClient) -> None:
+    await web.put(FORCE, json={"force": "open", "reason": "it loses orders"})
+    (found,) = await listed(web)
+    assert (found["cluster"], found["rule"]) == ("web/v2", None)
+    assert found["forced"] == {"force": "open", "by": "api:anonymous", "reason": "it loses orders", "expires_in": None}

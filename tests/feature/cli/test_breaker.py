@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
+import grpc
 import pytest
 
 from tests.feature.cli.conftest import Fairlead
+from tests.feature.cli.test_traffic import METRICS, hello
+from tests.feature.telemetry.conftest import breaker_metrics
 from tests.harness.plane import Plane
 
 
@@ -32,3 +37,17 @@ def test_what_cannot_be_is_explained(fairlead: Fairlead, web: None) -> None:
     assert "nobody forces the breaker of v1" in fairlead("breaker", "auto", "web", "v1", exit_code=1).stderr
     assert "'V1' is no name" in fairlead("breaker", "open", "web", "V1", exit_code=2).stderr
     assert "not a duration" in fairlead("breaker", "open", "web", "v1", "--for", "soon", exit_code=2).stderr
+
+
+def test_breakers_are_listed_with_how_they_stand_in_envoys(fairlead: Fairlead, plane: Plane, web: None) -> None:
+    assert "no breakers" in fairlead("get", "breakers").stderr
+    with grpc.insecure_channel(f"127.0.0.1:{plane.ads}") as channel:
+        for node, state in (("edge-1", 1), ("edge-2", 0), ("edge-3", 1)):
+            message = hello(node) + breaker_metrics("web/v2", state, opens=1, remapped=5)
+            assert channel.stream_unary(METRICS)(iter([message]), timeout=10) == b""
+    head, line = (" ".join(each.split()) for each in fairlead("get", "breakers", "web").stdout.splitlines())
+    assert head == "CLUSTER SERVICE SUBSET HAS A RULE HELD STANDS OPENS PROBES REMAPPED REJECTED"
+    assert line == "web/v2 web v2 no - open in 2, closed in 1 3 0 15 0"
+    assert "open in 2, closed in 1" in fairlead("explain", "web").stdout
+    assert json.loads(fairlead("get", "breakers", "-o", "json").stdout)["items"] == plane.get("breakers")["items"]
+    assert "observed, not declared" in fairlead("delete", "breaker", "web", exit_code=2).stderr

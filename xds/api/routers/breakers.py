@@ -1,20 +1,20 @@
-"""Breakers: what operators hold open or closed."""
+"""Breakers: how they stand in each Envoy, and what operators hold open or closed."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from xds.api.body import DocumentRoute
-from xds.api.caller import CallerOf, env_of, etag
-from xds.api.convert.breaker import forced_of, forced_out
-from xds.api.openapi import writes
-from xds.api.pages import Env
-from xds.api.schemas.breaker import ForcedOut, ForceIn
+from xds.api.caller import CallerOf, PlaneOf, TelemetryOf, env_of, etag
+from xds.api.convert.breaker import AllReported, breakers_of, forced_of, forced_out
+from xds.api.openapi import reads, writes
+from xds.api.pages import AnyEnv, Env, PagingOf, check_env, is_in
+from xds.api.schemas.breaker import BreakerList, BreakerOut, ForcedOut, ForceIn
 from xds.model.declare import ForceBreaker
 from xds.model.intent import Kind, Ref
-from xds.model.names import ServiceKey
+from xds.model.names import DEFAULT_ENV, ServiceKey
 from xds.model.problems import NotFound
 from xds.model.service import Service
 
@@ -22,6 +22,26 @@ router = APIRouter(prefix="/v1", route_class=DocumentRoute, tags=["breakers"])
 
 ServiceName = Annotated[str, Path(max_length=256, description="the service's name")]
 Subset = Annotated[str, Path(max_length=128, description="one of its versions or declared subsets")]
+
+
+@router.get("/breakers", summary="List breakers", responses=reads(404))
+async def list_breakers(
+    plane: PlaneOf,
+    telemetry: TelemetryOf,
+    paging: PagingOf,
+    env: AnyEnv = DEFAULT_ENV,
+    service: Annotated[str | None, Query(max_length=128, description="only of this service")] = None,
+) -> BreakerList:
+    """Return the breakers of an environment: what their rules are, who is held, and how they stand in each Envoy."""
+    wanted, reported, known = check_env(env), dict[str, AllReported](), dict[str, BreakerOut]()
+    for key in plane.intent.services:
+        if is_in(key.env, wanted) and service in {None, key.name}:
+            if key.env not in reported:
+                reported[key.env] = telemetry.breakers.reported(key.env)
+            found = breakers_of(plane, key, reported[key.env])
+            known |= {f"{key.env}/{cluster}": each for cluster, each in found.items()}
+    names, cursor = paging.cut(known)
+    return BreakerList(items=[known[name] for name in names], next=cursor, revision=plane.intent.revision)
 
 
 @router.put("/services/{name}/breakers/{subset}", summary="Force a breaker", responses=writes())

@@ -41,9 +41,9 @@ async def list_services(plane: PlaneOf, paging: PagingOf, env: AnyEnv = DEFAULT_
 
 
 @router.get("/services/{name}:explain", summary="Explain a service", responses=reads())
-async def explain_service(name: ServiceName, plane: PlaneOf, env: Env = None) -> ExplainOut:
+async def explain_service(name: ServiceName, plane: PlaneOf, telemetry: TelemetryOf, env: Env = None) -> ExplainOut:
     """Return instances, subsets, clusters, and the weights that are wanted, published and acknowledged per Envoy."""
-    return explain(plane, ServiceKey(env_of(None, env), name))
+    return explain(plane, telemetry.breakers, ServiceKey(env_of(None, env), name))
 
 
 @router.get("/services/{name}:traffic", summary="Read a service's traffic", responses=reads())

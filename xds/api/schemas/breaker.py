@@ -8,12 +8,22 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 
 from xds.api.scalars import Duration, Line
-from xds.api.schemas.base import Input, Output
+from xds.api.schemas.base import Input, Output, Page
 from xds.wire.filter_schema import BreakerRule
 
 _FORCED: JsonDict = {"force": "open", "by": "api:token", "reason": "it loses orders", "expires_in": "9m58s"}
 _LIMITS: JsonDict = {"connections": 1024, "pending": 256, "requests": None, "retries": None}
 _MOST = 0xFFFF_FFFF
+_COUNTS: JsonDict = {"state": "open", "opens": 1, "probes": 0, "remapped": 52, "rejected": 0}
+_OUT: JsonDict = {
+    "service": "web",
+    "env": "default",
+    "subset": "v2",
+    "cluster": "web/v2",
+    "rule": {"consecutive": 5, "errors": 50},
+    "forced": None,
+    "nodes": [{"node": "edge-1", **_COUNTS}],
+}
 
 
 class BreakerModel(BreakerRule):
@@ -84,3 +94,45 @@ class ForcedOut(Output):
     by: str
     reason: str
     expires_in: str | None = Field(description="null: until it is taken back")
+
+
+class ReportedOut(Output):
+    """How one breaker stands in one Envoy, as it told last; counts are since it was first heard of."""
+
+    state: str = Field(description="closed, open, probing, ramp, forced open, forced closed, or unknown")
+    opens: int
+    probes: int = Field(description="requests that tried it out")
+    remapped: int = Field(description="requests that went to another version instead")
+    rejected: int = Field(description="requests that were answered 503 instead")
+
+
+class NodeBreaker(ReportedOut):
+    """One Envoy's word of a breaker."""
+
+    node: str
+
+
+class ClusterBreaker(ReportedOut):
+    """One of an Envoy's breakers."""
+
+    cluster: str
+
+
+class BreakerOut(Output):
+    """The breaker of one version: its rule, what an operator forces, and how it stands in each Envoy."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_OUT]})
+
+    service: str
+    env: str
+    subset: str
+    cluster: str
+    rule: dict[str, int | bool] | None = Field(description="every number that holds; null: the service has no breaker")
+    forced: ForcedOut | None
+    nodes: list[NodeBreaker] = Field(description="Envoys that told of it within the last minute")
+
+
+class BreakerList(Page[BreakerOut]):
+    """A page of breakers, by environment and cluster."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_OUT], "next": None, "revision": 12}]})
