@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from xds.cli import apply, canary, envoy, guard, objects, serve, traffic
+from xds.cli import apply, breaker, canary, envoy, guard, objects, serve, traffic
 from xds.cli.connection import DEFAULT_SERVER, Connection
 from xds.cli.demo import command as demo
 from xds.cli.exits import EXITS_HELP, reported
@@ -80,6 +80,7 @@ apply.add_to(app)
 objects.add_to(app)
 traffic.add_to(app)
 canary.add_to(app)
+breaker.add_to(app)
 guard.add_to(app)
 demo.add_to(app)
 

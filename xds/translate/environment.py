@@ -19,10 +19,12 @@ from xds.model.view import ServiceView
 from xds.wire.types import ResourceType
 
 from . import naming
+from .access import Access
 from .grpc import GrpcClients
 from .hosts import Hosts, Site, carried
-from .nodes import Nodes
+from .nodes import Front, Nodes
 from .outputs import Ledger, OutputKey
+from .policy import Policy
 from .ports import Claims, Upstreams
 from .product import Product, claimed_ports, product
 from .routes import route_configuration
@@ -47,6 +49,7 @@ class Environment:
         self._ledger = ledger
         self._views: dict[str, ServiceView] = {}
         self._products: dict[str, Product] = {}
+        self._access = Access(self._views, self._products)
         self._claims = Claims()
         self._upstreams = Upstreams()
         self._hosts = Hosts()
@@ -70,6 +73,7 @@ class Environment:
         dirty = self._take_views(change.services)
         for service in sorted(dirty):
             self._translate(service)
+            self._access.changed(service)
         self._sweep()
         gateways = self._take_gateways(change.gateways)
         upstreams = self._upstreams.settle()
@@ -78,7 +82,7 @@ class Environment:
         self._publish_routes(hosts, gateways, upstreams)
         self._publish_scopes(hosts)
         self._nodes.settle(
-            self._listening, self._protocol_of, (self._upstreams.standing, upstreams), (self._gateways, gateways)
+            self._listening, self._front_of, (self._upstreams.standing, upstreams), (self._gateways, gateways)
         )
         self._grpc.settle(self._products, dirty, wanted=any(each.role is Role.GRPC for each in self._profiles))
 
@@ -87,10 +91,16 @@ class Environment:
         """Everything that is wrong here now."""
         for service in sorted(self._problems):
             yield from self._problems[service]
+        yield from self._access.problems(self._name)
         yield from self._claims.problems(self._name)
         yield from self._upstreams.problems(self._name)
         yield from self._hosts.problems
         yield from self._nodes.problems
+
+    def policy(self, service: str) -> Policy:
+        """Return the policy that holds for a service as it was last translated."""
+        found = self._products.get(service)
+        return Policy() if found is None else found.shape.policy
 
     def _take_profiles(self, profiles: frozenset[NodeProfile]) -> None:
         """Keep the profiles in use; listeners do not depend on what their nodes may call."""
@@ -153,9 +163,9 @@ class Environment:
             self._ledger.drop(key)
         self._left, self._taken = set(), set()
 
-    def _protocol_of(self, service: str) -> Protocol:
+    def _front_of(self, service: str) -> Front:
         view = self._views.get(service)
-        return view.service.protocol if view else Protocol.HTTP
+        return Front(view.service.protocol if view else Protocol.HTTP, self._access.callers(service))
 
     # -- routes -------------------------------------------------------------------------------------------------
 
