@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
 import sys
 import urllib.error
@@ -55,6 +56,21 @@ def test_the_service_can_be_told_to_fail(start_app: StartApp) -> None:
     _, port = start_app("v1", "--status", "500")
     with pytest.raises(urllib.error.HTTPError, match="500"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
+
+
+def test_the_service_falls_sick_and_gets_well_when_it_is_told(start_app: StartApp) -> None:
+    app, port = start_app("v1")
+
+    def status() -> int:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    for told, wanted in ((signal.SIGUSR1, 500), (signal.SIGUSR2, 200)):
+        app.send(told)
+        wait_until(lambda wanted=wanted: status() == wanted, what=f"it answers {wanted}")
 
 
 def test_the_service_answers_requests_that_arrive_in_pieces_and_together(start_app: StartApp) -> None:
