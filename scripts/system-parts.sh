@@ -1,7 +1,7 @@
 #!/bin/sh
 # See to it that the programs a make target needs exist, or stop and name them. Never goes on without one.
 #
-#   scripts/system-parts.sh test|filter
+#   scripts/system-parts.sh test|filter|load
 #
 # As root on Debian or Ubuntu what is missing is installed with apt-get; anywhere else it is named, with the package
 # that holds it there.
@@ -29,8 +29,11 @@ filter)
     # The Rust toolchain is found, or installed, by filters/build.py itself.
     need gcc "a C compiler driver, to link the native tests" command -v cc
     ;;
+load)
+    need wrk "wrk, to put load on an Envoy" command -v wrk
+    ;;
 *)
-    echo "usage: $0 test|filter" >&2
+    echo "usage: $0 test|filter|load" >&2
     exit 2
     ;;
 esac

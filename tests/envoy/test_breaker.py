@@ -6,10 +6,11 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from tests.harness.breaker_envoy import QUICK, Guarded, by_version, route
+from tests.harness.breaker_envoy import QUICK, Guarded, by_version, facts, route
 from tests.harness.filter_envoy import Json, cluster
 from tests.harness.processes import Programs
 from tests.harness.repo import ROOT
@@ -30,6 +31,8 @@ RULES: dict[str, Json] = {
     "service": {"open_ms": 60_000, "service": True},
     "forced": {"force": {"web/2": "open"}},
 }
+RETRY: Json = {"retry_on": "gateway-error", "num_retries": 2, "refresh_cluster_on_retry": True}
+"""As routes have it: a retry takes another entry of the split."""
 USERS = {user: bucket("s", f"user-{user}".encode()) for user in range(2_000)}
 CANARY = [user for user, placed in USERS.items() if placed >= 8_000]
 STABLE = [user for user, placed in USERS.items() if placed < 8_000]
@@ -46,9 +49,11 @@ def envoy(tmp_path_factory: pytest.TempPathFactory, envoy_binary: Path) -> Itera
     programs = Programs(folder)
     made = Guarded(programs, envoy_binary, folder, HEALTH)
     others = [outlier_detected(f"own/{number}", port) for number, port in made.backends.items()]
-    routes = [*(route(name, rule) for name, rule in RULES.items()), route("outlier", None, prefix="own")]
+    retried = route(facts("retried", {"open_ms": 60_000}))
+    cast(dict[str, Json], retried)["route"]["retry_policy"] = RETRY
+    told = [*(facts(name, rule) for name, rule in RULES.items()), facts("outlier", None, "own")]
     try:
-        made.start(routes, clusters=others)
+        made.start([*map(route, told), retried], clusters=others)
         yield made
     finally:
         programs.stop_all()
@@ -130,6 +135,12 @@ def test_a_rule_for_the_whole_service_answers_503_and_says_when_to_come_back(env
     assert opened == ["web/1 closed>open consecutive", "web/2 closed>open consecutive"]
 
 
+def test_failures_that_retries_hide_from_users_count_against_the_canary(envoy: Guarded) -> None:
+    answers = by_version(envoy.spread("retried", range(600), FAILS))
+    assert answers["1", 200] >= 590
+    assert envoy.transitions("retried") == ["web/2 closed>open consecutive"]
+
+
 def test_what_an_operator_forces_open_gets_nothing(envoy: Guarded) -> None:
     assert set(by_version(envoy.spread("forced", range(200)))) == {("1", 200)}
     wait_until(lambda: envoy.metrics("forced").get("state") == 4, what="the gauge says so")
@@ -141,7 +152,7 @@ def test_a_breaker_that_was_open_when_the_machine_trapped_is_open_in_the_next_on
 ) -> None:
     trapping = (ROOT / "filters/health-trap.wasm").read_bytes()
     envoy = Guarded(programs, envoy_binary, tmp_path, trapping)
-    envoy.start([route("web", {"open_ms": 60_000})])
+    envoy.start([route(facts("web", {"open_ms": 60_000}))])
     envoy.spread("web", range(300), FAILS)
     assert envoy.transitions("web") == ["web/2 closed>open consecutive"]
     answers = []

@@ -1,7 +1,7 @@
-"""A real Envoy whose routes have breakers: two versions of a service, which do as the requests say.
+"""A real Envoy whose routes have breakers: three versions of an app, which do as the requests say.
 
 A request says how a version answers it: `x-fails: 2` and version 2 answers 503, `x-slow: 2` and it takes 150 ms. Each
-route is a service of its own by its path, with a rule of its own, over the same two clusters; so tests share an Envoy.
+route is a service of its own by its path, with a rule of its own, over the same clusters; so tests share an Envoy.
 """
 
 from __future__ import annotations
@@ -23,28 +23,27 @@ from tests.harness.processes import Program, Programs
 from xds.bootstrap.document import STATS_TAGS
 
 FAULT = "envoy.extensions.filters.http.fault.v3.HTTPFault"
-VERSIONS = ("1", "2")
+VERSIONS = ("1", "2", "3")
 SLOW_S = 0.15
 QUICK: Json = {"open_ms": 1_500, "ramp_ms": 500}
 """A rule whose way back takes four seconds."""
 
 
-def facts(service: str, rule: Mapping[str, object], weight: int = 2_000) -> Json:
-    """Route facts of a service whose version 2 has `weight` 10,000ths."""
-    split = [["web/1", 10_000 - weight], ["web/2", weight]]
-    key = {"header": "x-user"}
-    return {"service": service, "salt": "s", "key": key, "split": split, "breaker": dict(rule)}
+def facts(service: str, rule: Mapping[str, object] | None, prefix: str = "web") -> Json:
+    """Route facts of a service whose version 2 has 20 percent; None is no breaker."""
+    split = [[f"{prefix}/1", 8_000], [f"{prefix}/2", 2_000]]
+    told: Json = {"service": service, "salt": "s", "key": {"header": "x-user"}, "split": split}
+    return told if rule is None else {**told, "breaker": dict(rule)}
 
 
-def route(service: str, rule: Mapping[str, object] | None, weight: int = 2_000, prefix: str = "web") -> Json:
-    """A route at `/service`; without a rule it is split and nothing else."""
-    told = facts(service, rule or {}, weight)
-    if rule is None:
-        del told["breaker"]
-    clusters = [{"name": f"{prefix}/{v}", "weight": w} for v, w in (("1", 10_000 - weight), ("2", weight))]
+def route(told: Mapping[str, object]) -> Json:
+    """A route at `/service`, split as its facts say."""
+    split = told["split"]
+    assert isinstance(split, list)
+    clusters = [{"name": name, "weight": weight} for name, weight in split]
     return {
-        "match": {"prefix": f"/{service}"},
-        "metadata": {"filter_metadata": {"fairlead": told}},
+        "match": {"prefix": f"/{told['service']}"},
+        "metadata": {"filter_metadata": {"fairlead": dict(told)}},
         "route": {"weighted_clusters": {"clusters": clusters, "header_name": HEADER}},
     }
 
@@ -57,7 +56,8 @@ def version(number: str, port: int) -> Json:
     """A listener that answers as one version does."""
     delay: Json = {"fixed_delay": f"{SLOW_S}s", "percentage": {"numerator": 100}}
     slow: Json = {"name": "slow", "typed_config": typed(FAULT, {"delay": delay, "headers": [_says("x-slow", number)]})}
-    named: list[Json] = [{"header": {"key": "x-version", "value": number}}]
+    told = {"x-version": number, "x-saw-bucket": f"%REQ({HEADER})%"}
+    named: list[Json] = [{"header": {"key": key, "value": value}} for key, value in told.items()]
 
     def answer(status: int, *matchers: Json) -> Json:
         return {
@@ -84,7 +84,7 @@ class Guarded:
     program: Program | None = None
 
     def start(self, routes: Iterable[Json], *, clusters: Iterable[Json] = ()) -> None:
-        """Starts it with those routes, and clusters beside its own two."""
+        """Starts it with those routes, and clusters beside its own."""
         front = listener(self.port, [{"name": SLOT, "typed_config": wasm(self.module)}], list(routes))
         own = [cluster(f"web/{number}", port) for number, port in self.backends.items()]
         resources = {

@@ -36,6 +36,8 @@ pub mod sharing;
 pub mod window;
 
 #[cfg(test)]
+mod breaker_vectors;
+#[cfg(test)]
 mod chaos;
 #[cfg(test)]
 mod circuits_test;

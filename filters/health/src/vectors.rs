@@ -12,21 +12,21 @@ fn vectors() -> Json {
     Json::read(include_bytes!("../../vectors/buckets.json")).expect("the vectors are JSON")
 }
 
-fn items<'a>(json: &'a Json, name: &str) -> &'a [Json] {
+pub fn items<'a>(json: &'a Json, name: &str) -> &'a [Json] {
     match json.get(name) {
         Some(Json::Array(items)) => items,
         other => panic!("{name}: {other:?}"),
     }
 }
 
-fn text<'a>(json: &'a Json, name: &str) -> Option<&'a str> {
+pub fn text<'a>(json: &'a Json, name: &str) -> Option<&'a str> {
     match json.get(name) {
         Some(Json::Text(text)) => Some(text),
         _ => None,
     }
 }
 
-fn hex(text: &str) -> Vec<u8> {
+pub fn hex(text: &str) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).expect("hexadecimal") as u8;
     text.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }
