@@ -72,7 +72,8 @@ def own_labels(labels: Labels) -> OwnLabels:
 def policy(service: Service, by_version: Mapping[str, Mapping[OwnLabels, int]]) -> Policy:
     """Return what holds for a service; `by_version` tells how many instances have which `own_labels`."""
     own = own_labels(service.labels)
-    if not (own or by_version or service.breaker or service.limits) and service.allow_from is None:
+    fields = (service.breaker, service.limits, service.allow_from)
+    if not (own or by_version) and fields == (None, None, None):
         return _NOTHING_SAID
     problems: list[Problem] = []
 
