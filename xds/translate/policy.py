@@ -32,6 +32,7 @@ LIMITS: Final[Mapping[str, str]] = {
     f"{BREAKER}.max-{name}": name for name in ("connections", "pending", "requests", "retries")
 }
 """Field of the limits by label."""
+_OURS: Final = "fairlead."
 _KNOWN: Final = (BREAKER, *RULE, *LIMITS, ALLOW_FROM)
 _OFF: Final = BreakerRule(consecutive=0, errors=0, slow=0)
 """Opens for nothing: what an operator's word rides in where a service has no breaker."""
@@ -64,9 +65,8 @@ class Policy:
 
 def own_labels(labels: Labels) -> OwnLabels:
     """Return those that are read here, and those that nobody reads although they are called like them."""
-    return tuple(
-        sorted((name, value) for name, value in labels.items() if name in _KNOWN or name.startswith(f"{BREAKER}."))
-    )
+    ours = [(name, value) for name, value in labels.items() if name.startswith(_OURS)]
+    return tuple(sorted(each for each in ours if each[0] in _KNOWN or each[0].startswith(f"{BREAKER}.")))
 
 
 def policy(service: Service, by_version: Mapping[str, Mapping[OwnLabels, int]]) -> Policy:
