@@ -1,4 +1,4 @@
-"""Who may call whom on real Envoy: an ingress tells callers apart by the address they come from.
+"""Who may call whom on real Envoy (M36): an ingress tells callers apart by the address they come from.
 
 Callers are real sidecars, each bound to a loopback address of its own, as hosts have theirs.
 """

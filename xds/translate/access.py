@@ -17,9 +17,8 @@ from envoy_data_plane.envoy.config.rbac.v3 import Rbac as Rules
 from envoy_data_plane.envoy.extensions.filters.http.rbac.v3 import Rbac, RbacPerRoute
 from envoy_data_plane.google.protobuf import Any as AnyMessage
 
-from xds.model.callers import prefix_of
+from xds.model.callers import Callers, prefix_of
 from xds.model.instance import Instance
-from xds.model.names import ServiceKey
 from xds.model.problems import Problem, Severity
 from xds.model.reach import covers
 from xds.model.view import ServiceView
@@ -57,44 +56,44 @@ class Access:
         """Read addresses in `views` and policies in `products`, which go on changing."""
         self._views = views
         self._products = products
-        self._known: dict[str, Prefixes | None] = {}
+        self._known: dict[str, Prefixes] = {}
 
-    def changed(self, service: str) -> None:
-        """Forget what a service that changed has to do with: its own callers, and those whom it may call."""
-        for callee, found in [*self._known.items()]:
-            if callee == service or (found is not None and covers(self._allowed(callee) or (), service)):
-                del self._known[callee]
+    def changed(self, service: str) -> set[str]:
+        """Forget what a service that changed has to do with; return it, and those whose callers it is among."""
+        touched = {callee for callee in self._known if covers(self._allowed(callee) or (), service)} | {service}
+        for callee in touched & self._known.keys():
+            del self._known[callee]
+        return touched
 
     def callers(self, service: str) -> Prefixes | None:
         """Return the prefixes that may call a service, None where everybody may."""
-        if service not in self._known:
-            self._known[service] = self._find(service)
-        return self._known[service]
-
-    def problems(self, env: str) -> Iterable[Problem]:
-        """Return the services that some instances of let everybody in all the same."""
-        for service, product in self._products.items():
-            view = self._views.get(service)
-            if product.shape.policy.allow_from is None or view is None:
-                continue
-            if open_ := [member.instance.id for member in view.members if member.instance.ingress is None]:
-                shown = ", ".join(open_[:3]) + (f" and {len(open_) - 3} more" if len(open_) > 3 else "")
-                message = f"no sidecar stands in front of {shown}: whoever reaches them may call"
-                yield Problem("service", str(ServiceKey(env, service)), "/allow_from", message, Severity.WARNING)
-
-    def _allowed(self, service: str) -> tuple[str, ...] | None:
-        product = self._products.get(service)
-        return None if product is None else product.shape.policy.allow_from
-
-    def _find(self, service: str) -> Prefixes | None:
         allowed = self._allowed(service)
         if allowed is None:
             return None
+        if service not in self._known:
+            self._known[service] = self._find(allowed)
+        return self._known[service]
+
+    def _allowed(self, service: str) -> Callers | None:
+        product = self._products.get(service)
+        return None if product is None else product.shape.policy.allow_from
+
+    def _find(self, allowed: Callers) -> Prefixes:
         found = {prefix for name in allowed if (prefix := prefix_of(name))}
         for name, view in self._views.items():
             if covers(allowed, name):
                 found |= {prefix_of(host) for member in view.members for host in _hosts(member.instance)}
         return tuple(sorted(found))
+
+
+def exposed(view: ServiceView, allowed: Callers | None) -> Iterable[Problem]:
+    """Yield what is wrong where instances of a service that does not let everybody do so all the same."""
+    if allowed is None:
+        return
+    if bare := [member.instance.id for member in view.members if member.instance.ingress is None]:
+        shown = ", ".join(bare[:3]) + (f" and {len(bare) - 3} more" if len(bare) > 3 else "")
+        message = f"no sidecar stands in front of {shown}: whoever gets there may call"
+        yield Problem("service", str(view.key), "/allow_from", message, Severity.WARNING)
 
 
 def _hosts(instance: Instance) -> Iterable[str]:

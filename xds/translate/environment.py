@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from xds.model.gateway import Gateway
 from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile, Role
-from xds.model.problems import Problem
+from xds.model.problems import Problem, Severity
 from xds.model.reach import UpstreamNames
 from xds.model.service import Protocol
 from xds.model.view import ServiceView
 from xds.wire.types import ResourceType
 
 from . import naming
-from .access import Access
+from .access import Access, exposed
 from .grpc import GrpcClients
 from .hosts import Hosts, Site, carried
 from .nodes import Front, Nodes
@@ -47,6 +47,7 @@ class Environment:
         """Start empty."""
         self._name = name
         self._ledger = ledger
+        self._with_filter = with_filter
         self._views: dict[str, ServiceView] = {}
         self._products: dict[str, Product] = {}
         self._access = Access(self._views, self._products)
@@ -71,9 +72,10 @@ class Environment:
     def apply(self, change: Change) -> None:
         """Translate what changed."""
         dirty = self._take_views(change.services)
+        fronts = set[str]()
         for service in sorted(dirty):
             self._translate(service)
-            self._access.changed(service)
+            fronts |= self._access.changed(service)
         self._sweep()
         gateways = self._take_gateways(change.gateways)
         upstreams = self._upstreams.settle()
@@ -81,9 +83,8 @@ class Environment:
         self._take_profiles(change.profiles)
         self._publish_routes(hosts, gateways, upstreams)
         self._publish_scopes(hosts)
-        self._nodes.settle(
-            self._listening, self._front_of, (self._upstreams.standing, upstreams), (self._gateways, gateways)
-        )
+        upstreams_changed, gateways_changed = (self._upstreams.standing, upstreams), (self._gateways, gateways)
+        self._nodes.settle(self._listening, (self._front_of, fronts), upstreams_changed, gateways_changed)
         self._grpc.settle(self._products, dirty, wanted=any(each.role is Role.GRPC for each in self._profiles))
 
     @property
@@ -91,7 +92,6 @@ class Environment:
         """Everything that is wrong here now."""
         for service in sorted(self._problems):
             yield from self._problems[service]
-        yield from self._access.problems(self._name)
         yield from self._claims.problems(self._name)
         yield from self._upstreams.problems(self._name)
         yield from self._hosts.problems
@@ -137,7 +137,7 @@ class Environment:
             return
         self._replace(ResourceType.CLUSTER, before.clusters if before else {}, after.clusters if after else {})
         self._replace(ResourceType.ENDPOINT, before.assignments if before else {}, after.assignments if after else {})
-        if after is None:
+        if view is None or after is None:
             self._products.pop(service, None)
             self._hosts.put(service, {}, {})
             self._upstreams.put(service, None)
@@ -145,8 +145,15 @@ class Environment:
         self._products[service] = after
         self._hosts.put(service, after.by_host, after.inside)
         self._upstreams.put(service, after.upstream)
-        if after.problems:
-            self._problems[service] = after.problems
+        if problems := (*after.problems, *self._unmet(view, after.shape.policy)):
+            self._problems[service] = problems
+
+    def _unmet(self, view: ServiceView, policy: Policy) -> Iterable[Problem]:
+        """Yield what a policy asks for and does not get here."""
+        yield from exposed(view, policy.allow_from)
+        if policy.breaker is not None and not self._with_filter:
+            message = "this control plane runs without the health filter: there is no breaker"
+            yield Problem("service", str(view.key), "/breaker", message, Severity.WARNING)
 
     def _replace(self, kind: ResourceType, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
         """Put what differs; leave what has no place any more to `_sweep`, since another service may take its name."""

@@ -47,14 +47,14 @@ class Nodes:
     def settle(
         self,
         profiles: frozenset[NodeProfile],
-        front_of: Callable[[str], Front],
+        fronts: tuple[Callable[[str], Front], Set[str]],
         upstreams: tuple[Mapping[str, Upstream], Set[str]],
         gateways: tuple[Mapping[str, Gateway], Set[str]],
     ) -> None:
-        """Bring the listeners up to date with all that stands and the names of what changed, for either table."""
+        """Bring the listeners up to date with all that stands and the names of what changed, for each table."""
         before, self._profiles = self._profiles, profiles
         if before is profiles and not (upstreams[1] or gateways[1]):
-            self._settle_ingresses(before, front_of)
+            self._settle_ingresses(before, *fronts)
             return
         for profile in before - profiles:
             self._sidecar(profile, upstreams[0].keys() | upstreams[1], upstreams[0], gone=True)
@@ -69,7 +69,7 @@ class Nodes:
                 self._sidecar(profile, names, upstreams[0])
         asked = {profile.gateway for profile in profiles if profile.role is Role.GATEWAY}
         self._undeclared = frozenset(asked - gateways[0].keys())
-        self._settle_ingresses(before, front_of)
+        self._settle_ingresses(before, *fronts)
 
     @property
     def problems(self) -> Iterable[Problem]:
@@ -119,9 +119,13 @@ class Nodes:
                 needs = frozenset() if upstream.protocol.is_http else clusters_of(name, upstream.split)
                 self._ledger.put(key, value, weights, needs)
 
-    def _settle_ingresses(self, before: frozenset[NodeProfile], front_of: Callable[[str], Front]) -> None:
+    def _settle_ingresses(
+        self, before: frozenset[NodeProfile], front_of: Callable[[str], Front], changed: Set[str]
+    ) -> None:
         """Put or drop what stands in front of applications, where a profile came or went or a front changed."""
         same = self._profiles is before
+        if same and changed.isdisjoint(self._fronts):
+            return
         served = self._fronts if same else {profile.service for profile in self._profiles if _serves(profile)}
         known, self._fronts = self._fronts, {service: front_of(service) for service in served}
         if same and known == self._fronts:

@@ -32,6 +32,7 @@ LIMITS: Final[Mapping[str, str]] = {
     f"{BREAKER}.max-{name}": name for name in ("connections", "pending", "requests", "retries")
 }
 """Field of the limits by label."""
+_OURS: Final = "fairlead."
 _KNOWN: Final = (BREAKER, *RULE, *LIMITS, ALLOW_FROM)
 _OFF: Final = BreakerRule(consecutive=0, errors=0, slow=0)
 """Opens for nothing: what an operator's word rides in where a service has no breaker."""
@@ -64,15 +65,15 @@ class Policy:
 
 def own_labels(labels: Labels) -> OwnLabels:
     """Return those that are read here, and those that nobody reads although they are called like them."""
-    return tuple(
-        sorted((name, value) for name, value in labels.items() if name in _KNOWN or name.startswith(f"{BREAKER}."))
-    )
+    ours = [(name, value) for name, value in labels.items() if name.startswith(_OURS)]
+    return tuple(sorted(each for each in ours if each[0] in _KNOWN or each[0].startswith(f"{BREAKER}.")))
 
 
 def policy(service: Service, by_version: Mapping[str, Mapping[OwnLabels, int]]) -> Policy:
     """Return what holds for a service; `by_version` tells how many instances have which `own_labels`."""
     own = own_labels(service.labels)
-    if not (own or by_version or service.breaker or service.limits) and service.allow_from is None:
+    fields = (service.breaker, service.limits, service.allow_from)
+    if not (own or by_version) and fields == (None, None, None):
         return _NOTHING_SAID
     problems: list[Problem] = []
 

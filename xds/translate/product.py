@@ -121,12 +121,16 @@ def _shape(view: ServiceView, ports: Set[str], endpoints: Endpoints) -> Shape:
     return Shape(view.service, view.routes, tuple(sorted(wanted)), offered, own, serving, holds)
 
 
-def _labels(endpoints: Iterable[Endpoint]) -> dict[str, Counter[OwnLabels]]:
+def _labels(endpoints: Iterable[Endpoint]) -> dict[str, dict[OwnLabels, int]]:
     """Return which labels that are policy the instances of each version have, and how many of them."""
-    found: dict[str, Counter[OwnLabels]] = {}
-    for endpoint in endpoints:
-        if endpoint.policy and not endpoint.member.leaving:
-            found.setdefault(endpoint.member.instance.version, Counter())[endpoint.policy] += 1
+    told = Counter(
+        (endpoint.member.instance.version, endpoint.policy)
+        for endpoint in endpoints
+        if endpoint.policy and not endpoint.member.leaving
+    )
+    found: dict[str, dict[OwnLabels, int]] = {}
+    for (version, labels), instances in told.items():
+        found.setdefault(version, {})[labels] = instances
     return found
 
 

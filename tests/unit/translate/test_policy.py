@@ -19,10 +19,11 @@ Labels = Mapping[str, str]
 
 def held(service: Service, *stable: Labels, canary: Labels | None = None) -> Policy:
     """The policy of a service whose stable version v1 has instances with these labels, and v2 one with those."""
-    by_version = {"v1": Counter(own_labels(labels) for labels in stable)}
-    if canary is not None:
-        by_version["v2"] = Counter([own_labels(canary)])
-    return policy(service, by_version)
+    said = {
+        "v1": Counter(filter(None, map(own_labels, stable))),
+        "v2": Counter(filter(None, [own_labels(canary or {})])),
+    }
+    return policy(service, {version: found for version, found in said.items() if found})
 
 
 def web(**fields: object) -> Service:
