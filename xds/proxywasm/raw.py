@@ -56,7 +56,7 @@ class ExportedFunction:
         )
         if error:  # type: ignore[truthy-bool]  # a null pointer is false
             raise wasmtime.WasmtimeError._from_ptr(error)
-        if self._trap:  # type: ignore[truthy-bool]  # likewise
+        if self._trap:  # type: ignore[truthy-bool]  # a null pointer is false
             trap, self._trap = self._trap, ctypes.POINTER(c_api.wasm_trap_t)()
             self._trap_out = ctypes.byref(self._trap)
             raise wasmtime.Trap._from_ptr(trap)
