@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from xds.cli import apply, breaker, canary, envoy, guard, objects, serve, traffic
+from xds.cli import filter as filters
 from xds.cli.connection import DEFAULT_SERVER, Connection
 from xds.cli.demo import command as demo
 from xds.cli.exits import EXITS_HELP, reported
@@ -82,6 +83,7 @@ traffic.add_to(app)
 canary.add_to(app)
 breaker.add_to(app)
 guard.add_to(app)
+filters.add_to(app)
 demo.add_to(app)
 
 

@@ -16,9 +16,10 @@ from typing import Final
 import wasmtime
 
 from xds.proxywasm.contexts import LogLine
-from xds.proxywasm.instance import Trapped
+from xds.proxywasm.failures import Refused, Trapped
+from xds.proxywasm.interface import abi_version
 from xds.proxywasm.plugin import Plugin
-from xds.proxywasm.runtime import Limits, Refused, Runtime
+from xds.proxywasm.runtime import Limits, Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,10 @@ class SmokeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found. `reason` is empty for what is accepted; names of imports carry their module."""
+    """What was found. `reason` is empty for what is accepted; names of imports carry their module.
+
+    `abi` is empty where the module was refused before its version was known.
+    """
 
     accepted: bool
     reason: str
@@ -41,6 +45,7 @@ class Verdict:
     exports: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     logs: tuple[LogLine, ...] = ()
+    abi: str = ""
 
 
 PLAIN: Final = SmokeRequest(
@@ -53,6 +58,8 @@ ODD: Final = SmokeRequest(
     "a request with odd headers", headers=((b"cookie", b"\xff=\xfe;;="), (b"x-empty", b""), (b"x-long", b"x" * 60_000))
 )
 
+FAILED: Final = ((b":status", b"503"), (b"x-long", b"x" * 60_000))
+
 
 class Admission:
     """Judges modules, keeping the last few compiled. Safe to call from several threads. Close it at the end."""
@@ -60,32 +67,43 @@ class Admission:
     def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - a frozen value
         self._runtime = Runtime(limits)
 
-    def check(self, module: bytes, configuration: bytes, *, vectors: Sequence[SmokeRequest] = ()) -> Verdict:
-        """The verdict; nothing that the module does raises."""
+    def check(
+        self, module: bytes, configuration: bytes, *, vectors: Sequence[SmokeRequest] = (), sha256: str = ""
+    ) -> Verdict:
+        """The verdict; nothing that the module does raises. `sha256` is what its digest must be, in hexadecimal."""
         digest = hashlib.sha256(module).hexdigest()
         exports: tuple[str, ...] = ()
         imports: tuple[str, ...] = ()
+        abi = ""
         try:
+            if sha256 and digest != sha256.lower():
+                raise Refused(
+                    f"the module is not the one that was meant: its SHA-256 is {digest}, not {sha256.lower()}"
+                )
             compiled = self._runtime.compile(module)
             exports, imports = _names(compiled)
+            abi = abi_version(compiled)
             with Plugin(module, configuration, runtime=self._runtime) as plugin:
                 for request in (PLAIN, BARE, ODD, *vectors):
                     _try(plugin, request)
+                _tick(plugin)
                 logs = tuple(plugin.machine.log)
         except Refused as refused:
-            return Verdict(False, refused.reason, digest, exports, imports, refused.logs)
-        return Verdict(True, "", digest, exports, imports, logs)
+            return Verdict(False, refused.reason, digest, exports, imports, refused.logs, abi)
+        return Verdict(True, "", digest, exports, imports, logs, abi)
 
     def close(self) -> None:
         """Ends the runtime."""
         self._runtime.close()
 
 
-def check(module: bytes, configuration: bytes, *, vectors: Sequence[SmokeRequest] = ()) -> Verdict:
+def check(
+    module: bytes, configuration: bytes, *, vectors: Sequence[SmokeRequest] = (), sha256: str = ""
+) -> Verdict:  # fmt: skip
     """`Admission.check` with limits as they are by default, for a single verdict."""
     admission = Admission()
     try:
-        return admission.check(module, configuration, vectors=vectors)
+        return admission.check(module, configuration, vectors=vectors, sha256=sha256)
     finally:
         admission.close()
 
@@ -96,10 +114,16 @@ def _names(module: wasmtime.Module) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _try(plugin: Plugin, request: SmokeRequest) -> None:
+    """The request with a failed response, to its end: a filter must bear that where it counts failures."""
     try:
-        left = plugin.on_request(request.headers, request.properties)
+        stream = plugin.stream()
+        stream.properties.update(request.properties)
+        stream.request_headers(request.headers, end=True)
+        stream.response_headers(FAILED, end=True)
+        stream.finish({"response.flags": 0, "upstream.request_attempt_count": 1})
     except Trapped as trapped:
         raise _refused(plugin, f"the filter is faulty: on {request.name}, {trapped}") from trapped
+    left = stream.request.arrived or []
     for name, wanted in request.expect.items():
         found = [value for this, value in left if this == name.lower()]
         if found != ([] if wanted is None else [wanted]):
@@ -107,6 +131,15 @@ def _try(plugin: Plugin, request: SmokeRequest) -> None:
             raise _refused(
                 plugin, f"the filter is wrong: on {request.name}, it left {shown} as {found}, not {wanted!r}"
             )
+
+
+def _tick(plugin: Plugin) -> None:
+    if plugin.due_ns is None:
+        return
+    try:
+        plugin.tick()
+    except Trapped as trapped:
+        raise _refused(plugin, f"the filter is faulty: when its time came, {trapped}") from trapped
 
 
 def _refused(plugin: Plugin, reason: str) -> Refused:

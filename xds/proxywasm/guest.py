@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from xds.proxywasm.abi import Status
-from xds.proxywasm.contexts import Machine
+from xds.proxywasm.machine import Machine
 from xds.proxywasm.memory import GuestMemory, OutOfBounds
 
 HostCall = Callable[..., int | None]
@@ -24,6 +24,11 @@ class Guest:
         """Tells where memory is and how the guest gives some; `allocate` takes a size and returns an address or 0."""
         self._memory = memory
         self._allocate = allocate
+
+    def moved(self) -> None:
+        """The guest has run, and may have moved its memory."""
+        if self._memory is not None:
+            self._memory.moved()
 
     @property
     def memory(self) -> GuestMemory:

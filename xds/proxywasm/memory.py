@@ -1,7 +1,7 @@
 """The guest's linear memory, read and written by address and never beyond its end.
 
-Any guest call may grow the memory and so move it; the base is therefore asked for at each access. Copies go through
-ctypes, which costs a fifth of the library's own slicing.
+The guest may grow its memory, and so move it, whenever it runs: whoever lets it run says so by `moved`, and place and
+size are asked for again at the next access.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 
 import wasmtime
+
+from xds.proxywasm.raw import LinearMemory
 
 MASK = 0xFFFF_FFFF
 """wasmtime hands over i32 as signed; addresses and sizes are not."""
@@ -22,15 +24,26 @@ class GuestMemory:
     """Bounds-checked access to one instance's memory."""
 
     def __init__(self, store: wasmtime.Store, memory: wasmtime.Memory) -> None:
-        self._store = store
-        self._memory = memory
+        self._memory = LinearMemory(store, memory)
+        self._base, self._size = self._memory.where()
+        self._is_known = True
+
+    def moved(self) -> None:
+        """The guest has run."""
+        self._is_known = False
 
     def _address(self, pointer: int, size: int) -> int:
-        pointer, size = pointer & MASK, size & MASK
-        if pointer + size > self._memory.data_len(self._store):
-            raise OutOfBounds(f"{size} bytes at {pointer}")
-        base = ctypes.cast(self._memory.data_ptr(self._store), ctypes.c_void_p).value or 0
-        return base + pointer
+        if not self._is_known:
+            self._base, self._size = self._memory.where()
+            self._is_known = True
+        pointer &= MASK
+        if pointer + (size & MASK) > self._size:
+            raise OutOfBounds(f"{size & MASK} bytes at {pointer}")
+        return self._base + pointer
+
+    def check(self, pointer: int, size: int) -> None:
+        """Raises OutOfBounds where not all of it lies inside."""
+        self._address(pointer, size)
 
     def read(self, pointer: int, size: int) -> bytes:
         """`size` bytes from `pointer`. Raises OutOfBounds."""
@@ -50,4 +63,4 @@ class GuestMemory:
 
     def size(self) -> int:
         """Bytes of memory the guest has now."""
-        return self._memory.data_len(self._store)
+        return self._memory.where()[1]

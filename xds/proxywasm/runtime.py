@@ -15,28 +15,20 @@ from typing import Final, Self
 
 import wasmtime
 
-from xds.proxywasm.contexts import LogLine
+from xds.proxywasm.failures import Refused
 
 TICK_SECONDS: Final = 0.05
 KEPT_MODULES: Final = 4
 
 
-class Refused(Exception):
-    """A module or configuration is not taken; the text says why and whose fault it is, `logs` what the guest said."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.logs: tuple[LogLine, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes and seconds that a guest gets."""
+    """Bytes and seconds that a guest gets; `body_bytes` is the most that is held of a message, or sent in a call."""
 
     module_bytes: int = 16 << 20
     memory_bytes: int = 64 << 20
     call_seconds: float = 1.0
+    body_bytes: int = 1 << 20
 
     @property
     def deadline_ticks(self) -> int:
@@ -47,13 +39,15 @@ class Limits:
 class Runtime:
     """An engine with its clockwork; use it as a context manager, or call `close`. May be shared between threads."""
 
-    def __init__(self, limits: Limits = Limits()) -> None:
+    def __init__(self, limits: Limits = Limits(), *, kept_modules: int = KEPT_MODULES) -> None:
         config = wasmtime.Config()
         config.epoch_interruption = True
         config.wasm_threads = False
         config.wasm_memory64 = False
         self.limits = limits
+        self._kept_modules = kept_modules
         self.engine = wasmtime.Engine(config)
+        self.ticks = 0
         self._modules: dict[str, wasmtime.Module] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="proxywasm-epoch", daemon=True)
@@ -62,6 +56,7 @@ class Runtime:
     def _tick(self) -> None:
         while not self._stop.wait(TICK_SECONDS):
             self.engine.increment_epoch()
+            self.ticks += 1
 
     def compile(self, module: bytes) -> wasmtime.Module:
         """The compiled module; the last few are kept by content. Raises Refused for what is no module or too large."""
@@ -77,7 +72,7 @@ class Runtime:
             except wasmtime.WasmtimeError as error:
                 words = " ".join(str(error).split())
                 raise Refused(f"the module is not valid WebAssembly, cut or damaged: {words}") from error
-            while len(self._modules) >= KEPT_MODULES:
+            while len(self._modules) >= self._kept_modules:
                 self._modules.pop(next(iter(self._modules)), None)
             self._modules[digest] = compiled
         return compiled

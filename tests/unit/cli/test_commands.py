@@ -14,7 +14,7 @@ from xds.cli.main import app
 
 NOBODY = "http://127.0.0.1:9"
 COMMANDS = ["serve", "envoy", "bootstrap", "apply", "get", "delete", "explain", "traffic"]
-COMMANDS += ["canary", "breaker", "demo", "version"]
+COMMANDS += ["canary", "breaker", "filter", "demo", "version"]
 STEPS = ["start", "set-weight", "pause", "resume", "promote", "abort", "status"]
 
 

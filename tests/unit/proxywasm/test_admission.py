@@ -8,9 +8,9 @@ import pytest
 import wasmtime
 
 from tests.harness.repo import ROOT
-from xds.proxywasm.abi import ENV_IMPORTS, ONLY_IN, WASI_IMPORTS, WASI_MODULES, Signature
 from xds.proxywasm.admission import Admission, SmokeRequest, check
 from xds.proxywasm.runtime import Limits
+from xds.proxywasm.signatures import ENV_IMPORTS, ONLY_IN, WASI_IMPORTS, WASI_MODULES, Signature
 
 HEALTH = (ROOT / "filters/health.wasm").read_bytes()
 TRAP = (ROOT / "tests/modules/trap.wat").read_text()

@@ -10,8 +10,8 @@ from typing import Any  # the vectors are JSON; use asserts their shape
 import pytest
 
 from tests.harness.repo import ROOT
-from xds.proxywasm.calls import ContextCalls
-from xds.proxywasm.headers import HeaderCalls
+from xds.proxywasm.context_calls import ContextCalls
+from xds.proxywasm.header_calls import HeaderCalls
 from xds.proxywasm.plugin import Plugin
 from xds.proxywasm.runtime import Runtime
 
