@@ -9,19 +9,19 @@ import grpc.aio
 from xds.model.problems import Conflict
 
 
-def bind(server: grpc.aio.Server, address: str) -> int:
+def bind(server: grpc.aio.Server, address: str, *, who: str = "ADS") -> int:
     """Bind one address exclusively and return its port; Conflict, in words, if it is taken or not ours."""
     try:
         port = int(server.add_insecure_port(address))
     except RuntimeError as error:
-        raise _taken(address) from error
+        raise _taken(address, who) from error
     if not port:
-        raise _taken(address)
+        raise _taken(address, who)
     return port
 
 
-def _taken(address: str) -> Conflict:
-    words = f"ADS cannot listen on {address}: {_why(address)}; stop what holds it, or choose another address"
+def _taken(address: str, who: str) -> Conflict:
+    words = f"{who} cannot listen on {address}: {_why(address)}; stop what holds it, or choose another address"
     return Conflict(words, code="port_in_use")
 
 
