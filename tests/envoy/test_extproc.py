@@ -68,7 +68,7 @@ def document(ports: dict[str, int]) -> Json:
 
 
 def build(programs: Programs, folder: Path, envoy: Path, *, v2: str) -> Site:
-    """The document's Envoy in front of two versions, once it has found the processor; `v2` is the kind of the second."""
+    """The document's Envoy in front of two versions, once it has found the processor; `v2` is the second's kind."""
     ports = {number: free_port() for number in PORTS}
     versions = [f"v1:{ports['9001']}", f"{v2}:{ports['9002']}"]
     programs.start([sys.executable, ROOT / "tests/harness/upstream.py", *versions], name="versions")

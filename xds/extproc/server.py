@@ -149,7 +149,8 @@ class ExtProcServer:
         return "done"
 
     async def _end(self, call: Call, code: grpc.StatusCode, words: str) -> str:
-        self.ended[code.name.lower()] += 1
-        _log.warning("stream ended by us", extra={"peer": call.peer(), "status": code.name, "reason": words})
+        name: str = code.name
+        self.ended[name.lower()] += 1
+        _log.warning("stream ended by us", extra={"peer": call.peer(), "status": name, "reason": words})
         await call.abort(code, words)
-        return code.name.lower()
+        return name.lower()

@@ -88,8 +88,7 @@ class Proxy:
         settings = Settings(properties={"xds.route_metadata": metadata(facts.to_struct())})
         try:
             self.workers = [
-                Plugin(module, runtime=self._runtime, host=host, settings=settings)
-                for _ in range(setting.workers)
+                Plugin(module, runtime=self._runtime, host=host, settings=settings) for _ in range(setting.workers)
             ]
         except BaseException:
             self.close()
