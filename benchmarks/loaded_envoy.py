@@ -131,10 +131,19 @@ class LoadedEnvoy:
         self._log = (folder / "envoy.log").open("wb")
         config = folder / "envoy.json"
         config.write_text(json.dumps(bootstrap(module, ports)), encoding="utf-8")
-        command: list[str | Path] = ["taskset", "-c", str(CORES[0]), binary, "-c", config, "--concurrency", "1"]
-        self._child = subprocess.Popen(
-            [*command, "-l", "warn", "--use-dynamic-base-id"], stdout=self._log, stderr=self._log
-        )
+        command: list[str | Path] = [
+            "taskset",
+            "-c",
+            str(CORES[0]),
+            binary,
+            "-c",
+            config,
+            "--concurrency",
+            "1",
+            "-l",
+            "warn",
+        ]
+        self._child = subprocess.Popen([*command, "--use-dynamic-base-id"], stdout=self._log, stderr=self._log)
 
     def __enter__(self) -> Self:
         url = f"http://127.0.0.1:{self._ports['admin']}/ready"

@@ -46,6 +46,14 @@ extern "C" {
         headers_size: usize,
         grpc_status: u32,
     ) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        arguments: *const u8,
+        arguments_size: usize,
+        value: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
     fn proxy_get_current_time_nanoseconds(now: *mut u64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_get_shared_data(
@@ -132,6 +140,14 @@ impl Host for Proxy {
         let (mut value, mut given) = (core::ptr::null_mut(), 0);
         let status = unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, &mut value, &mut given) };
         returned(status, value, given)
+    }
+
+    fn foreign(&mut self, name: &str, arguments: &[u8]) -> Result<Vec<u8>, Refused> {
+        let (mut value, mut size) = (core::ptr::null_mut(), 0);
+        let (given, given_size) = (arguments.as_ptr(), arguments.len());
+        let status =
+            unsafe { proxy_call_foreign_function(name.as_ptr(), name.len(), given, given_size, &mut value, &mut size) };
+        returned(status, value, size)
     }
 
     fn now_ns(&mut self) -> Result<u64, Refused> {
@@ -257,11 +273,6 @@ extern "C" fn proxy_on_tick(_root: u32) {
 #[no_mangle]
 extern "C" fn proxy_on_log(context: u32) {
     with(|filter| filter.log(&mut Proxy, context));
-}
-
-#[no_mangle]
-extern "C" fn proxy_on_done(_context: u32) -> u32 {
-    1
 }
 
 #[no_mangle]

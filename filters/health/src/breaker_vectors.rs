@@ -6,7 +6,6 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use crate::ending::{ATTEMPTS, CLUSTER, CODE, FLAGS, LATENCY};
 use crate::fake_host::FakeHost;
@@ -36,8 +35,8 @@ fn number(json: &Json, name: &str) -> Option<i64> {
 }
 
 impl<'a> Run<'a> {
-    fn new(vector: &'a Json) -> Self {
-        let mut host = FakeHost { now_ms: START, random: 200, ..FakeHost::default() };
+    fn new(vector: &'a Json, evaluates: bool) -> Self {
+        let mut host = FakeHost { now_ms: START, random: 200, evaluates, ..FakeHost::default() };
         host.properties.insert(ROUTE_METADATA.to_vec(), hex(text(vector, "metadata_hex").expect("metadata")));
         let mut filter = Filter::default();
         filter.context_create(1, 0);
@@ -141,11 +140,11 @@ impl<'a> Run<'a> {
 
 fn run(file: &[u8]) {
     let vector = Json::read(file).expect("the vector is JSON");
-    let mut run = Run::new(&vector);
-    let steps: Vec<&Json> = items(&vector, "steps").iter().collect();
+    let steps = items(&vector, "steps");
     assert!(steps.len() >= 5);
-    for step in steps {
-        run.step(step);
+    for evaluates in [false, true] {
+        let mut run = Run::new(&vector, evaluates);
+        steps.iter().for_each(|step| run.step(step));
     }
 }
 

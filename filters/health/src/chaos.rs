@@ -46,12 +46,26 @@ const FACTS: &[u8] =
 
 /// The same with a split of two and a breaker that opens soon.
 fn guarded() -> Vec<u8> {
-    let rule = [("consecutive", 2.0), ("minimum", 3.0), ("open_ms", 500.0), ("slow_ms", 1.0), ("ramp_ms", 100.0)];
+    let rule = [("consecutive", 1.0), ("minimum", 3.0), ("open_ms", 500.0), ("slow_ms", 1.0), ("ramp_ms", 100.0)];
     metadata(&[
         entry("salt", &text("s")),
         entry("split", &list(&[pair("web/1", 6_000.0), pair("web/2", 4_000.0)])),
         entry("breaker", &fields(&rule.map(|(name, value)| entry(name, &number(value))))),
     ])
+}
+
+/// A request from its first to its last callback, so that breakers get to see some.
+fn whole_request(chance: &mut Chance, filter: &mut Filter, host: &mut FakeHost, id: u32) {
+    let code = [200u64, 200, 503][chance.below(3)];
+    host.properties.insert(ROUTE_METADATA.to_vec(), guarded());
+    host.properties.insert(SOURCE_ADDRESS.to_vec(), chance.bytes(9));
+    for (path, value) in [(CODE, code), (FLAGS, 0), (ATTEMPTS, 1), (LATENCY, 0)] {
+        host.properties.insert(path.to_vec(), value.to_le_bytes().to_vec());
+    }
+    filter.context_create(id, 1);
+    let _ = filter.request_headers(host, id);
+    filter.log(host, id);
+    filter.context_delete(host, id);
 }
 
 fn step(chance: &mut Chance, filter: &mut Filter, host: &mut FakeHost) {
@@ -64,6 +78,7 @@ fn step(chance: &mut Chance, filter: &mut Filter, host: &mut FakeHost) {
             let _ = filter.configure(host, id, size);
         }
         3 => drop(host.refusals.insert(CALLS[chance.below(CALLS.len())], STATUSES[chance.below(16)])),
+        17 => host.refusals.clear(),
         4 => host.headers = ["x", "cookie"].map(|n| (n.as_bytes().to_vec(), chance.odd())).to_vec(),
         5 => filter.log(host, id),
         6 => filter.response_headers(host, id, chance.below(2) == 0),
@@ -88,7 +103,8 @@ fn step(chance: &mut Chance, filter: &mut Filter, host: &mut FakeHost) {
             host.response = pairs.map(|(name, value)| (name.as_bytes().to_vec(), value)).to_vec();
             host.trailers = host.response.clone();
         }
-        12 => *filter = Filter::default(),
+        12 if chance.below(5) == 0 => *filter = Filter::default(),
+        13..=16 => whole_request(chance, filter, host, id),
         _ => drop(filter.request_headers(host, id)),
     }
     if let Some(written) = host.header(b"x-fairlead-bucket") {
@@ -99,9 +115,11 @@ fn step(chance: &mut Chance, filter: &mut Filter, host: &mut FakeHost) {
 
 #[test]
 fn any_callback_in_any_order_under_any_status_returns() {
-    for seed in 1..300 {
-        let mut chance = Chance(seed * 0x9E37_79B9_7F4A_7C15);
+    let mut changes = 0;
+    for seed in 1..300u64 {
+        let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let (mut filter, mut host) = (Filter::default(), FakeHost::default());
+        host.evaluates = chance.below(2) == 0;
         host.configuration = [
             br#"{"default_key":{"cookie":"uid"}}"#.to_vec(),
             br#"{"default_key":{"header":"x"},"default_salt":"s"}"#.to_vec(),
@@ -122,7 +140,9 @@ fn any_callback_in_any_order_under_any_status_returns() {
             host.properties.insert(SOURCE_ADDRESS.to_vec(), chance.odd());
             step(&mut chance, &mut filter, &mut host);
         }
+        changes += host.logs.iter().filter(|line| line.starts_with("fairlead.breaker ")).count();
     }
+    assert!(changes > 100, "breakers are to change under all of this, not to sleep: {changes}");
 }
 
 #[test]

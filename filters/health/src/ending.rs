@@ -29,12 +29,49 @@ fn number<H: Host>(host: &mut H, path: &[u8]) -> Option<u64> {
     host.property(path).ok()?.as_slice().try_into().ok().map(u64::from_le_bytes)
 }
 
-/// Asks for three properties at most, four where the rule knows what is slow or there was more than one try.
-pub fn end_of<H: Host>(host: &mut H, facts: &Facts, assigned: Assigned, grpc: Option<u32>) -> Outcome {
-    let flags = number(host, FLAGS).unwrap_or(0);
-    let attempts = number(host, ATTEMPTS).unwrap_or(1);
+/// Flags, code and tries in one number, which Envoy can be asked for in one call.
+const SUMMARY: &str = "response.flags * 1000000 + response.code * 1000 + int(upstream.request_attempt_count)";
+
+/// Asks for three properties at once where the host evaluates expressions (Envoy does), otherwise one by one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Summary {
+    token: Option<[u8; 4]>,
+}
+
+impl Summary {
+    /// Gives the host the expression, once for each machine.
+    pub fn prepare<H: Host>(&mut self, host: &mut H) {
+        if self.token.is_none() {
+            self.token = host.foreign("expr_create", SUMMARY.as_bytes()).ok().and_then(|token| token.try_into().ok());
+        }
+    }
+
+    /// Flags, code and tries. The code is 0 where the flags decide, and where there is none.
+    fn ask<H: Host>(&self, host: &mut H) -> (u64, u64, u64) {
+        if let Some(token) = self.token {
+            let read = host.foreign("expr_evaluate", &token).ok().and_then(|value| value.try_into().ok());
+            if let Some(whole) = read.map(u64::from_le_bytes) {
+                return (whole / 1_000_000, whole / 1_000 % 1_000, whole % 1_000);
+            }
+        }
+        let flags = number(host, FLAGS).unwrap_or(0);
+        // An expression that cannot be evaluated lacks an upstream, and without one nothing was tried.
+        let attempts = if self.token.is_some() { 1 } else { number(host, ATTEMPTS).unwrap_or(1) };
+        let code = if flags & (CLIENT_LEFT | HARD) != 0 { 0 } else { number(host, CODE).unwrap_or(0) };
+        (flags, code, attempts)
+    }
+}
+
+/// How a request ended. One more property is asked for where the rule knows what is slow, or there was a second try.
+pub fn end_of<H: Host>(
+    host: &mut H,
+    summary: Summary,
+    facts: &Facts,
+    assigned: Assigned,
+    grpc: Option<u32>,
+) -> Outcome {
+    let (flags, code, attempts) = summary.ask(host);
     let is_decided = flags & (CLIENT_LEFT | HARD) != 0;
-    let code = if is_decided { 0 } else { number(host, CODE).unwrap_or(0) };
     let mut outcome = Outcome { attempts, ..Outcome::default() };
     outcome.evidence = Evidence { flags, code, grpc, slow: false };
     if attempts > 1 {

@@ -6,16 +6,18 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use crate::ending::{ATTEMPTS, CODE, FLAGS};
 use crate::host::{Host, Kind, Level, Map, Refused};
 
 /// Names of the calls, as the ABI has them.
-pub const CALLS: [&str; 14] = [
+pub const CALLS: [&str; 15] = [
     "log",
     "get_property",
     "get_header_map_value",
     "replace_header_map_value",
     "get_buffer_bytes",
     "send_local_response",
+    "call_foreign_function",
     "get_current_time_nanoseconds",
     "random_get",
     "set_tick_period_milliseconds",
@@ -47,6 +49,7 @@ pub struct FakeHost {
     pub shared: Shared,
     pub metrics: BTreeMap<String, i64>,
     pub defined: Vec<String>,
+    pub evaluates: bool,
 }
 
 impl FakeHost {
@@ -105,6 +108,23 @@ impl Host for FakeHost {
     fn plugin_configuration(&mut self, size: usize) -> Result<Vec<u8>, Refused> {
         self.called("get_buffer_bytes")?;
         Ok(self.configuration.get(..size).unwrap_or(&self.configuration).to_vec())
+    }
+
+    /// Envoy's two, as far as the filter goes: with `evaluates`, the one expression is made of the properties.
+    fn foreign(&mut self, name: &str, _: &[u8]) -> Result<Vec<u8>, Refused> {
+        self.called("call_foreign_function")?;
+        match name {
+            "expr_create" if self.evaluates => Ok([7, 0, 0, 0].to_vec()),
+            "expr_evaluate" if self.evaluates => {
+                let number =
+                    |path: &[u8]| Some(u64::from_le_bytes(self.properties.get(path)?.as_slice().try_into().ok()?));
+                let part = |path: &[u8], times: u64| Some(number(path)?.wrapping_mul(times));
+                let whole =
+                    || Some(part(FLAGS, 1_000_000)?.wrapping_add(part(CODE, 1_000)?).wrapping_add(number(ATTEMPTS)?));
+                whole().map(|value| value.to_le_bytes().to_vec()).ok_or(Refused(10))
+            }
+            _ => Err(Refused::NOT_FOUND),
+        }
     }
 
     fn now_ns(&mut self) -> Result<u64, Refused> {

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use crate::circuits::Circuits;
 use crate::config::{Defaults, LARGEST};
-use crate::ending::{end_of, reject, retry_after_ms, GRPC_STATUS};
+use crate::ending::{end_of, reject, retry_after_ms, Summary, GRPC_STATUS};
 use crate::facts::{Facts, FactsCache};
 use crate::hash::{bucket_of, decimal, hash64};
 use crate::host::{Host, Level, Map};
@@ -44,6 +44,7 @@ pub struct Filter {
     streams: BTreeMap<u32, Stream>,
     facts: FactsCache,
     circuits: Circuits,
+    summary: Summary,
 }
 
 /// One request.
@@ -82,6 +83,7 @@ impl Filter {
                     self.roots.insert(root, defaults);
                 }
                 self.circuits.begin(host);
+                self.summary.prepare(host);
                 true
             }
             Err(reason) => {
@@ -161,7 +163,7 @@ impl Filter {
         let Some(guarded) = self.streams.get_mut(&context).and_then(|stream| stream.guarded.take()) else {
             return;
         };
-        let outcome = end_of(host, &guarded.facts, guarded.assigned, guarded.grpc);
+        let outcome = end_of(host, self.summary, &guarded.facts, guarded.assigned, guarded.grpc);
         self.circuits.finish(host, &guarded.facts, guarded.assigned, outcome, retry_after_ms);
     }
 

@@ -58,6 +58,8 @@ pub trait Host {
     fn respond(&mut self, code: u32, details: &[u8], headers: &[u8]) -> Result<(), Refused>;
     /// `proxy_get_buffer_bytes` on the plugin's configuration, readable only while configuring.
     fn plugin_configuration(&mut self, size: usize) -> Result<Vec<u8>, Refused>;
+    /// `proxy_call_foreign_function`: what a host offers beyond the ABI, by name.
+    fn foreign(&mut self, name: &str, arguments: &[u8]) -> Result<Vec<u8>, Refused>;
     /// `proxy_get_current_time_nanoseconds`: wall time.
     fn now_ns(&mut self) -> Result<u64, Refused>;
     /// `random_get` of WASI: eight bytes by chance.

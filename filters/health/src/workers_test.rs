@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::breaker::State;
 use crate::ending::{ATTEMPTS, CODE, FLAGS};
 use crate::fake_host::Shared;
-use crate::filter::ROUTE_METADATA;
+use crate::filter::{ROUTE_METADATA, SOURCE_ADDRESS};
 use crate::worker::{canary, route, rule, Worker};
 
 #[test]
@@ -120,21 +120,44 @@ fn without_ticks_each_request_reads_the_clock() {
     assert_eq!(worker.state("web/2"), State::Ramp);
 }
 
+/// (rule knows what is slow, host evaluates expressions, request is as odd as can be, calls)
+const CALLS_OF_A_REQUEST: [(bool, bool, bool, usize); 6] = [
+    (false, true, false, 4),
+    (false, false, false, 6),
+    (true, true, false, 5),
+    (true, false, false, 7),
+    (true, true, true, 7),
+    (true, false, true, 9),
+];
+
 #[test]
-fn no_request_makes_more_than_nine_host_calls_and_most_make_six() {
-    let rule = rule(&[("slow_ms", 100.0)]);
+fn no_request_makes_more_than_nine_host_calls_and_most_make_four() {
     let split = [("web/1", 8_000.0), ("web/2", 2_000.0)];
-    for (route, odd, most) in
-        [(canary(2_000.0), false, 6), (route(&split, &rule), false, 7), (route(&split, &rule), true, 9)]
-    {
-        let mut worker = Worker::new(route, &Shared::default());
+    for (is_slow_known, evaluates, is_odd, calls) in CALLS_OF_A_REQUEST {
+        let members = if is_slow_known { rule(&[("slow_ms", 100.0)]) } else { Vec::new() };
+        let mut worker = Worker::new(route(&split, &members), &Shared::default());
+        worker.host.evaluates = evaluates;
+        assert!(worker.filter.configure(&mut worker.host, 1, 0));
         worker.users(50);
         worker.host.calls.clear();
-        let user = if odd { "" } else { "user-1" };
-        worker.host.properties.insert(crate::filter::SOURCE_ADDRESS.to_vec(), b"10.0.0.1:1".to_vec());
-        let (context, _) = worker.begin(user);
-        worker.filter.response_headers(&mut worker.host, context, odd);
-        worker.end(context, &[(CODE, 200), (FLAGS, 0), (ATTEMPTS, if odd { 2 } else { 1 })]);
-        assert_eq!(worker.host.calls.len(), most, "{:?}", worker.host.calls);
+        worker.host.properties.insert(SOURCE_ADDRESS.to_vec(), b"10.0.0.1:1".to_vec());
+        let (context, _) = worker.begin(if is_odd { "" } else { "user-1" });
+        worker.filter.response_headers(&mut worker.host, context, is_odd);
+        worker.end(context, &[(CODE, 200), (FLAGS, 0), (ATTEMPTS, if is_odd { 2 } else { 1 })]);
+        assert_eq!(worker.host.calls.len(), calls, "{:?}", worker.host.calls);
     }
+}
+
+#[test]
+fn without_an_upstream_the_expression_fails_and_flags_and_code_are_asked_for() {
+    let mut worker = Worker::new(canary(2_000.0), &Shared::default());
+    worker.host.evaluates = true;
+    assert!(worker.filter.configure(&mut worker.host, 1, 0));
+    worker.users(50);
+    for user in 0..500 {
+        let (context, cluster) = worker.begin(&format!("user-{user}"));
+        worker.host.properties.remove(ATTEMPTS);
+        worker.end(context, &[(CODE, 503), (FLAGS, if cluster == "web/2" { 1 << 5 } else { 1 << 14 })]);
+    }
+    assert_eq!((worker.state("web/1"), worker.state("web/2")), (State::Closed, State::Open));
 }

@@ -51,6 +51,7 @@ def test_the_shipped_filter_is_accepted_and_its_interface_listed(admission: Admi
         "env.proxy_get_header_map_value",
         "env.proxy_replace_header_map_value",
         "env.proxy_get_buffer_bytes",
+        "env.proxy_call_foreign_function",
         "env.proxy_send_local_response",
         "env.proxy_get_current_time_nanoseconds",
         "env.proxy_set_tick_period_milliseconds",
