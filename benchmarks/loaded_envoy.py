@@ -69,7 +69,8 @@ def filters(module: bytes) -> dict[str, list[Json]]:
     return {"none": [], "lua": [lua], "split": [wasm], "breaker": [wasm]}
 
 
-def _listener(port: int, http_filters: list[Json], route: Json) -> Json:
+def listener(port: int, http_filters: list[Json], route: Json) -> Json:
+    """A listener with one route."""
     manager: Json = {
         "stat_prefix": str(port),
         "http_filters": [*http_filters, {"name": "router", "typed_config": _typed(_ROUTER, {})}],
@@ -100,11 +101,11 @@ def bootstrap(module: bytes, ports: Mapping[str, int]) -> Json:
         }
 
     listeners = [
-        _listener(ports[name], chain, split(FACTS | (BREAKER if name == "breaker" else {})))
+        listener(ports[name], chain, split(FACTS | (BREAKER if name == "breaker" else {})))
         for name, chain in filters(module).items()
     ]
     answer: Json = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
-    listeners.append(_listener(ports["upstream"], [], answer))
+    listeners.append(listener(ports["upstream"], [], answer))
     return {
         "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": ports["admin"]}}},
         "static_resources": {

@@ -19,26 +19,29 @@ if TYPE_CHECKING:
 EXAMPLE = ("v1=90", "v2=10,errors=50%,from=10s,to=40s,ms=20")
 
 
+Versions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--version",
+        metavar="NAME=WEIGHT[,errors=E][,ms=M][,status=S][,from=T][,to=T]",
+        help="A version, its share and how it answers between two times; again for another phase.",
+        show_default=" ".join(EXAMPLE),
+    ),
+]
+Rule = Annotated[
+    str,
+    typer.Option(metavar="NAME=N,...", help="The breaker's rule, as in docs/breaker.md.", show_default="its defaults"),
+]
+Compared = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=N,N,...", help="Values to compare, as consecutive=3,5,10; again for another one."),
+]
+
+
 def simulate(
-    version: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--version",
-            metavar="NAME=WEIGHT[,errors=E][,ms=M][,status=S][,from=T][,to=T]",
-            help="A version, its share and how it answers between two times; again for another phase.",
-            show_default=" ".join(EXAMPLE),
-        ),
-    ] = None,
-    rule: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME=N,...", help="The breaker's rule, as in docs/breaker.md.", show_default="its defaults"
-        ),
-    ] = "",
-    compare: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=N,N,...", help="Values to compare, as consecutive=3,5,10; again for another one."),
-    ] = None,
+    version: Versions = None,
+    rule: Rule = "",
+    compare: Compared = None,
     log: Annotated[
         Path | None, typer.Option("--log", metavar="PATH", help="Requests as JSON lines instead of made-up ones.")
     ] = None,

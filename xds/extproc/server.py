@@ -48,8 +48,12 @@ class Call(Protocol):
         """Return when the message was accepted by flow control."""
         ...
 
-    async def abort(self, code: grpc.StatusCode, details: str) -> None:
-        """End the call with this status; raises."""
+    def set_code(self, code: grpc.StatusCode) -> None:
+        """End the call with this status once its handler returns ..."""
+        ...
+
+    def set_details(self, details: str) -> None:
+        """... and with these words."""
         ...
 
     def invocation_metadata(self) -> tuple[tuple[str, str | bytes], ...] | None:
@@ -62,7 +66,7 @@ class Call(Protocol):
 
 
 class ExtProcServer:
-    """Serves the filter in `plugin`, whose clock `now_ns` is. Counts streams that ended, by how.
+    """Serves the filter in `plugin`, whose clock `now_ns` is. `open` streams, and those that `ended`, by status.
 
     `port` is where it listens after `start`.
     """
@@ -109,48 +113,52 @@ class ExtProcServer:
                 _log.error("the filter failed in its timer; the next request starts it anew: %s", trapped)
 
     async def _process(self, _requests: object, call: Call) -> None:
+        code, words = await self._serve(call)
+        name = str(code.name).lower()
+        self.ended[name] += 1
+        if code is grpc.StatusCode.OK:
+            return
+        times = self.ended[name]
+        if times.bit_count() == 1:  # the 1st, 2nd, 4th, 8th ...: there may be thousands a second
+            facts = {"peer": call.peer(), "status": code.name, "reason": words, "times": times}
+            _log.warning("streams ended by us", extra=facts)
+        call.set_code(code)
+        call.set_details(words)
+
+    async def _serve(self, call: Call) -> tuple[grpc.StatusCode, str]:
+        """One request from its first message to its end; returns what Envoy is told at last."""
         metadata = {key: value for key, value in call.invocation_metadata() or () if isinstance(value, str)}
         reason = self._authorize(metadata, call.peer())
         if reason is not None:
-            await self._end(call, grpc.StatusCode.UNAUTHENTICATED, reason)
+            return grpc.StatusCode.UNAUTHENTICATED, reason
         if self.open >= self._bounds.max_streams:
-            await self._end(call, grpc.StatusCode.RESOURCE_EXHAUSTED, "too many requests under way")
+            return grpc.StatusCode.RESOURCE_EXHAUSTED, "too many requests under way"
         self.open += 1
         exchange = Exchange(self._plugin, self._now_ns)
-        how = "cut"
         try:
-            how = await self._converse(call, exchange)
-        finally:
-            self.open -= 1
-            self.ended[how] += 1
-            exchange.end()
-
-    async def _converse(self, call: Call, exchange: Exchange) -> str:
-        """One request from its first message to its end; returns how it ended, or raises as `abort` does."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._bounds.first_message) as limit:
-                data = await call.read()
-                limit.reschedule(loop.time() + self._bounds.deadline)
-                while isinstance(data, bytes):
-                    await call.write(exchange.receive(read(data)))
-                    data = await call.read()
+            await self._converse(call, exchange)
         except PeerError as error:
-            return await self._end(call, grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            return grpc.StatusCode.INVALID_ARGUMENT, str(error)
         except FilterFailed as error:
-            return await self._end(call, grpc.StatusCode.INTERNAL, f"the filter failed: {error}")
+            return grpc.StatusCode.INTERNAL, f"the filter failed: {error}"
         except TimeoutError:
-            return await self._end(call, grpc.StatusCode.DEADLINE_EXCEEDED, "the request took too long")
+            return grpc.StatusCode.DEADLINE_EXCEEDED, "the request took too long"
         except grpc.aio.InternalError:
-            return "gone"
+            return grpc.StatusCode.OK, "the client is gone"
         except Exception:  # noqa: BLE001 - one stream's failure ends one stream, whatever it is; it is logged whole
             _log.exception("stream failed", extra={"peer": call.peer()})
-            return await self._end(call, grpc.StatusCode.INTERNAL, "the processor failed")
-        return "done"
+            return grpc.StatusCode.INTERNAL, "the processor failed"
+        finally:
+            self.open -= 1
+            exchange.end()
+        return grpc.StatusCode.OK, ""
 
-    async def _end(self, call: Call, code: grpc.StatusCode, words: str) -> str:
-        name: str = code.name
-        self.ended[name.lower()] += 1
-        _log.warning("stream ended by us", extra={"peer": call.peer(), "status": name, "reason": words})
-        await call.abort(code, words)
-        return name.lower()
+    async def _converse(self, call: Call, exchange: Exchange) -> None:
+        """Answer messages in their order until there are no more. Raises TimeoutError."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self._bounds.first_message) as limit:
+            data = await call.read()
+            limit.reschedule(loop.time() + self._bounds.deadline)
+            while isinstance(data, bytes):
+                await call.write(exchange.receive(read(data)))
+                data = await call.read()
