@@ -83,6 +83,19 @@ fn a_machine_that_is_made_anew_finds_the_breaker_open() {
 }
 
 #[test]
+fn two_configurations_in_one_machine_share_their_breakers_until_the_old_one_is_gone() {
+    let mut worker = Worker::new(canary(2_000.0), &Shared::default()).failing("web/2", 503);
+    worker.users(200);
+    worker.filter.context_create(2, 0);
+    assert!(worker.filter.configure(&mut worker.host, 2, 0));
+    assert_eq!(worker.users(200).get("web/2"), None);
+    worker.filter.context_delete(&mut worker.host, 1);
+    worker.wait(250);
+    assert_eq!(worker.users(200).get("web/2"), None);
+    assert_eq!(worker.host.logs.len(), 1);
+}
+
+#[test]
 fn a_changed_rule_is_a_new_breaker_and_an_equal_one_is_not() {
     let mut worker = Worker::new(canary(2_000.0), &Shared::default()).failing("web/2", 503);
     worker.users(200);
