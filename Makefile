@@ -10,6 +10,10 @@ BIN := $(VENV)/bin
 PYTHON ?=
 NAME ?=
 ARGS ?=
+# Most tests wait for a program most of the time, so more of them than there are cores run side by side. A file's tests
+# stay together, for they share what they start.
+WORKERS ?= 3
+BESIDE = -n $(WORKERS) --dist loadfile
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # What an installation depends on. README and LICENSE are part of the metadata but change nothing that is installed.
@@ -19,7 +23,7 @@ DEV := $(VENV)/.dev-installed
 # Folders with Python in them; those that do not exist are left out.
 CHECKED := $(wildcard xds tests benchmarks scripts/*.py filters/*.py)
 
-.PHONY: help demo test soak lint format bench filter lock clean
+.PHONY: help demo test coverage soak lint format bench filter lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -27,9 +31,13 @@ help: ## list the targets
 demo: $(RUNTIME) ## real Envoys move users from v1 to v2, step by step (ARGS=--keep leaves them running)
 	@$(BIN)/fairlead demo $(ARGS)
 
-test: $(DEV) ## every test, on the real parts, with branch coverage (ARGS=... goes to pytest)
+test: $(DEV) ## every test, on the real parts (ARGS=... goes to pytest, WORKERS=... of them side by side)
 	@scripts/system-parts.sh test
-	@$(BIN)/python -m pytest --cov --cov-report=term $(if $(ARGS),$(ARGS),--cov-fail-under=93)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(BESIDE))
+
+coverage: $(DEV) ## every test again, slower, to see that nine lines in ten and their branches are run
+	@scripts/system-parts.sh test
+	@$(BIN)/python -m pytest $(BESIDE) --cov --cov-report=term --cov-fail-under=93 $(ARGS)
 
 soak: $(DEV) ## a canary that never rests, under load, for two minutes (SECONDS=...)
 	@scripts/system-parts.sh test

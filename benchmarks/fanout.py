@@ -4,8 +4,9 @@ One endpoint flips, and a flip is over when the last of 1,000 streams has it; ea
 and client have a core each. Ratios are Fairlead's cost over that of go-control-plane's LinearCache in the same run
 (below 1 is cheaper): `delta_1000`, `sotw_1000`, `sotw_100`, `delta_10` server CPU per push with its ACK at so many
 names per stream, `rss_*` memory per stream, `first_answers` the time to the first full answers. `delta_10_snapshot` is
-over the SnapshotCache. The rest is Fairlead with itself: `slow_reader`, `bystanders`, `groups_200` and
-`under_registrations` say how much dearer or slower a push is with them than without.
+over the SnapshotCache. All are medians of three runs, in turn with the peer's. The rest is Fairlead with itself:
+`slow_reader`, `bystanders`, `groups_200` and `under_registrations` say how much dearer or slower a push is with them
+than without.
 
 `--only NAME` measures one load or burden, and writes nothing. `benchmarks.peers.sweep` makes the plots.
 """
@@ -19,7 +20,7 @@ from dataclasses import dataclass, replace
 from benchmarks.peers import storms
 from benchmarks.peers.programs import Programs
 from benchmarks.peers.registrations import push_under_registrations
-from benchmarks.peers.sides import FAIRLEAD, LINEAR, PEERS, SNAPSHOT, Load, Measured, measure, prepare
+from benchmarks.peers.sides import FAIRLEAD, LINEAR, PEERS, SNAPSHOT, Load, Measured, in_turn, prepare
 from benchmarks.record import record
 
 
@@ -39,7 +40,7 @@ CASES: Mapping[str, Case] = {
     "delta_10": Case(Load("delta", names=10), PEERS),
 }
 OTHERS: Mapping[str, Callable[[Programs], Mapping[str, float]]] = {
-    "stopped_reader": lambda programs: storms.stopped_reader(programs, Load(names=1000), 10),
+    "stopped_reader": lambda programs: storms.stopped_reader(programs, Load(names=1000), 30),
     "bystanders": lambda programs: storms.bystanders(programs, 100, 2000, 40),
     "groups": lambda programs: storms.groups(programs, 200, 10),
     "nack_storm": lambda programs: storms.nack_storm(programs, Load(names=100)),
@@ -79,10 +80,11 @@ def ratios(sides: Sides, others: Mapping[str, float]) -> dict[str, float]:
 
 
 def compare(programs: Programs, name: str, case: Case) -> dict[str, Measured]:
-    """Measure one case on its peers, one after another, and print each at once."""
-    found = {}
-    for peer in case.peers:
-        found[peer] = one = measure(programs, peer, case.load, case.flips)
+    """Measure one case on its peers, in turn, and print it."""
+    found = dict(
+        zip(case.peers, in_turn(programs, [(peer, case.load) for peer in case.peers], case.flips), strict=True)
+    )
+    for peer, one in found.items():
         print(
             f"{name:12} {peer:9} {one.flips.push_us:8.1f} us/push {one.flips.last_ms:8.1f} ms to the last stream "
             f"{one.flips.p99_ms:8.1f} ms p99 {one.stream_kib:7.1f} KiB/stream {one.first_ms:7.0f} ms first answers",

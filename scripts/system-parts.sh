@@ -24,6 +24,7 @@ case "${1:-}" in
 test)
     need git "git, to list the files that are checked" command -v git
     need openssl "openssl, to make the certificates that secrets are tested with" command -v openssl
+    # What builds filters by others' SDKs (Rust, Go, Node.js) is found or installed by tests/harness/modules.py.
     ;;
 filter)
     # The Rust toolchain is found, or installed, by filters/build.py itself.

@@ -184,7 +184,11 @@ def _signalled(*numbers: signal.Signals) -> asyncio.Event:
 
 
 def _settle_heap() -> None:
-    """Keep the collector off what lives as long as the process; walking it took a tenth of each push."""
+    """Keep the collector off what lives as long as the process; walking it took a tenth of each push.
+
+    Until now it was off: see `xds.cli.serve`.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    gc.enable()

@@ -1,8 +1,8 @@
 """Fairlead as a peer of the fan-out benchmark: N services with a few endpoints each, served over ADS from its cache.
 
-Started as `python -m benchmarks.peers.fairlead`, as a process of its own that is set up as `fairlead serve` sets itself
-up: uvloop, a settled heap, a log. Speaks what all peers speak: it prints `{"port": N}` once it serves; each number on
-stdin becomes the weight of service-0000's first endpoint; the end of stdin is the end of the program.
+Started by `sides.START`, as a process of its own that is set up as `fairlead serve` sets itself up: uvloop, no
+collector until the heap is settled, a log. Speaks what all peers speak: it prints `{"port": N}` once it serves; each
+number on stdin becomes the weight of service-0000's first endpoint; the end of stdin is the end of the program.
 """
 
 from __future__ import annotations
@@ -96,6 +96,7 @@ async def serve(size: Size) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    gc.enable()
     print(json.dumps({"port": ads.ports[0]}), flush=True)
     async for line in lines:
         cache.publish([assignment(0, size.endpoints, int(line))])

@@ -6,7 +6,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -17,6 +17,10 @@ from .programs import Programs, build
 
 FAIRLEAD, LINEAR, SNAPSHOT = "fairlead", "linear", "snapshot"
 PEERS = (FAIRLEAD, LINEAR, SNAPSHOT)
+ROUNDS = 3
+
+START = "import gc; gc.disable(); from benchmarks.peers.fairlead import main; main()"
+"""Fairlead's server as a program, which starts without a garbage collector, as `fairlead serve` does."""
 
 markers = count(2)
 """The weights that flips set: never the same twice, and none is the weight that everything starts with."""
@@ -72,7 +76,7 @@ def command(programs: Programs, peer: str, load: Load, port: int = 0) -> list[st
     served = max(load.served, load.names + 1)
     size = ["-names", str(served), "-endpoints", str(load.endpoints), "-port", str(port)]
     if peer == FAIRLEAD:
-        return [sys.executable, "-m", "benchmarks.peers.fairlead", *size, "-groups", str(load.groups)]
+        return [sys.executable, "-c", START, *size, "-groups", str(load.groups)]
     return [str(programs.go_control_plane), "-cache", peer, *size]
 
 
@@ -132,3 +136,24 @@ def measure(programs: Programs, peer: str, load: Load, flips: int) -> Measured:
         with streaming(programs, load, port) as (client, first_ms):
             flipped = flip(server, client, load, flips)
             return Measured(first_ms, flipped, (server.rss - empty) / load.streams)
+
+
+def in_turn(programs: Programs, sides: Sequence[tuple[str, Load]], flips: int) -> list[Measured]:
+    """Measure these loads on these peers in turn, `ROUNDS` times over; medians of every figure.
+
+    A machine that others share is faster and slower by the minute, and a ratio of two single runs as well.
+    """
+    runs = [[measure(programs, peer, load, flips) for peer, load in sides] for _ in range(ROUNDS)]
+    return [_median(of_one) for of_one in zip(*runs, strict=True)]
+
+
+def _median(runs: Sequence[Measured]) -> Measured:
+    def middle(figure: Callable[[Measured], float]) -> float:
+        return statistics.median(map(figure, runs))
+
+    flips = Flips(
+        middle(lambda run: run.flips.push_us),
+        middle(lambda run: run.flips.last_ms),
+        middle(lambda run: run.flips.p99_ms),
+    )
+    return Measured(middle(lambda run: run.first_ms), flips, middle(lambda run: run.stream_kib))

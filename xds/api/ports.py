@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from xds.control.ports import Traffic
+from xds.control.ports import Breakers, Traffic
 
 
 class Telemetry(Protocol):
@@ -13,6 +13,11 @@ class Telemetry(Protocol):
     @property
     def traffic(self) -> Traffic:
         """What Envoys measured lately."""
+        ...
+
+    @property
+    def breakers(self) -> Breakers:
+        """How breakers stand in each Envoy."""
         ...
 
     def exposition(self) -> bytes:

@@ -18,7 +18,7 @@ from xds.model.labels import escape
 MAX_ERRORS = 50  # a hostile document with a million wrong fields is answered as briefly as one with fifty
 
 READ_ONLY = frozenset(
-    {"revision", "health", "owner", "lease", "segments", "instances", "gate", "state", "phase", "reason"}
+    {"revision", "health", "owner", "lease", "segments", "instances", "gate", "state", "phase", "reason", "forced"}
 )
 
 Finding = Mapping[str, object]

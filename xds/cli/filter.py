@@ -20,16 +20,21 @@ Config = Annotated[
     Path | None, typer.Option("--config", metavar="PATH", help="Its configuration; without, an empty one.")
 ]
 Sha256 = Annotated[str, typer.Option("--sha256", metavar="HEX", help="What its digest must be.")]
+RootId = Annotated[
+    str, typer.Option("--root-id", metavar="NAME", help="For modules that hold several filters and choose one by it.")
+]
 
 
 @app.command()
-def check(file: Module, config: Config = None, sha256: Sha256 = "", output: Output = Format.TABLE) -> None:
+def check(
+    file: Module, config: Config = None, sha256: Sha256 = "", root_id: RootId = "", output: Output = Format.TABLE
+) -> None:
     """Start a filter, configure it, run a few odd requests through it, and say what was found.
 
     It prints what the module exports and imports, what it logged, and the verdict, which is the one that `fairlead
     serve` would come to. Exit code 1 says that it is refused; the last line says why and whose fault that is.
     """
-    verdict = _verdict(file, config, sha256)
+    verdict = _verdict(file, config, sha256, root_id)
     if output is Format.JSON:
         print_json(_document(verdict))
     else:
@@ -44,6 +49,7 @@ def package(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the image layout goes; new or empty.")],
     config: Config = None,
     sha256: Sha256 = "",
+    root_id: RootId = "",
     tag: Annotated[str, typer.Option("--tag", metavar="NAME", help="The image's name in the layout.")] = "latest",
     annotations: Annotated[
         list[str] | None, typer.Option("--annotation", metavar="KEY=VALUE", help="One more; may be repeated.")
@@ -57,7 +63,7 @@ def package(
     from xds.proxywasm.image import write_image
 
     more = _pairs(annotations or [])
-    verdict = _verdict(file, config, sha256)
+    verdict = _verdict(file, config, sha256, root_id)
     if not verdict.accepted:
         raise Failed(f"{file} is refused, and not packed: {verdict.reason}")
     own = {
@@ -81,7 +87,7 @@ def add_to(parent: typer.Typer) -> None:
     parent.add_typer(app, name="filter")
 
 
-def _verdict(file: Path, config: Path | None, sha256: str) -> Verdict:
+def _verdict(file: Path, config: Path | None, sha256: str, root_id: str) -> Verdict:
     """The verdict; a file that is too large is refused unread."""
     from xds.proxywasm.admission import Verdict, check
     from xds.proxywasm.runtime import Limits
@@ -90,7 +96,8 @@ def _verdict(file: Path, config: Path | None, sha256: str) -> Verdict:
         size, most = file.stat().st_size, Limits().module_bytes
         if size > most:
             return Verdict(False, f"the module is {size} bytes long, the most is {most}", "")
-        return check(file.read_bytes(), config.read_bytes() if config else b"", sha256=sha256)
+        configuration = config.read_bytes() if config else b""
+        return check(file.read_bytes(), configuration, sha256=sha256, root_id=root_id)
     except OSError as error:
         raise Failed(str(error), Exit.INVALID) from None
 

@@ -79,8 +79,15 @@ TYPES: Final[Mapping[str, Cell]] = {
 """The columns of one node, a line per type."""
 
 
+BREAKERS: Final[Mapping[str, Cell]] = {
+    "breaker": field("cluster"), "state": field("state"), "opens": field("opens"), "probes": field("probes"),
+    "remapped": field("remapped"), "rejected": field("rejected"),
+}  # fmt: skip
+"""The columns of one node's breakers, a line for each."""
+
+
 def print_node(node: Row) -> None:
-    """Print one node: who it is, and how it stands to each type."""
+    """Print one node: who it is, how it stands to each type, and how its breakers stand."""
     seen = "connected" if node.get("connected") else f"gone for {text(node.get('closed_for'))}"
     serves = text(node.get("gateway") or node.get("service"))
     typer.echo(
@@ -91,3 +98,6 @@ def print_node(node: Row) -> None:
         console_print(table(TYPES, rows))
     else:
         typer.echo("it has not asked for anything yet")
+    breakers = cast("list[Row]", node.get("breakers") or [])
+    if breakers:
+        console_print(table(BREAKERS, breakers))

@@ -9,6 +9,7 @@ from typing import Annotated, Final, cast
 import typer
 
 from xds.cli import nodes
+from xds.cli.breaker_table import BREAKERS
 from xds.cli.connection import connection
 from xds.cli.exits import Exit, Failed
 from xds.cli.output import (
@@ -69,11 +70,15 @@ def _percent(row: Row) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One kind of object: how its table looks, and whether its names live inside an environment."""
+    """One kind of object: how its table looks, and whether its names live inside an environment.
+
+    What is not `by_name` is listed and has no page of its own; `named` is the field that a name is compared with.
+    """
 
     one: str
     columns: Mapping[str, Cell]
     in_env: bool = True
+    named: str = "object"
     selectable: bool = False
     removable: bool = True
     by_name: bool = True
@@ -114,6 +119,7 @@ KINDS: Final[Mapping[str, Listed]] = {
         },
     ),
     "nodes": Listed("node", nodes.LISTED, removable=False),
+    "breakers": Listed("breaker", BREAKERS, named="service", removable=False, by_name=False),
     "problems": Listed(
         "problem",
         {"severity": field("severity"), "kind": field("kind"), "object": field("object"),
@@ -144,7 +150,9 @@ def path_of(plural: str, name: str) -> str:
 
 def get(
     ctx: typer.Context,
-    kind: Annotated[str, typer.Argument(help="instances, services, routes, gateways, rollouts, nodes or problems.")],
+    kind: Annotated[
+        str, typer.Argument(help="instances, services, routes, gateways, rollouts, nodes, breakers or problems.")
+    ],
     name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",
     selector: Annotated[
         str, typer.Option("-l", "--selector", help="Instances only, as in `version in (v1,v2),zone!=eu-1,!canary`.")
@@ -166,7 +174,7 @@ def get(
         else:
             query = {"env": env if listed.in_env else None, "selector": selector}
             rows = list(client.items(f"/v1/{plural}", **query))
-            rows = [row for row in rows if not name or row.get("object") == name]
+            rows = [row for row in rows if not name or row.get(listed.named) == name]
     if output is Format.JSON:
         print_json(rows[0] if name and listed.by_name else {"items": rows})
         return
@@ -229,7 +237,7 @@ def _print_explained(found: Row) -> None:
         "acked": lambda row: weights(row.get("acked")), "says": field("message"),
     }  # fmt: skip
     parts = (("subsets", subsets), ("instances", members), ("nodes", envoys), ("routes", KINDS["routes"].columns),
-             ("problems", KINDS["problems"].columns))  # fmt: skip
+             ("breakers", BREAKERS), ("problems", KINDS["problems"].columns))  # fmt: skip
     for name, columns in parts:
         rows = cast("list[Row]", found.get(name) or [])
         if rows:

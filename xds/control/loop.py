@@ -15,6 +15,7 @@ from math import inf
 
 from xds.cache.roster import Nacked, NodeEvent, Roster
 from xds.control.committer import Committer
+from xds.control.forces import Forces
 from xds.control.gate import behind
 from xds.control.inbox import Inbox, Submission
 from xds.control.nodes import Nodes
@@ -72,6 +73,7 @@ class Loop:
         self.guard = ShrinkGuard()
         self._committer = Committer(parts.intent, parts.store, parts.clock)
         self.driver = RolloutDriver(parts.intent, parts.publisher)
+        self.forces = Forces(parts.intent)
         self.problems: tuple[Problem, ...] = ()
 
     async def start(self) -> None:
@@ -84,6 +86,7 @@ class Loop:
         now = self._clock.monotonic()
         self._preserver.restore(loaded.remains, now + RECONNECT)
         self.driver.restored(now)
+        self.forces.restored(now)
         await self._publish(now, most=None)
         self._hold(now)
 
@@ -136,6 +139,7 @@ class Loop:
         entries = await self._committer.enter(submissions)
         self._leases.committed(entries)
         self._nodes.committed(entries)
+        self.forces.committed(entries, self._clock.monotonic())
         return entries
 
     async def _publish(self, now: float, only: Collection[ServiceKey] = (), most: int | None = SLICE) -> None:
@@ -170,7 +174,10 @@ class Loop:
         return again
 
     async def _drive(self, now: float) -> float | None:
-        """Let observations move the rollouts; only what has been published counts, so their changes come first."""
+        """Let observations move the rollouts, and time end what is forced.
+
+        Only what has been published counts, so changes of those services come first.
+        """
         concerned = {r.service for r in self._intent.rollouts.values() if not r.phase.is_over}
         concerned.update(instance.service for instance in self._intent.leaving.values())
         if not concerned.isdisjoint(self._intent.stale):
@@ -179,16 +186,18 @@ class Loop:
         for member in moves.release:
             self._intent.release(member)
             self._pace.changed(now)
-        if moves.declarations:
+        lapsed, lapse = self.forces.look(now)
+        deadline = min((at for at in (moves.deadline, lapse) if at is not None), default=None)
+        if moves.declarations or lapsed:
             answer = asyncio.get_running_loop().create_future()
-            if await self._enter([Submission(moves.declarations, answer)]):
+            if await self._enter([Submission((*moves.declarations, *lapsed), answer)]):
                 self._pace.changed(now, urgent=True)
             for outcome in answer.result():
                 if isinstance(outcome, FairleadError):
-                    _log.warning("a rollout could not move: %s", outcome.message)
+                    _log.warning("a rollout or a breaker could not move: %s", outcome.message)
             if any(isinstance(outcome, Unavailable) for outcome in answer.result()):
-                return min(moves.deadline or inf, now + RETRY)  # nobody says when the store is back
-        return moves.deadline
+                return min(deadline or inf, now + RETRY)  # nobody says when the store is back
+        return deadline
 
     def _timeout(self) -> float | None:
         wanted = [at for at in (self._pace.due(), self._deadline) if at is not None]

@@ -29,6 +29,7 @@ from xds.model.problems import Conflict, FairleadError, NotFound, Problem
 from xds.model.rollout import Rollout
 from xds.model.view import ServiceView
 from xds.translate.build import Builder
+from xds.translate.policy import Policy
 from xds.translate.warmup import warm_up
 from xds.wire.types import ResourceType
 
@@ -196,6 +197,14 @@ class ControlPlane:
         wanted = view.service.split.weights
         revision = self.intent.revisions.get(ref(view.service), 0)
         return ServiceStatus(view, revision, wanted, effective, found.nodes, problems)
+
+    def policy(self, key: ServiceKey) -> Policy:
+        """Return the policy that holds for a service as it was last published, labels considered."""
+        return self._publisher.policy(key)
+
+    def forced_for(self, key: ServiceKey, subset: str) -> float | None:
+        """Return for how many seconds a breaker is still forced, None when that has no end."""
+        return self._loop.forces.remaining(key, subset, self.clock.monotonic())
 
     def membership(self, node_id: str) -> Membership | None:
         """Return which group a node is in and why, or None for a node that is not known."""

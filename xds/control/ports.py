@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from xds.model.breaker import Reported
 from xds.model.instance import Instance
 from xds.model.intent import Declared, Ref
 from xds.model.problems import Problem
@@ -187,4 +188,16 @@ class Traffic(Protocol):
 
     def measured(self, env: str, clusters: Sequence[str], seconds: float | None = None) -> Measured:
         """Return what was measured of these clusters together over the last `seconds`, all there is without."""
+        ...
+
+
+class Breakers(Protocol):
+    """How breakers stand, as Envoys tell it."""
+
+    def reported(self, env: str) -> Mapping[str, Mapping[str, Reported]]:
+        """Return what is known of an environment's breakers, by cluster and node, both in order."""
+        ...
+
+    def of_node(self, node: str) -> Mapping[str, Reported]:
+        """Return what one Envoy tells, by cluster, in order."""
         ...

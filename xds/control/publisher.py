@@ -25,6 +25,7 @@ from xds.model.problems import Problem
 from xds.translate import naming
 from xds.translate.build import Builder
 from xds.translate.outputs import FilterSpec, Output, OutputKey
+from xds.translate.policy import Policy
 from xds.wire.types import ResourceType
 
 HISTORY = 64  # versions of one resource whose weights are remembered
@@ -87,6 +88,10 @@ class Publisher:
             if served is not None:
                 self._freezes.replaced(served.get(resource.key), resource, nodes)
         self._cache.publish((*(self.lingering.resources if served is None else ()), *upserts), removals)
+
+    def policy(self, service: ServiceKey) -> Policy:
+        """Return the policy that holds for a service as it was last published."""
+        return self._builder.policy(service)
 
     def judge(self, nodes: Sequence[NodeState], now: float) -> float | None:
         """Take back what Envoys refuse (see `verdicts`); return when to judge again, None until another refusal."""

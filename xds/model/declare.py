@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xds.model.breaker import Forced
 from xds.model.intent import Declared, Ref
 from xds.model.names import ServiceKey
 from xds.model.rollout import Event, Step
@@ -41,7 +42,16 @@ class StepRollout:
     event: Event
 
 
-Change = Put | Delete | StartRollout | StepRollout
+@dataclass(frozen=True, slots=True)
+class ForceBreaker:
+    """Hold the breaker of one subset at a state, or (None) give it back to its rule."""
+
+    service: ServiceKey
+    subset: str
+    forced: Forced | None = None
+
+
+Change = Put | Delete | StartRollout | StepRollout | ForceBreaker
 
 
 @dataclass(frozen=True, slots=True)

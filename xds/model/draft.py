@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xds.model.declare import Declaration, Delete, Put, StartRollout, StepRollout
+from xds.model.declare import Declaration, Delete, ForceBreaker, Put, StartRollout, StepRollout
 from xds.model.gateway import Gateway
 from xds.model.incarnation import check_succession, numbered
 from xds.model.instance import Instance
@@ -47,6 +47,8 @@ class Draft:
                 return self._start(start, declaration)
             case StepRollout(rollout, event):
                 return self._step(rollout, event, declaration)
+            case ForceBreaker() as force:
+                return self._force(force, declaration)
 
     def get(self, name: Ref) -> Declared | None:
         """Return the object as the draft has it."""
@@ -107,7 +109,10 @@ class Draft:
             self._write(self._with_port(replace(service, stable=instance.version, split=split)), declaration)
 
     def _service(self, declared: Service, before: Declared | None) -> Service:
-        """Keep what the service owns (stable, split, upstream port) where the caller says nothing of it."""
+        """Keep what the service owns (stable, split, upstream port) where the caller says nothing of it.
+
+        What operators force is theirs, whatever the caller says.
+        """
         held = before if isinstance(before, Service) else Service(declared.key)
         stable = declared.stable or held.stable or next(iter(declared.split.weights), "")
         segments = held.split.segments
@@ -123,7 +128,8 @@ class Draft:
             segments = Split.whole(stable).segments
         salt = declared.split.salt or held.split.salt or str(declared.key)
         port = declared.upstream_port or held.upstream_port
-        return replace(declared, stable=stable, split=Split(segments, declared.split.key, salt), upstream_port=port)
+        split = Split(segments, declared.split.key, salt)
+        return replace(declared, stable=stable, split=split, upstream_port=port, forced=held.forced)
 
     def _with_port(self, service: Service) -> Service:
         """Give a TCP service the local port that tells it apart, and refuse one that another service has."""
@@ -148,14 +154,33 @@ class Draft:
         wanted = [subset] if subset else list(split.weights) if split else []
         if not wanted:
             return
-        known = {EVERY, service.stable, *service.split.weights, *(s.name for s in service.subsets), *self.versions(key)}
         for name in wanted:
-            if name not in known:
-                raise InvalidInput(
-                    f"{key} has no version or subset {name!r}; it has {', '.join(sorted(known - {''}))}",
-                    pointer="/subset" if subset else "/split",
-                    code="unknown_version",
-                )
+            self._check_subset(service, name, pointer="/subset" if subset else "/split")
+
+    def _check_subset(self, service: Service, name: str, *, pointer: str) -> None:
+        named = {subset.name for subset in service.subsets}
+        known = {EVERY, service.stable, *service.split.weights, *named, *self.versions(service.key)}
+        if name not in known:
+            raise InvalidInput(
+                f"{service.key} has no version or subset {name[:64]!r}; it has {', '.join(sorted(known - {''}))}",
+                pointer=pointer,
+                code="unknown_version",
+            )
+
+    def _force(self, force: ForceBreaker, declaration: Declaration) -> Ref:
+        """Hold a breaker or let it go; what is held stays with the service until then."""
+        service = self.service(force.service)
+        if service is None:
+            raise NotFound(f"service {force.service} does not exist", code="unknown_service")
+        self._check_match(ref(service), service, declaration)
+        self._check_owner(ref(service), service, declaration)
+        forced = {subset: held for subset, held in service.forced.items() if subset != force.subset}
+        if force.forced is not None:
+            self._check_subset(service, force.subset, pointer="/subset")
+            forced[force.subset] = replace(force.forced, since=self.revision)
+        elif force.subset not in service.forced:
+            raise NotFound(f"nobody forces the breaker of {force.subset[:64]} of {force.service}")
+        return self._write(replace(service, forced=forced), declaration)
 
     # -- delete -------------------------------------------------------------------------------------------------
 

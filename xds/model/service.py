@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
+from xds.model.breaker import Forced, Limits, Rule
+from xds.model.callers import parse_callers
 from xds.model.instance import check_port
 from xds.model.labels import check_labels
 from xds.model.names import EVERY as _EVERY
@@ -63,6 +66,9 @@ class Service:
 
     `protocol` is that of the service's own port, `protocols` those of the named ports that differ from HTTP.
     `upstream_port` opens a local port of its own in every sidecar (a TCP service always gets one).
+    `breaker` is a rule, False for none, and `allow_from` who may call (`*` is everybody); where one of these or
+    `limits` is None, labels decide. `forced` are breakers held by operators, by subset; they stay when the policy is
+    declared anew.
     """
 
     key: ServiceKey
@@ -76,6 +82,10 @@ class Service:
     timeout: float = 15.0
     retry: Retry = Retry()
     upstream_port: int | None = None
+    breaker: Rule | Literal[False] | None = None
+    forced: Mapping[str, Forced] = field(default_factory=dict)
+    limits: Limits | None = None
+    allow_from: tuple[str, ...] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     owner: str = ""
 
@@ -86,6 +96,8 @@ class Service:
             raise InvalidInput(f"{self.connect_timeout} is not between 0 and 60 seconds", pointer="/connect_timeout")
         if self.upstream_port is not None:
             check_port(self.upstream_port, pointer="/upstream_port")
+        if self.allow_from is not None:
+            parse_callers(self.allow_from, pointer="/allow_from")
         check_labels(self.labels)
         check_id(self.key.env, pointer="/env", what="env")
         check_id(self.key.name, pointer="/name", what="service name")

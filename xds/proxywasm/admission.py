@@ -18,7 +18,7 @@ import wasmtime
 from xds.proxywasm.contexts import LogLine
 from xds.proxywasm.failures import Refused, Trapped
 from xds.proxywasm.interface import abi_version
-from xds.proxywasm.plugin import Plugin
+from xds.proxywasm.plugin import Plugin, Settings
 from xds.proxywasm.runtime import Limits, Runtime
 
 
@@ -68,22 +68,30 @@ class Admission:
         self._runtime = Runtime(limits)
 
     def check(
-        self, module: bytes, configuration: bytes, *, vectors: Sequence[SmokeRequest] = (), sha256: str = ""
+        self,
+        module: bytes,
+        configuration: bytes,
+        *,
+        vectors: Sequence[SmokeRequest] = (),
+        sha256: str = "",
+        root_id: str = "",
     ) -> Verdict:
-        """The verdict; nothing that the module does raises. `sha256` is what its digest must be, in hexadecimal."""
+        """The verdict; nothing that the module does raises.
+
+        `sha256` is what its digest must be, in hexadecimal; `root_id` is for modules that choose their root by it.
+        """
         digest = hashlib.sha256(module).hexdigest()
         exports: tuple[str, ...] = ()
         imports: tuple[str, ...] = ()
         abi = ""
         try:
-            if sha256 and digest != sha256.lower():
-                raise Refused(
-                    f"the module is not the one that was meant: its SHA-256 is {digest}, not {sha256.lower()}"
-                )
+            wanted = sha256.lower().removeprefix("sha256:")
+            if wanted not in {"", digest}:
+                raise Refused(f"the module is not the one that was meant: its SHA-256 is {digest}, not {wanted}")
             compiled = self._runtime.compile(module)
             exports, imports = _names(compiled)
             abi = abi_version(compiled)
-            with Plugin(module, configuration, runtime=self._runtime) as plugin:
+            with Plugin(module, configuration, runtime=self._runtime, settings=Settings(root_id=root_id)) as plugin:
                 for request in (PLAIN, BARE, ODD, *vectors):
                     _try(plugin, request)
                 _tick(plugin)
@@ -98,12 +106,17 @@ class Admission:
 
 
 def check(
-    module: bytes, configuration: bytes, *, vectors: Sequence[SmokeRequest] = (), sha256: str = ""
-) -> Verdict:  # fmt: skip
+    module: bytes,
+    configuration: bytes,
+    *,
+    vectors: Sequence[SmokeRequest] = (),
+    sha256: str = "",
+    root_id: str = "",
+) -> Verdict:
     """`Admission.check` with limits as they are by default, for a single verdict."""
     admission = Admission()
     try:
-        return admission.check(module, configuration, vectors=vectors, sha256=sha256)
+        return admission.check(module, configuration, vectors=vectors, sha256=sha256, root_id=root_id)
     finally:
         admission.close()
 

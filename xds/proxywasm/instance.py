@@ -20,7 +20,7 @@ from xds.proxywasm.interface import abi_version, check_interface, shape
 from xds.proxywasm.machine import Machine
 from xds.proxywasm.memory import MASK, GuestMemory, OutOfBounds
 from xds.proxywasm.outbound_calls import OutboundCalls
-from xds.proxywasm.raw import ExportedFunction, HostFunction
+from xds.proxywasm.raw import Deadline, ExportedFunction, HostFunction
 from xds.proxywasm.runtime import Runtime
 from xds.proxywasm.shared_calls import SharedCalls
 from xds.proxywasm.signatures import (
@@ -52,6 +52,7 @@ class Instance:
         self._machine = machine
         self._store = wasmtime.Store(runtime.engine)
         self._store.set_limits(memory_size=runtime.limits.memory_bytes, memories=1, instances=1, tables=16)
+        self._deadline = Deadline(self._store, runtime.limits.deadline_ticks)
         self._raised: BaseException | None = None
         self._kept: list[HostFunction] = []
         guest = self._guest = Guest(machine)
@@ -81,7 +82,7 @@ class Instance:
         machine.bind(self.call)
 
     def _instantiate(self, module: wasmtime.Module, imports: Sequence[wasmtime.Func]) -> Mapping[str, object]:
-        self._store.set_epoch_deadline(self._runtime.limits.deadline_ticks)
+        self._deadline.begin()
         try:
             instance = wasmtime.Instance(self._store, module, list(imports))
             return dict(instance.exports(self._store).items())
@@ -115,7 +116,7 @@ class Instance:
         function = self._functions.get(name)
         if function is None:
             return 0
-        self._store.set_epoch_deadline(self._runtime.limits.deadline_ticks)
+        self._deadline.begin()
         try:
             result = function(*arguments)
         except (wasmtime.Trap, wasmtime.WasmtimeError) as failure:

@@ -135,7 +135,7 @@ class Machine:
             raise
         finally:
             self.current, self._busy = before, busy
-        if not busy:
+        if self._turn and not busy:
             self._settle()
         return result
 

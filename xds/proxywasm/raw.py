@@ -17,33 +17,65 @@ from wasmtime import _ffi as c_api
 
 from xds.proxywasm.signatures import Signature
 
-_Callback: Final = ctypes.CFUNCTYPE(
-    ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int32), ctypes.c_size_t
-)
-_NO_FINALIZER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)()
+_POINTER: Final = ctypes.c_void_p
+_SIZE: Final = ctypes.c_size_t
 _WORDS: Final = 4
 """32-bit words of one value."""
 
 _LONGS: Final = 2
 """64-bit words of one value."""
 
+# Declared anew, because the package's own declarations make an object of each pointer on its way.
+_call: Final = ctypes.CFUNCTYPE(_POINTER, _POINTER, _POINTER, _POINTER, _SIZE, _POINTER)(
+    ("wasmtime_func_call_unchecked", c_api.dll)
+)
+_set_deadline: Final = ctypes.CFUNCTYPE(None, _POINTER, ctypes.c_uint64)(
+    ("wasmtime_context_set_epoch_deadline", c_api.dll)
+)
+_memory_data: Final = ctypes.CFUNCTYPE(_POINTER, _POINTER, _POINTER)(("wasmtime_memory_data", c_api.dll))
+_memory_size: Final = ctypes.CFUNCTYPE(_SIZE, _POINTER, _POINTER)(("wasmtime_memory_data_size", c_api.dll))
+_new_trap: Final = ctypes.CFUNCTYPE(_SIZE, ctypes.c_char_p, _SIZE)(("wasmtime_trap_new", c_api.dll))
+
+_Callback: Final = ctypes.CFUNCTYPE(_SIZE, _POINTER, _POINTER, ctypes.POINTER(ctypes.c_int32), _SIZE)
+_NO_FINALIZER: Final = ctypes.CFUNCTYPE(None, _POINTER)()
 _REASON: Final = b"the host stopped it"
+
+
+def _address_of(store: wasmtime.Store) -> int:
+    """The store's context, which is where everything of it is."""
+    return ctypes.cast(store._context(), _POINTER).value or 0
+
+
+class Deadline:
+    """Until when a store's guest may run: so many epochs from the moment of `begin`."""
+
+    def __init__(self, store: wasmtime.Store, ticks: int) -> None:
+        self._context = _address_of(store)
+        self._kept = store
+        self._ticks = ticks
+
+    def begin(self) -> None:
+        """The time of one call begins."""
+        _set_deadline(self._context, self._ticks)
 
 
 class ExportedFunction:
     """An export, called with integers. Raises wasmtime's Trap and WasmtimeError. Not to be entered while it runs."""
 
     def __init__(self, store: wasmtime.Store, function: wasmtime.Func, signature: Signature) -> None:
-        self._context = store._context()
-        self._function = ctypes.byref(function._func)
         self._kept = store, function
         self._count = max(len(signature.parameters), len(signature.results), 1)
         self._has_result = bool(signature.results)
-        self._cells = (c_api.wasmtime_val_raw_t * self._count)()
-        self._result = ctypes.c_int32.from_buffer(self._cells)
-        self._longs = (ctypes.c_int64 * (_LONGS * self._count)).from_buffer(self._cells)
-        self._trap = ctypes.POINTER(c_api.wasm_trap_t)()
-        self._trap_out = ctypes.byref(self._trap)
+        self._longs = (ctypes.c_int64 * (_LONGS * self._count))()
+        self._result = ctypes.c_int32.from_buffer(self._longs)
+        self._trap = ctypes.c_void_p()
+        self._where = (
+            _address_of(store),
+            ctypes.addressof(function._func),
+            ctypes.addressof(self._longs),
+            self._count,
+            ctypes.addressof(self._trap),
+        )
 
     def __call__(self, *arguments: int) -> int:
         """The result; 0 for a function without one."""
@@ -51,14 +83,12 @@ class ExportedFunction:
         for argument in arguments:
             self._longs[at] = argument  # of an i32 only the lower half is looked at
             at += _LONGS
-        error = c_api.wasmtime_func_call_unchecked(
-            self._context, self._function, self._cells, self._count, self._trap_out
-        )
-        if error:  # type: ignore[truthy-bool]  # a null pointer is false
-            raise wasmtime.WasmtimeError._from_ptr(error)
-        if self._trap:  # type: ignore[truthy-bool]  # likewise
-            trap, self._trap = self._trap, ctypes.POINTER(c_api.wasm_trap_t)()
-            self._trap_out = ctypes.byref(self._trap)
+        error = _call(*self._where)
+        if error:
+            raise wasmtime.WasmtimeError._from_ptr(ctypes.cast(error, ctypes.POINTER(c_api.wasmtime_error_t)))
+        if self._trap.value:
+            trap = ctypes.cast(self._trap.value, ctypes.POINTER(c_api.wasm_trap_t))
+            self._trap.value = None
             raise wasmtime.Trap._from_ptr(trap)
         return self._result.value if self._has_result else 0
 
@@ -95,8 +125,7 @@ class HostFunction:
                     words[0] = answer
             except BaseException as error:  # noqa: BLE001 - nothing may leave through foreign frames
                 raised(error)
-                trap = c_api.wasmtime_trap_new(ctypes.create_string_buffer(_REASON), len(_REASON))
-                return ctypes.cast(trap, ctypes.c_void_p).value or 0
+                return int(_new_trap(_REASON, len(_REASON)))
             return 0
 
         self._callback = _Callback(enter)
@@ -112,26 +141,14 @@ class HostFunction:
         self.function = wasmtime.Func._from_raw(function)
 
 
-def _in_addresses(name: str, result: type) -> Callable[[int, int], int]:
-    """A C function of two pointers that takes them as numbers; the package's own objects cost half of each call."""
-    function = c_api.dll[name]
-    function.restype, function.argtypes = result, (ctypes.c_void_p, ctypes.c_void_p)
-    made: Callable[[int, int], int] = function
-    return made
-
-
-_DATA: Final = _in_addresses("wasmtime_memory_data", ctypes.c_void_p)
-_SIZE: Final = _in_addresses("wasmtime_memory_data_size", ctypes.c_size_t)
-
-
 class LinearMemory:
     """Where a guest's memory is and how long. Both may change whenever the guest runs."""
 
     def __init__(self, store: wasmtime.Store, memory: wasmtime.Memory) -> None:
-        self._context = ctypes.cast(store._context(), ctypes.c_void_p).value or 0
-        self._memory = ctypes.addressof(memory._memory)
         self._kept = store, memory
+        self._context = _address_of(store)
+        self._memory = ctypes.addressof(memory._memory)
 
     def where(self) -> tuple[int, int]:
         """Address and bytes, for now."""
-        return _DATA(self._context, self._memory) or 0, _SIZE(self._context, self._memory)
+        return _memory_data(self._context, self._memory) or 0, _memory_size(self._context, self._memory)

@@ -1,9 +1,9 @@
-"""Answers of clusters, out of what Envoy's metrics service sends: the two families of a hundred that are wanted.
+"""Answers and breakers of clusters, out of what Envoy's metrics service sends: the few families that are wanted.
 
 Reads io.prometheus.client.MetricFamily at the wire, because a flush carries every statistic of an Envoy: stepping over
 one costs a microsecond or two, a decoded histogram 180. Wanted are `cluster.upstream_rq_xx` and
-`cluster.upstream_rq_time` of clusters that our bootstrap's tags name. Counters are deltas there, and histograms always
-are (docs/design/telemetry.md).
+`cluster.upstream_rq_time` of clusters that our bootstrap's tags name, and what the health filter tells of breakers.
+Counters are deltas there, and histograms always are (docs/design/telemetry.md).
 """
 
 from __future__ import annotations
@@ -24,25 +24,37 @@ CODE_CLASS: Final = b"envoy.response_code_class"
 
 _FAMILY: Final = key(2)  # StreamMetricsMessage.envoy_metrics
 _METRIC: Final = key(4)  # of MetricFamily
-_LABEL, _COUNTER, _HISTOGRAM = key(1), key(3), key(7)  # Metric
+_LABEL, _GAUGE, _COUNTER, _HISTOGRAM = key(1), key(2), key(3), key(7)  # Metric
 _LABEL_NAME, _LABEL_VALUE = key(1), key(2)
-_VALUE: Final = key(1, FIXED64)  # Counter.value
+_VALUE: Final = key(1, FIXED64)  # Counter.value, Gauge.value
 _SAMPLES, _BUCKET = key(1, VARINT), key(3)  # Histogram
 _UPTO_COUNT, _UPTO = key(1, VARINT), key(2, FIXED64)  # Bucket
 
 _RESPONSES: Final = field(1, b"cluster.upstream_rq_xx")
 _TIMES: Final = field(1, b"cluster.upstream_rq_time")
 """How a wanted family begins: with its name, which every writer puts first."""
+CLUSTER: Final = b"cluster"
+_BREAKER: Final = b"wasmcustom.fairlead_breaker_"
+"""How Envoy calls what the filter defines; its label `cluster` is the name as in a split."""
+_BREAKERS: Final = {
+    b"state": "state", b"opens_total": "opens", b"probes_total": "probes", b"remapped_total": "remapped",
+    b"rejected_total": "rejected",
+}  # fmt: skip
+_NAME: Final = 2  # bytes before a name of less than 128 bytes: its key and its length
 _MOST: Final = float(1 << 53)
 """Requests in one flush that a double can still count one by one."""
 
 
 class Family(NamedTuple):
-    """Where a wanted family lies in its message, and which field of its metrics has the value."""
+    """Where a wanted family lies in its message, and which field of its metrics has the value.
+
+    `breaker` is what of a breaker it tells, "" for answers.
+    """
 
     value: int
     start: int
     stop: int
+    breaker: str = ""
 
 
 def families(data: bytes) -> Iterator[Family | None]:
@@ -54,8 +66,26 @@ def families(data: bytes) -> Iterator[Family | None]:
             yield Family(_COUNTER, start, stop)
         elif data.startswith(_TIMES, start, stop):
             yield Family(_HISTOGRAM, start, stop)
+        elif data.startswith(_BREAKER, start + _NAME, stop):
+            yield _breaker(data, start, stop)
         else:
             yield None
+
+
+def _breaker(data: bytes, start: int, stop: int) -> Family | None:
+    """Return the family if it is one that is known here; a newer filter may define others."""
+    begin = start + _NAME + len(_BREAKER)
+    told = _BREAKERS.get(data[begin : start + _NAME + data[start + 1]])
+    return None if told is None else Family(_GAUGE if told == "state" else _COUNTER, start, stop, told)
+
+
+def breakers(data: bytes, family: Family) -> Iterator[tuple[str, int]]:
+    """Yield (cluster name, number) for each metric of a family that tells of breakers; DecodeError."""
+    for found, start, stop in walk(data, family.start, family.stop):
+        if found == _METRIC:
+            labels, value = _parts(data, family.value, start, stop)
+            if value is not None and labels.get(CLUSTER):
+                yield labels[CLUSTER], _counter(data, *value)
 
 
 def answers(data: bytes, family: Family) -> Iterator[tuple[str, Answers]]:
@@ -67,7 +97,8 @@ def answers(data: bytes, family: Family) -> Iterator[tuple[str, Answers]]:
                 yield measured
 
 
-def _metric(data: bytes, wanted: int, start: int, stop: int) -> tuple[str, Answers] | None:
+def _parts(data: bytes, wanted: int, start: int, stop: int) -> tuple[dict[bytes, str], tuple[int, int] | None]:
+    """Return a metric's labels, and where its value lies."""
     labels: dict[bytes, str] = {}
     value: tuple[int, int] | None = None
     for found, begin, end in walk(data, start, stop):
@@ -75,6 +106,11 @@ def _metric(data: bytes, wanted: int, start: int, stop: int) -> tuple[str, Answe
             _label(data, begin, end, labels)
         elif found == wanted:
             value = begin, end
+    return labels, value
+
+
+def _metric(data: bytes, wanted: int, start: int, stop: int) -> tuple[str, Answers] | None:
+    labels, value = _parts(data, wanted, start, stop)
     service, subset = labels.get(SERVICE), labels.get(SUBSET)
     if value is None or not service or not subset:  # a summary under the histogram's name; a cluster that is not ours
         return None
@@ -107,7 +143,7 @@ def _counter(data: bytes, start: int, stop: int) -> int:
         if found == _VALUE:
             value = double(data, begin)
     if not 0 <= value <= _MOST:
-        raise DecodeError(f"{value} is no count of requests", start)
+        raise DecodeError(f"{value} is no count", start)
     return int(value)
 
 

@@ -1,4 +1,4 @@
-"""Envoy's metrics service: takes every flush, keeps the answers of our clusters, and answers nothing.
+"""Envoy's metrics service: takes every flush, keeps answers and breakers of our clusters, and answers nothing.
 
 After envoy/service/metrics/v3/metrics_service.proto. The node comes with the first message of a stream only.
 """
@@ -12,7 +12,8 @@ import grpc
 
 from xds.wire.scan import key, walk
 
-from .families import answers, families
+from .breakers import Breakers
+from .families import answers, breakers, families
 from .receiving import Call, Door
 from .reporter import Reporter, nobody, reporter
 from .traffic import Traffic
@@ -27,14 +28,15 @@ _NODE: Final = key(1)  # StreamMetricsMessage.Identifier.node
 
 
 class Metrics:
-    """Receives metrics into `traffic`.
+    """Receives metrics into `traffic` and `breakers`.
 
     `received` counts messages (a flush is one or, with `batch_size`, several), `families` what was in them.
     """
 
-    def __init__(self, door: Door, traffic: Traffic) -> None:
+    def __init__(self, door: Door, traffic: Traffic, breakers: Breakers) -> None:
         self._door = door
         self._traffic = traffic
+        self._breakers = breakers
         self.received = 0
         self.families = 0
 
@@ -59,7 +61,10 @@ class Metrics:
         """Add one message, in slices that leave the loop its turn."""
         for read, family in enumerate(families(data), 1):
             self.families += 1
-            if family is not None:
+            if family is not None and family.breaker:
+                for cluster, number in breakers(data, family):
+                    self._breakers.told(client, cluster, family.breaker, number)
+            elif family is not None:
                 for cluster, measured in answers(data, family):
                     self._traffic.answered(client, cluster, measured)
             if read % SLICE == 0:

@@ -21,6 +21,7 @@ from xds.cache.table import Cache
 from xds.cache.typestate import TypeState
 from xds.model.problems import Problem, Severity
 
+from .breakers import Breakers
 from .histogram import Histogram
 from .load_reports import LoadReports
 from .loop_lag import LoopLag
@@ -52,6 +53,8 @@ HELP: Final[Mapping[str, str]] = {
     "fairlead_load_reports": "Load reports received.",
     "fairlead_metrics_messages": "Messages of Envoy's metrics service received.",
     "fairlead_metrics_families": "Metric families in them, wanted or not.",
+    "fairlead_breakers": "Circuit breakers that Envoys tell of, one for each Envoy and cluster.",
+    "fairlead_breaker_events": "What Envoys told that their breakers did; each Envoy counts it under its own names.",
     "fairlead_telemetry_streams": "Open streams of reports.",
     "fairlead_telemetry_streams_refused": "Streams of reports turned away, or ended for the client's fault.",
     "fairlead_telemetry_places": "Sums held in windows.",
@@ -79,6 +82,7 @@ class Sources:
     load_reports: LoadReports
     metrics: Metrics
     traffic: Traffic
+    breakers: Breakers
     roster: Roster
     cache: Cache
     problems: Callable[[], Iterable[Problem]]
@@ -128,10 +132,12 @@ class Exposition(Collector):
         yield _counter("fairlead_load_reports", {"": self._from.load_reports.received})
         yield _counter("fairlead_metrics_messages", {"": metrics.received})
         yield _counter("fairlead_metrics_families", {"": metrics.families})
+        yield _gauge("fairlead_breakers", self._from.breakers.states(), "state")
+        yield _counter("fairlead_breaker_events", self._from.breakers.events, "event")
         yield _gauge("fairlead_telemetry_streams", door.streams, "service")
         yield _counter("fairlead_telemetry_streams_refused", door.refused, "service")
         yield _gauge("fairlead_telemetry_places", {"": traffic.places})
-        yield _counter("fairlead_telemetry_lost", {"": traffic.lost})
+        yield _counter("fairlead_telemetry_lost", {"": traffic.lost + self._from.breakers.lost})
 
     def _of_plane(self) -> Iterator[Metric]:
         snapshot = self._from.cache.latest()

@@ -11,6 +11,7 @@ from xds.cache.roster import Roster
 from xds.cache.table import Cache
 from xds.model.problems import Problem
 
+from .breakers import Breakers
 from .load_reports import Clusters, LoadReports
 from .loop_lag import LoopLag
 from .metrics_service import Metrics
@@ -24,7 +25,7 @@ DEFAULTS: Final = TelemetrySettings()
 
 
 class Telemetry:
-    """Receives (`services`), counts (`streams`), remembers (`traffic`) and shows (`exposition`).
+    """Receives (`services`), counts (`streams`), remembers (`traffic`, `breakers`) and shows (`exposition`).
 
     `clusters` names an environment's clusters, `problems` those that stand; `clock` gives monotonic seconds, the same
     as the roster's.
@@ -43,10 +44,11 @@ class Telemetry:
     ) -> None:
         self.streams = StreamCounts()
         self.traffic = Traffic(clock, settings)
+        self.breakers = Breakers(clock, settings)
         self._lag = LoopLag(clock)
         self._door = Door(authorize)
         load_reports = LoadReports(self._door, self.traffic, clusters, settings)
-        metrics = Metrics(self._door, self.traffic)
+        metrics = Metrics(self._door, self.traffic, self.breakers)
         self.services: tuple[grpc.GenericRpcHandler, ...] = (load_reports.handler(), metrics.handler())
         sources = Sources(
             self.streams,
@@ -55,6 +57,7 @@ class Telemetry:
             load_reports,
             metrics,
             self.traffic,
+            self.breakers,
             roster,
             cache,
             problems,

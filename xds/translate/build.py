@@ -20,6 +20,7 @@ from . import naming
 from .environment import Change, Environment
 from .filter import extension
 from .outputs import Built, FilterSpec, Ledger, OutputKey
+from .policy import Policy
 
 
 class Builder:
@@ -70,6 +71,11 @@ class Builder:
         problems = tuple(problem for env in sorted(self._environments) for problem in self._environments[env].problems)
         uses = {Key(env, name): used for env, found in self._environments.items() for name, used in found.uses.items()}
         return Built(upserts, removals, problems, self._ledger.carriers(), uses)
+
+    def policy(self, service: ServiceKey) -> Policy:
+        """Return the policy that holds for a service as it was last built."""
+        environment = self._environments.get(service.env)
+        return Policy() if environment is None else environment.policy(service.name)
 
     def _take_profiles(self, profiles: frozenset[NodeProfile]) -> set[str]:
         """Keep the profiles in use; return the environments in which one came or went."""

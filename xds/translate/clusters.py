@@ -33,6 +33,7 @@ from envoy_data_plane.envoy.extensions.upstreams.http.v3 import (
 )
 from envoy_data_plane.google.protobuf import Any as AnyMessage
 
+from xds.model.breaker import NO_LIMITS, Limits
 from xds.model.instance import Address
 from xds.model.service import Balancing, Protocol, Service
 from xds.wire.codec import decode, encode
@@ -47,7 +48,8 @@ BUFFER = 32 * 1024
 """Bytes that a connection may have waiting on one side, as Envoy's advice for edges has it."""
 MAX_RETRIES = 1000
 """Retries in flight per cluster. Envoy's default of 3 makes retries fail the moment a host does."""
-_MAX_CONNECTIONS = 16_384
+MAX_CONNECTIONS = 16_384
+"""Connections per cluster, and as many requests that wait for one."""
 MAX_REQUESTS = 65_536
 """Requests in flight per cluster."""
 _NAME, _ALT_STAT_NAME, _METADATA = 1, 28, 25  # fields of Cluster
@@ -70,12 +72,12 @@ def ads() -> ConfigSource:
     return ConfigSource(ads=AggregatedConfigSource(), resource_api_version=ApiVersion.V3)
 
 
-def cluster(service: Service, subset: str, port: str = "") -> bytes:
+def cluster(service: Service, subset: str, port: str = "", limits: Limits = NO_LIMITS) -> bytes:
     """Return the encoded cluster of one subset on one port; its endpoints have the same name."""
     name = naming.cluster(service.key.name, subset, port)
     head = text(_NAME, name) + text(_ALT_STAT_NAME, naming.stat_name(name))
     facts = {"service": naming.host(service.key.name, port), "subset": subset}
-    policy = _policy(service.protocol_of(port), service.balancing, service.connect_timeout)
+    policy = _policy(service.protocol_of(port), service.balancing, service.connect_timeout, limits)
     return head + field(_METADATA, metadata(facts)) + policy
 
 
@@ -90,14 +92,14 @@ def local_cluster(service: str, protocol: Protocol, app: Address) -> bytes:
         load_assignment=decode(ClusterLoadAssignment, endpoints),
         connect_timeout=datetime.timedelta(seconds=1),
         per_connection_buffer_limit_bytes=BUFFER,
-        circuit_breakers=_breakers(),
+        circuit_breakers=_breakers(NO_LIMITS),
         typed_extension_protocol_options=_http_options(protocol),
     )
     return encode(message) + field(_METADATA, metadata({"service": service, "subset": "local"}))
 
 
 @functools.lru_cache(maxsize=1024)
-def _policy(protocol: Protocol, balancing: Balancing, connect_timeout: float) -> bytes:
+def _policy(protocol: Protocol, balancing: Balancing, connect_timeout: float, limits: Limits) -> bytes:
     """Return the fields that do not depend on the subset.
 
     Updates are not merged over time in Envoy: the control plane has gathered them already. A removed host goes at
@@ -110,7 +112,7 @@ def _policy(protocol: Protocol, balancing: Balancing, connect_timeout: float) ->
             connect_timeout=duration(connect_timeout),
             per_connection_buffer_limit_bytes=BUFFER,
             lb_policy=_POLICIES[balancing],
-            circuit_breakers=_breakers(),
+            circuit_breakers=_breakers(limits),
             common_lb_config=ClusterCommonLbConfig(update_merge_window=datetime.timedelta()),
             ignore_health_on_host_removal=True,
             typed_extension_protocol_options=_http_options(protocol),
@@ -118,14 +120,18 @@ def _policy(protocol: Protocol, balancing: Balancing, connect_timeout: float) ->
     )
 
 
-def _breakers() -> CircuitBreakers:
-    limits = CircuitBreakersThresholds(
-        max_connections=_MAX_CONNECTIONS,
-        max_pending_requests=_MAX_CONNECTIONS,
-        max_requests=MAX_REQUESTS,
-        max_retries=MAX_RETRIES,
+def _breakers(limits: Limits) -> CircuitBreakers:
+    thresholds = CircuitBreakersThresholds(
+        max_connections=_or(limits.connections, MAX_CONNECTIONS),
+        max_pending_requests=_or(limits.pending, MAX_CONNECTIONS),
+        max_requests=_or(limits.requests, MAX_REQUESTS),
+        max_retries=_or(limits.retries, MAX_RETRIES),
     )
-    return CircuitBreakers(thresholds=[limits])
+    return CircuitBreakers(thresholds=[thresholds])
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
 
 
 def _http_options(protocol: Protocol) -> dict[str, AnyMessage]:

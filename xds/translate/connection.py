@@ -17,6 +17,7 @@ from envoy_data_plane.envoy.config.core.v3 import (
     HttpProtocolOptions,
     TypedExtensionConfig,
 )
+from envoy_data_plane.envoy.extensions.filters.http.rbac.v3 import Rbac
 from envoy_data_plane.envoy.extensions.filters.http.router.v3 import Router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
@@ -33,7 +34,7 @@ from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutatio
 from xds.wire.filter_schema import BUCKET_HEADER
 from xds.wire.packing import pack_any
 
-from . import access_log, naming
+from . import access, access_log, naming
 from .clusters import ads
 from .filter import slot
 
@@ -54,10 +55,17 @@ class Side(Enum):
     INGRESS = "ingress"
 
 
-def connection_manager(listener: str, routes: str, side: Side, *, with_filter: bool) -> HttpConnectionManager:
-    """Return the manager of `listener`, which takes its routes from the RDS resource `routes`."""
+def connection_manager(
+    listener: str, routes: str, side: Side, *, with_filter: bool, guarded: bool = False
+) -> HttpConnectionManager:
+    """Return the manager of `listener`, which takes its routes from the RDS resource `routes`.
+
+    `guarded`: these routes say who may call.
+    """
     follows_splits = side is not Side.INGRESS
     filters = [slot()] if with_filter and follows_splits else []
+    if guarded:
+        filters.append(HttpFilter(name=access.HTTP, typed_config=pack_any(Rbac())))
     manager = HttpConnectionManager(
         stat_prefix=naming.stat_name(listener),
         rds=Rds(config_source=ads(), route_config_name=routes),

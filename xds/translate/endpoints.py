@@ -17,6 +17,8 @@ from xds.model.instance import Instance
 from xds.model.view import Member
 from xds.wire.endpoint import cluster_load_assignment, lb_endpoint, locality_endpoints
 
+from .policy import OwnLabels, own_labels
+
 _HEALTHY, _UNHEALTHY = 1, 2  # envoy.config.core.v3.HealthStatus
 UNSTABLE_SHARE = 4
 """An unstable instance keeps one part in so many of its weight (DEGRADED would be a tier, not a weight)."""
@@ -26,13 +28,14 @@ UNSTABLE_SHARE = 4
 class Endpoint:
     """One member as EDS shows it: a fragment per port that it has, "" for its own.
 
-    `parked` ones get no requests on purpose: they drain, or have weight 0.
+    `parked` ones get no requests on purpose: they drain, or have weight 0. `policy` are its labels that are policy.
     """
 
     member: Member
     locality: tuple[str, str]
     fragments: Mapping[str, bytes]
     parked: bool
+    policy: OwnLabels = ()
 
     def stands_for(self, member: Member) -> bool:
         """Say whether `member` would give the same fragments."""
@@ -117,4 +120,4 @@ def _endpoint(member: Member) -> Endpoint:
             fragments[port if at else ""] = lb_endpoint(
                 address.host, address.port, health=health, weight=weight, metadata=facts
             )
-    return Endpoint(member, locality, fragments, parked)
+    return Endpoint(member, locality, fragments, parked, own_labels(instance.labels))

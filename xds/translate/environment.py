@@ -12,17 +12,19 @@ from dataclasses import dataclass, field, replace
 from xds.model.gateway import Gateway
 from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile, Role
-from xds.model.problems import Problem
+from xds.model.problems import Problem, Severity
 from xds.model.reach import UpstreamNames
 from xds.model.service import Protocol
 from xds.model.view import ServiceView
 from xds.wire.types import ResourceType
 
 from . import naming
+from .access import Access, exposed
 from .grpc import GrpcClients
 from .hosts import Hosts, Site, carried
-from .nodes import Nodes
+from .nodes import Front, Nodes
 from .outputs import Ledger, OutputKey
+from .policy import Policy
 from .ports import Claims, Upstreams
 from .product import Product, claimed_ports, product
 from .routes import route_configuration
@@ -45,8 +47,10 @@ class Environment:
         """Start empty."""
         self._name = name
         self._ledger = ledger
+        self._with_filter = with_filter
         self._views: dict[str, ServiceView] = {}
         self._products: dict[str, Product] = {}
+        self._access = Access(self._views, self._products)
         self._claims = Claims()
         self._upstreams = Upstreams()
         self._hosts = Hosts()
@@ -68,8 +72,10 @@ class Environment:
     def apply(self, change: Change) -> None:
         """Translate what changed."""
         dirty = self._take_views(change.services)
+        fronts = set[str]()
         for service in sorted(dirty):
             self._translate(service)
+            fronts |= self._access.changed(service)
         self._sweep()
         gateways = self._take_gateways(change.gateways)
         upstreams = self._upstreams.settle()
@@ -77,9 +83,8 @@ class Environment:
         self._take_profiles(change.profiles)
         self._publish_routes(hosts, gateways, upstreams)
         self._publish_scopes(hosts)
-        self._nodes.settle(
-            self._listening, self._protocol_of, (self._upstreams.standing, upstreams), (self._gateways, gateways)
-        )
+        upstreams_changed, gateways_changed = (self._upstreams.standing, upstreams), (self._gateways, gateways)
+        self._nodes.settle(self._listening, (self._front_of, fronts), upstreams_changed, gateways_changed)
         self._grpc.settle(self._products, dirty, wanted=any(each.role is Role.GRPC for each in self._profiles))
 
     @property
@@ -91,6 +96,11 @@ class Environment:
         yield from self._upstreams.problems(self._name)
         yield from self._hosts.problems
         yield from self._nodes.problems
+
+    def policy(self, service: str) -> Policy:
+        """Return the policy that holds for a service as it was last translated."""
+        found = self._products.get(service)
+        return Policy() if found is None else found.shape.policy
 
     def _take_profiles(self, profiles: frozenset[NodeProfile]) -> None:
         """Keep the profiles in use; listeners do not depend on what their nodes may call."""
@@ -127,7 +137,7 @@ class Environment:
             return
         self._replace(ResourceType.CLUSTER, before.clusters if before else {}, after.clusters if after else {})
         self._replace(ResourceType.ENDPOINT, before.assignments if before else {}, after.assignments if after else {})
-        if after is None:
+        if view is None or after is None:
             self._products.pop(service, None)
             self._hosts.put(service, {}, {})
             self._upstreams.put(service, None)
@@ -135,8 +145,15 @@ class Environment:
         self._products[service] = after
         self._hosts.put(service, after.by_host, after.inside)
         self._upstreams.put(service, after.upstream)
-        if after.problems:
-            self._problems[service] = after.problems
+        if problems := (*after.problems, *self._unmet(view, after.shape.policy)):
+            self._problems[service] = problems
+
+    def _unmet(self, view: ServiceView, policy: Policy) -> Iterable[Problem]:
+        """Yield what a policy asks for and does not get here."""
+        yield from exposed(view, policy.allow_from)
+        if policy.breaker is not None and not self._with_filter:
+            message = "this control plane runs without the health filter: there is no breaker"
+            yield Problem("service", str(view.key), "/breaker", message, Severity.WARNING)
 
     def _replace(self, kind: ResourceType, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
         """Put what differs; leave what has no place any more to `_sweep`, since another service may take its name."""
@@ -153,9 +170,9 @@ class Environment:
             self._ledger.drop(key)
         self._left, self._taken = set(), set()
 
-    def _protocol_of(self, service: str) -> Protocol:
+    def _front_of(self, service: str) -> Front:
         view = self._views.get(service)
-        return view.service.protocol if view else Protocol.HTTP
+        return Front(view.service.protocol if view else Protocol.HTTP, self._access.callers(service))
 
     # -- routes -------------------------------------------------------------------------------------------------
 

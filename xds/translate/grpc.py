@@ -113,7 +113,11 @@ class GrpcClients:
             yield self._key(ResourceType.ROUTE, routes), value, {service.key: split.weights}
             for subset in product.shape.subsets:
                 name = naming.cluster(service.key.name, subset, port)
-                yield self._key(ResourceType.CLUSTER, name), text(_CLUSTER_NAME, name) + _policy(), {}
+                yield (
+                    self._key(ResourceType.CLUSTER, name),
+                    text(_CLUSTER_NAME, name) + _policy(product.shape.policy.limits.requests),
+                    {},
+                )
 
     def _endpoints(self, product: Product) -> _Made:
         for port in product.splits:
@@ -181,14 +185,15 @@ def _retry(retry: Retry) -> bytes:
     return encode(RouteAction(retry_policy=RetryPolicy(retry_on=",".join(conditions), num_retries=retry.attempts)))
 
 
-@functools.cache
-def _policy() -> bytes:
-    """Return all of a cluster but its name."""
+@functools.lru_cache(maxsize=1024)
+def _policy(requests: int | None) -> bytes:
+    """Return all of a cluster but its name; of the limits gRPC minds that of requests in flight (proposal A32)."""
+    most = CircuitBreakersThresholds(max_requests=MAX_REQUESTS if requests is None else requests)
     return encode(
         Cluster(
             type=ClusterDiscoveryType.EDS,
             eds_cluster_config=ClusterEdsClusterConfig(eds_config=ads()),
             lb_policy=ClusterLbPolicy.ROUND_ROBIN,
-            circuit_breakers=CircuitBreakers(thresholds=[CircuitBreakersThresholds(max_requests=MAX_REQUESTS)]),
+            circuit_breakers=CircuitBreakers(thresholds=[most]),
         )
     )

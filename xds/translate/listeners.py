@@ -12,7 +12,7 @@ import functools
 
 from envoy_data_plane.envoy.config.core.v3 import Address as AddressMessage
 from envoy_data_plane.envoy.config.core.v3 import SocketAddress, TrafficDirection
-from envoy_data_plane.envoy.config.listener.v3 import Filter, FilterChain, Listener
+from envoy_data_plane.envoy.config.listener.v3 import Filter, FilterChain, FilterChainMatch, Listener
 from envoy_data_plane.envoy.extensions.filters.network.tcp_proxy.v3 import (
     TcpProxy,
     TcpProxyWeightedCluster,
@@ -25,7 +25,7 @@ from xds.model.service import Protocol
 from xds.wire.codec import encode
 from xds.wire.packing import pack_any
 
-from . import access_log, naming
+from . import access, access_log, naming
 from .clusters import BUFFER
 from .connection import Side, connection_manager
 from .product import Upstream
@@ -58,15 +58,16 @@ def upstream(found: Upstream, host: str, *, with_filter: bool) -> bytes:
 
 
 @functools.lru_cache(maxsize=4096)
-def ingress(service: str, protocol: Protocol, bind: Address) -> bytes:
-    """Return the encoded listener in front of a sidecar's application."""
+def ingress(service: str, protocol: Protocol, bind: Address, callers: access.Prefixes | None = None) -> bytes:
+    """Return the encoded listener in front of a sidecar's application; `callers` None lets everybody in."""
     name = naming.ingress(service)
     if protocol.is_http:
-        manager = connection_manager(name, name, Side.INGRESS, with_filter=False)
-        chosen = Filter(name=_HTTP, typed_config=pack_any(manager))
-    else:
-        chosen = _tcp(TcpProxy(cluster=naming.application(service)), name)
-    return _listener(name, bind, chosen, inbound=True)
+        manager = connection_manager(name, name, Side.INGRESS, with_filter=False, guarded=callers is not None)
+        return _listener(name, bind, Filter(name=_HTTP, typed_config=pack_any(manager)), inbound=True)
+    proxy = _tcp(TcpProxy(cluster=naming.application(service)), name)
+    # Not Envoy's RBAC filter for TCP: it waits for the caller's first byte, and a server that speaks first is heard.
+    match = None if callers is None else FilterChainMatch(direct_source_prefix_ranges=access.ranges(callers))
+    return _listener(name, bind, proxy, inbound=True, match=match)
 
 
 def gateway(found: Gateway, bind: Address | None, *, with_filter: bool) -> dict[str, bytes]:
@@ -87,8 +88,12 @@ def _tcp(proxy: TcpProxy, name: str) -> Filter:
     return Filter(name=_TCP, typed_config=pack_any(message))
 
 
-def _listener(name: str, bind: Address, chosen: Filter, *, inbound: bool) -> bytes:
+def _listener(
+    name: str, bind: Address, chosen: Filter, *, inbound: bool, match: FilterChainMatch | None = None
+) -> bytes:
     """Return an encoded listener of one filter chain, named as the listener so that logs can tell.
+
+    Connections that do not `match` are closed.
 
     `::` takes IPv4 connections too, as an operator who writes it means every interface.
     """
@@ -98,7 +103,7 @@ def _listener(name: str, bind: Address, chosen: Filter, *, inbound: bool) -> byt
             name=name,
             stat_prefix=naming.stat_name(name),
             address=AddressMessage(socket_address=socket),
-            filter_chains=[FilterChain(name=name, filters=[chosen])],
+            filter_chains=[FilterChain(name=name, filters=[chosen], filter_chain_match=match)],
             per_connection_buffer_limit_bytes=BUFFER,
             traffic_direction=TrafficDirection.INBOUND if inbound else TrafficDirection.OUTBOUND,
             enable_reuse_port=True,

@@ -6,6 +6,7 @@ Knows profiles, not nodes: two Envoys that say the same of themselves share ever
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
+from typing import NamedTuple
 
 from xds.model.gateway import Gateway
 from xds.model.names import ServiceKey
@@ -14,12 +15,19 @@ from xds.model.problems import Problem, Severity
 from xds.model.service import Protocol
 from xds.wire.types import ResourceType
 
-from . import listeners, naming
+from . import access, listeners, naming
 from .clusters import local_cluster
 from .outputs import Ledger, OutputKey
 from .product import Upstream
 from .routes import route_configuration, to_application, virtual_host
 from .splits import clusters_of
+
+
+class Front(NamedTuple):
+    """What stands in front of an application: what it speaks, and who may call it (None: everybody)."""
+
+    protocol: Protocol = Protocol.HTTP
+    callers: access.Prefixes | None = None
 
 
 class Nodes:
@@ -32,21 +40,21 @@ class Nodes:
         self._with_filter = with_filter
         self._profiles: frozenset[NodeProfile] = frozenset()
         self._gateways: dict[NodeProfile, frozenset[str]] = {}
-        self._protocols: dict[str, Protocol] = {}
+        self._fronts: dict[str, Front] = {}
         self._problems: dict[tuple[str, str], Problem] = {}
         self._undeclared: frozenset[str] = frozenset()
 
     def settle(
         self,
         profiles: frozenset[NodeProfile],
-        protocol_of: Callable[[str], Protocol],
+        fronts: tuple[Callable[[str], Front], Set[str]],
         upstreams: tuple[Mapping[str, Upstream], Set[str]],
         gateways: tuple[Mapping[str, Gateway], Set[str]],
     ) -> None:
-        """Bring the listeners up to date with all that stands and the names of what changed, for either table."""
+        """Bring the listeners up to date with all that stands and the names of what changed, for each table."""
         before, self._profiles = self._profiles, profiles
         if before is profiles and not (upstreams[1] or gateways[1]):
-            self._settle_ingresses(before, protocol_of)
+            self._settle_ingresses(before, *fronts)
             return
         for profile in before - profiles:
             self._sidecar(profile, upstreams[0].keys() | upstreams[1], upstreams[0], gone=True)
@@ -61,7 +69,7 @@ class Nodes:
                 self._sidecar(profile, names, upstreams[0])
         asked = {profile.gateway for profile in profiles if profile.role is Role.GATEWAY}
         self._undeclared = frozenset(asked - gateways[0].keys())
-        self._settle_ingresses(before, protocol_of)
+        self._settle_ingresses(before, *fronts)
 
     @property
     def problems(self) -> Iterable[Problem]:
@@ -111,37 +119,41 @@ class Nodes:
                 needs = frozenset() if upstream.protocol.is_http else clusters_of(name, upstream.split)
                 self._ledger.put(key, value, weights, needs)
 
-    def _settle_ingresses(self, before: frozenset[NodeProfile], protocol_of: Callable[[str], Protocol]) -> None:
-        """Put or drop what stands in front of applications, where a profile came or went or a protocol changed."""
+    def _settle_ingresses(
+        self, before: frozenset[NodeProfile], front_of: Callable[[str], Front], changed: Set[str]
+    ) -> None:
+        """Put or drop what stands in front of applications, where a profile came or went or a front changed."""
         same = self._profiles is before
-        served = self._protocols if same else {profile.service for profile in self._profiles if _serves(profile)}
-        known, self._protocols = self._protocols, {service: protocol_of(service) for service in served}
-        if same and known == self._protocols:
+        if same and changed.isdisjoint(self._fronts):
+            return
+        served = self._fronts if same else {profile.service for profile in self._profiles if _serves(profile)}
+        known, self._fronts = self._fronts, {service: front_of(service) for service in served}
+        if same and known == self._fronts:
             return
         for profile in before - self._profiles:
             service, variant = profile.service, profile.variant
             self._ledger.drop(OutputKey(ResourceType.LISTENER, naming.ingress(service), variant))
             self._ledger.drop(OutputKey(ResourceType.CLUSTER, naming.application(service), variant))
         for profile in self._profiles:
-            protocol = self._protocols.get(profile.service)
-            if profile not in before or protocol is not known.get(profile.service):
-                self._put_ingress(profile, protocol)
-        for service in self._protocols.keys() | known.keys():
+            front = self._fronts.get(profile.service)
+            if profile not in before or front != known.get(profile.service):
+                self._put_ingress(profile, front)
+        for service in self._fronts.keys() | known.keys():
             name = naming.ingress(service)
-            routes, found = OutputKey(ResourceType.ROUTE, name, self._env), self._protocols.get(service)
-            if found is None or not found.is_http:
+            routes, found = OutputKey(ResourceType.ROUTE, name, self._env), self._fronts.get(service)
+            if found is None or not found.protocol.is_http:
                 self._ledger.drop(routes)
             else:
-                host = virtual_host(service, "*", [to_application(service)])
+                host = virtual_host(service, "*", [to_application(service, access.guard(found.callers))])
                 self._ledger.put(routes, route_configuration(name, [host]))
 
-    def _put_ingress(self, profile: NodeProfile, protocol: Protocol | None) -> None:
-        if protocol is None or profile.ingress is None or profile.app is None:
+    def _put_ingress(self, profile: NodeProfile, front: Front | None) -> None:
+        if front is None or profile.ingress is None or profile.app is None:
             return
         name, variant = naming.ingress(profile.service), profile.variant
-        listener = listeners.ingress(profile.service, protocol, profile.ingress)
+        listener = listeners.ingress(profile.service, front.protocol, profile.ingress, front.callers)
         self._ledger.put(OutputKey(ResourceType.LISTENER, name, variant), listener)
-        cluster = local_cluster(profile.service, protocol, profile.app)
+        cluster = local_cluster(profile.service, front.protocol, profile.app)
         self._ledger.put(OutputKey(ResourceType.CLUSTER, naming.application(profile.service), variant), cluster)
 
 

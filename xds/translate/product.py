@@ -8,7 +8,8 @@ fragment and a join.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from xds.model.instance import Instance
@@ -19,10 +20,12 @@ from xds.model.route import Route
 from xds.model.service import Protocol, Service
 from xds.model.split import Split
 from xds.model.view import Member, ServiceView
+from xds.wire.filter_schema import RouteBreaker
 
 from . import naming
 from .clusters import cluster
 from .endpoints import Endpoint, Endpoints, assignment, named_ports, present, refresh
+from .policy import OwnLabels, Policy, policy
 from .routes import RETRY_CONDITIONS, Rule, catch_all, rule
 from .splits import Effective, effective
 from .validate import REFUSED
@@ -51,6 +54,7 @@ class Shape:
     ports: tuple[str, ...]
     own_ports: frozenset[str]
     serving: Serving
+    policy: Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,12 @@ def claimed_ports(view: ServiceView) -> frozenset[str]:
 
 def product(view: ServiceView, ports: Set[str], before: Product | None) -> Product:
     """Translate one view; `ports` are the named ports it may offer, `before` what it gave last time."""
-    shape = _shape(view, ports)
-    made: _Made
     endpoints = refresh(before.endpoints if before else {}, view.members)
+    shape = _shape(view, ports, endpoints)
+    made: _Made
     if before is None or before.shape != shape:
         clusters = {
-            naming.cluster(view.key.name, subset, port): cluster(view.service, subset, port)
+            naming.cluster(view.key.name, subset, port): cluster(view.service, subset, port, shape.policy.limits)
             for port in ("", *shape.ports)
             for subset in shape.subsets
         }
@@ -106,14 +110,28 @@ def product(view: ServiceView, ports: Set[str], before: Product | None) -> Produ
     return Product(shape, clusters, *made, endpoints, shown, assignments)
 
 
-def _shape(view: ServiceView, ports: Set[str]) -> Shape:
+def _shape(view: ServiceView, ports: Set[str], endpoints: Endpoints) -> Shape:
     wanted = set(view.subsets) | set(view.service.split.weights)
     for route in view.routes:
         wanted |= {route.subset} - {""} if route.split is None else set(route.split.weights)
     offered = tuple(sorted(ports))
     serving = {port: _serving(view.subsets, port) for port in ("", *offered)}
     own = frozenset(next(iter(member.instance.ports)) for member in view.members)
-    return Shape(view.service, view.routes, tuple(sorted(wanted)), offered, own, serving)
+    holds = policy(view.service, _labels(endpoints.values()))
+    return Shape(view.service, view.routes, tuple(sorted(wanted)), offered, own, serving, holds)
+
+
+def _labels(endpoints: Iterable[Endpoint]) -> dict[str, dict[OwnLabels, int]]:
+    """Return which labels that are policy the instances of each version have, and how many of them."""
+    told = Counter(
+        (endpoint.member.instance.version, endpoint.policy)
+        for endpoint in endpoints
+        if endpoint.policy and not endpoint.member.leaving
+    )
+    found: dict[str, dict[OwnLabels, int]] = {}
+    for (version, labels), instances in told.items():
+        found.setdefault(version, {})[labels] = instances
+    return found
 
 
 def _serving(subsets: Mapping[str, tuple[Member, ...]], port: str) -> frozenset[str]:
@@ -140,7 +158,7 @@ class _Maker:
         self._before = good
         self._good: dict[Key, Route] = {}
         self._service = shape.service
-        self._problems: list[Problem] = []
+        self._problems: list[Problem] = [*shape.policy.problems]
 
     def make(self) -> _Made:
         """Return what the shape gives."""
@@ -161,12 +179,12 @@ class _Maker:
                 inside.setdefault(name, []).append(made)
         splits: dict[str, Split] = {}
         if service.protocol.is_http:
-            inside[name].append(catch_all(service, own.split))
+            inside[name].append(self._catch_all(own.split))
             splits[""] = own.split
         for port in self._shape.ports:
             if service.protocol_of(port).is_http:
                 found = effective(service.split, self._shape.serving[port], service.stable)
-                inside[naming.host(name, port)] = [catch_all(service, found.split, port)]
+                inside[naming.host(name, port)] = [self._catch_all(found.split, port)]
                 splits[port] = found.split
             else:
                 message = f"port {port!r} speaks TCP and has no local port of its own: nobody can reach it by name"
@@ -195,12 +213,20 @@ class _Maker:
             key_of = split.key if split.key.name else service.split.key
             split = Split(split.segments, key_of, split.salt or service.split.salt)
         found = effective(split, self._shape.serving.get(port, frozenset()), service.stable)
-        made = rule(service, route, found.split, port, inherits=not (route.split or route.subset))
+        breaker = self._breaker(found.split, port)
+        made = rule(service, route, found.split, port, breaker, inherits=not (route.split or route.subset))
         if route.split or route.subset or port:
             self._report(found, "route", key, "/subset" if route.subset else "/split")
         if route.retry:
             self._check_conditions(route.retry.on, "route", key)
         return made
+
+    def _catch_all(self, split: Split, port: str = "") -> Rule:
+        return catch_all(self._service, split, port, self._breaker(split, port))
+
+    def _breaker(self, split: Split, port: str) -> RouteBreaker | None:
+        clusters = {naming.cluster(self._service.key.name, subset, port): subset for subset in split.weights}
+        return self._shape.policy.at(clusters, self._service)
 
     def _port(self, route: Route) -> str:
         """Return the named port that a route goes to, "" for the service's own; InvalidInput if it cannot be."""

@@ -11,6 +11,7 @@ import datetime
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.config.route.v3 import (
@@ -20,15 +21,17 @@ from envoy_data_plane.envoy.config.route.v3 import (
     RouteAction,
     RouteConfiguration,
 )
+from envoy_data_plane.envoy.config.route.v3 import Route as RouteMessage
 from envoy_data_plane.envoy.extensions.retry.host.previous_hosts.v3 import PreviousHostsPredicate
 from envoy_data_plane.envoy.type.matcher.v3 import RegexMatchAndSubstitute, RegexMatcher
+from envoy_data_plane.google.protobuf import Any as AnyMessage
 
 from xds.model.names import ServiceKey
 from xds.model.route import MAX_ATTEMPTS, PathKind, PathMatch, Retry, Route
 from xds.model.service import Service
 from xds.model.split import KeySource, Split, SplitKey
 from xds.wire.codec import encode
-from xds.wire.filter_schema import BUCKET_HEADER, FilterKey, RouteFacts
+from xds.wire.filter_schema import BUCKET_HEADER, FilterKey, RouteBreaker, RouteFacts
 from xds.wire.fragments import field, join_repeated, text, varint
 from xds.wire.packing import pack_any
 
@@ -83,24 +86,26 @@ class Rule:
     needs: frozenset[str]
 
 
-def rule(service: Service, route: Route, split: Split, port: str, *, inherits: bool) -> Rule:
+def rule(  # noqa: PLR0913 - a route, its service, and what is known of both
+    service: Service, route: Route, split: Split, port: str, breaker: RouteBreaker | None = None, *, inherits: bool
+) -> Rule:
     """Return the rule of a declared route with the effective `split`; InvalidInput for what Envoy would refuse."""
     timeout = service.timeout if route.timeout is None else route.timeout
     retry = _enough(route.retry or service.retry, split)
     policy = _policy(timeout, route.idle_timeout, retry, route.path, route.rewrite)
     match = encoded_match(route.path, route.methods, route.headers, route.cookies)
-    body = _body(route.key.name, match, policy, service, split, port)
+    body = _body(route.key.name, match, policy, _target(service, split, port, breaker))
     weights = split.weights if inherits else None
     needs = clusters_of(service.key.name, split, port)
     return Rule(order(route), signature(route), service.key, route.key.name, match, body, weights, bool(port), needs)
 
 
-def catch_all(service: Service, split: Split, port: str = "") -> Rule:
+def catch_all(service: Service, split: Split, port: str = "", breaker: RouteBreaker | None = None) -> Rule:
     """Return the rule by which a service answers under its own name whatever its routes do not match."""
     name = naming.host(service.key.name, port)
     policy = _policy(service.timeout, None, _enough(service.retry, split))
     match = everything()
-    body = _body(name, match, policy, service, split, port)
+    body = _body(name, match, policy, _target(service, split, port, breaker))
     needs = clusters_of(service.key.name, split, port)
     return Rule(CATCH_ALL, None, service.key, name, match, body, split.weights, bool(port), needs)
 
@@ -113,10 +118,16 @@ def withheld(hidden: Rule) -> bytes:
     return match + field(_ROUTE_DIRECT, encode(answer)) + name
 
 
-def to_application(service: str) -> bytes:
-    """Return the encoded Route of a sidecar's ingress; the caller's timeouts and retries hold, not ours again."""
+def to_application(service: str, guard: Mapping[str, AnyMessage] = MappingProxyType({})) -> bytes:
+    """Return the encoded Route of a sidecar's ingress; the caller's timeouts and retries hold, not ours again.
+
+    `guard` is the configuration of HTTP filters on the way there, by filter.
+    """
     action = RouteAction(cluster=naming.application(service), timeout=datetime.timedelta())
-    return text(_ROUTE_NAME, service) + field(_ROUTE_MATCH, everything()) + field(_ROUTE_ACTION, encode(action))
+    guarded = encode(RouteMessage(typed_per_filter_config=dict(guard))) if guard else b""
+    return (
+        guarded + text(_ROUTE_NAME, service) + field(_ROUTE_MATCH, everything()) + field(_ROUTE_ACTION, encode(action))
+    )
 
 
 def virtual_host(name: str, domain: str, rules: Iterable[bytes]) -> bytes:
@@ -138,17 +149,22 @@ def _configuration(name: str) -> bytes:
     return encode(RouteConfiguration(name=name, ignore_port_in_host_matching=True))
 
 
-def _body(name: str, match: bytes, policy: bytes, service: Service, split: Split, port: str) -> bytes:  # noqa: PLR0913 - the parts of one message
+def _body(name: str, match: bytes, policy: bytes, target: tuple[bytes, bytes]) -> bytes:
     """Return an encoded Route; `match` and `policy` are encoded too."""
-    action = policy + field(_ACTION_WEIGHTED, _weighted(service, split, port))
+    weighted, facts = target
     return b"".join(
         (
             field(_ROUTE_MATCH, match),
-            field(_ROUTE_ACTION, action),
-            field(_ROUTE_METADATA, _facts(service, split, port)),
+            field(_ROUTE_ACTION, policy + weighted),
+            field(_ROUTE_METADATA, facts),
             text(_ROUTE_NAME, name),
         )
     )
+
+
+def _target(service: Service, split: Split, port: str, breaker: RouteBreaker | None) -> tuple[bytes, bytes]:
+    """Return where a route leads, as Envoy's choice among clusters and as the filter's facts of it."""
+    return field(_ACTION_WEIGHTED, _weighted(service, split, port)), _facts(service, split, port, breaker)
 
 
 def _weighted(service: Service, split: Split, port: str) -> bytes:
@@ -179,15 +195,16 @@ def _policy(
     return encode(action)
 
 
-def _facts(service: Service, split: Split, port: str) -> bytes:
+def _facts(service: Service, split: Split, port: str, breaker: RouteBreaker | None) -> bytes:
     """Return the route's metadata: what the filter reads of it."""
     segments = [(naming.cluster(service.key.name, s.subset, port), s.weight) for s in split.segments]
-    facts = RouteFacts.model_construct(  # validated when the split was declared
+    facts = RouteFacts.model_construct(  # validated when split and breaker were declared
         service=service.key.name,
         env=service.key.env,
         split=tuple(segments),
         key=_filter_key(split.key),
         salt=split.salt,
+        breaker=breaker,
     )
     return metadata(facts.to_struct())
 

@@ -2,8 +2,7 @@
 
 A stream reads its requests with one reader, which remembers the lists of names that came and skips a repeated one by
 comparing bytes: an answer of a state-of-the-world client with a thousand names costs as much as one with a single name.
-Nodes, errors and resource locators are decoded as messages; they are rare. Field numbers: service/discovery/v3/
-discovery.proto.
+Field numbers: service/discovery/v3/discovery.proto, google/rpc/status.proto.
 """
 
 from __future__ import annotations
@@ -11,15 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from envoy_data_plane.envoy.config.core.v3 import Node
-from envoy_data_plane.envoy.service.discovery.v3 import ResourceLocator
-from envoy_data_plane.google.rpc import Status
-
-from .codec import decode
 from .errors import DecodeError
+from .introduction import Introduction, introduction
 from .names import KEY, NONE, Names, lists, read_names
 from .scan import key as key_of
-from .scan import span, text
+from .scan import span, text, walk
 
 MAX_NAMES: Final = 100_000
 """Names that one request may list, unless the reader is told otherwise."""
@@ -37,8 +32,8 @@ class Request(NamedTuple):
     names: Names = NONE
     version: str = ""
     nonce: str = ""
-    error: Status | None = None
-    node: Node | None = None
+    error: str | None = None
+    node: Introduction | None = None
     dropped: Names = NONE
     initial: Mapping[str, str] = {}
 
@@ -76,8 +71,8 @@ class RequestReader:
         """Return the request in `data`."""
         layout = self._layout
         type_url = version = nonce = ""
-        error: Status | None = None
-        node: Node | None = None
+        error: str | None = None
+        node: Introduction | None = None
         names = dropped = NONE
         initial: dict[str, str] = {}
         pos, size = 0, len(data)
@@ -100,9 +95,9 @@ class RequestReader:
                 elif key == layout.version:
                     version = text(data, pos, end)
                 elif key == layout.node:
-                    node = decode(Node, data[pos:end])
+                    node = introduction(data, pos, end)
                 elif key == layout.error:
-                    error = decode(Status, data[pos:end])
+                    error = _words(data, pos, end)
                 elif key == layout.initial:
                     name, known = _entry(data, pos, end)
                     initial[name] = known
@@ -140,11 +135,22 @@ def _entry(data: bytes, pos: int, end: int) -> tuple[str, str]:
     return name, value
 
 
+def _words(data: bytes, start: int, end: int) -> str:
+    """Return the message of a google.rpc.Status."""
+    words = ""
+    for found, begin, stop in walk(data, start, end):
+        if found == key_of(2):
+            words = text(data, begin, stop)
+    return words
+
+
 def _located(data: bytes, start: int, end: int) -> str:
     """Return the name in a resource locator; DecodeError where it carries parameters, of which we know none."""
-    locator = decode(ResourceLocator, data[start:end])
-    if locator.dynamic_parameters:
-        raise DecodeError(
-            f"resource {locator.name!r} is asked for with dynamic parameters, which are not served", start
-        )
-    return locator.name
+    name, dynamic = "", False
+    for found, begin, stop in walk(data, start, end):
+        if found == key_of(1):
+            name = text(data, begin, stop)
+        dynamic = dynamic or found == key_of(2)
+    if dynamic:
+        raise DecodeError(f"resource {name!r} is asked for with dynamic parameters, which are not served", start)
+    return name

@@ -16,6 +16,7 @@ from xds.wire.codec import encode
 
 FLUSH = (ROOT / "tests" / "unit" / "telemetry" / "flush.bin").read_bytes()
 """What a real Envoy sent: 163 good answers of web/2.4.1, 100 bad ones of web/v2."""
+METRICS = "/envoy.service.metrics.v3.MetricsService/StreamMetrics"
 
 
 @pytest.fixture
@@ -26,12 +27,15 @@ def web(plane: Plane) -> None:
         plane.put(f"instances/web-{number}", document)
 
 
+def hello(node: str) -> bytes:
+    """The beginning of a stream of metrics: whose it is."""
+    return encode(StreamMetricsMessage(identifier=StreamMetricsMessageIdentifier(node=Node(id=node))))
+
+
 def flush(plane: Plane) -> None:
     """Report as an Envoy does, and return when it has been taken."""
-    message = encode(StreamMetricsMessage(identifier=StreamMetricsMessageIdentifier(node=Node(id="edge-1"))))
     with grpc.insecure_channel(f"127.0.0.1:{plane.ads}") as channel:
-        stream = channel.stream_unary("/envoy.service.metrics.v3.MetricsService/StreamMetrics")
-        assert stream(iter([message + FLUSH]), timeout=10) == b""
+        assert channel.stream_unary(METRICS)(iter([hello("edge-1") + FLUSH]), timeout=10) == b""
 
 
 def test_a_service_of_which_nobody_spoke_says_so(fairlead: Fairlead, web: None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.feature.proxywasm.conftest import SECOND, Starter, World
+from xds.proxywasm.admission import check
 from xds.proxywasm.failures import Refused
 from xds.proxywasm.plugin import Plugin
 
@@ -218,3 +219,23 @@ def test_a_grpc_call_that_takes_too_long_is_cancelled_and_closed(started: Starte
     plugin.run_due()
     assert world.grpc[1][2].did == ["cancel"]
     assert logged(plugin) == ["call 4 "]
+
+
+@pytest.mark.parametrize(
+    "name", ["rust/gate", "rust/meter", "go/tags", "go/meter", "assemblyscript/tags", "assemblyscript/gate"]
+)
+def test_admission_takes_them_as_it_takes_our_own(started: Starter, name: str) -> None:
+    verdict = check(started.modules[name].read_bytes(), b"blue", root_id=name.partition("/")[2])
+    assert verdict.accepted, verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("rust/tags", "the filter is faulty: on a request with odd headers, proxy_on_request_headers failed"),
+        ("rust/tcp", "the filter is faulty: on a plain request"),
+    ],
+)
+def test_admission_finds_what_would_end_an_envoys_machine(started: Starter, name: str, words: str) -> None:
+    """1.6 j: Rust's SDK takes headers for text, and one that is none ends the machine. The other filter is for TCP."""
+    assert words in check(started.modules[name].read_bytes(), b"blue").reason

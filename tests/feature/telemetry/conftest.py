@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
+from envoy_data_plane.envoy.service.metrics.v3 import StreamMetricsMessage
+from envoy_data_plane.io.prometheus.client import Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType
 
 from tests.feature.ads.wire_client import WireClient, WireStream, connect
 from xds.ads import AdsServer, AdsSettings
@@ -14,6 +16,7 @@ from xds.cache import Cache, Group, Node, Roster
 from xds.model.problems import Problem
 from xds.telemetry.settings import TelemetrySettings
 from xds.telemetry.station import Telemetry
+from xds.wire.codec import encode
 
 SETTINGS = AdsSettings(addresses=("127.0.0.1:0",), drain_grace=3.0, max_request=256 * 1024)
 LRS = "/envoy.service.load_stats.v3.LoadReportingService/StreamLoadStats"
@@ -93,3 +96,18 @@ class MetricsStream:
 
     async def end(self) -> tuple[str, str]:
         return (await self.call.code()).name, await self.call.details()
+
+
+def breaker_metrics(cluster: str, state: int, **counts: int) -> bytes:
+    """What Envoy sends of one breaker of the health filter: its state, and deltas of what it counts."""
+    labels = [LabelPair(name="service", value="web"), LabelPair(name="cluster", value=cluster)]
+    found = [("state", MetricType.GAUGE, Metric(label=labels, gauge=Gauge(value=state)))]
+    found += [
+        (f"{what}_total", MetricType.COUNTER, Metric(label=labels, counter=Counter(value=count)))
+        for what, count in counts.items()
+    ]
+    families = [
+        MetricFamily(name=f"wasmcustom.fairlead_breaker_{name}", type=kind, metric=[metric])
+        for name, kind, metric in found
+    ]
+    return encode(StreamMetricsMessage(envoy_metrics=families))

@@ -13,6 +13,8 @@ from xds.ads.decode import delta_request, node_of, read_request, state_request
 from xds.ads.limits import LimitReached
 from xds.model.problems import PeerError
 from xds.protocol import DeltaRequest, StateRequest
+from xds.wire.errors import DecodeError
+from xds.wire.introduction import Introduction, introduction
 from xds.wire.requests import RequestReader
 from xds.wire.types import ResourceType
 
@@ -31,6 +33,10 @@ def nested(levels: int) -> Struct:
 
 def state(message: DiscoveryRequest, only: ResourceType | None = None, max_error: int = 10) -> StateRequest:
     return state_request(read_request(RequestReader(delta=False), bytes(message)), only, max_error)
+
+
+def said(node: Node) -> Introduction:
+    return introduction(bytes(node))
 
 
 def delta(message: DeltaDiscoveryRequest, only: ResourceType | None = None) -> DeltaRequest:
@@ -89,7 +95,7 @@ def test_metadata_of_every_kind_becomes_json_values() -> None:
         "list": Value(list_value=ListValue(values=[Value(string_value="x"), Value(number_value=2.0)])),
         "struct": Value(struct_value=Struct(fields={"k": Value(string_value="v")})),
     }
-    node = node_of(Node(id="n", metadata=Struct(fields=fields)), "peer")
+    node = node_of(said(Node(id="n", metadata=Struct(fields=fields))), "peer")
     assert node.metadata == {
         "text": "a",
         "number": 1.5,
@@ -102,20 +108,23 @@ def test_metadata_of_every_kind_becomes_json_values() -> None:
 
 
 def test_p9_metadata_nested_beyond_reason_is_refused_through_lists_too() -> None:
-    assert node_of(Node(id="n", metadata=nested(20)), "").metadata
-    with pytest.raises(PeerError, match="nested"):
-        node_of(Node(id="n", metadata=nested(40)), "")
+    assert node_of(said(Node(id="n", metadata=nested(20))), "").metadata
+    with pytest.raises(DecodeError, match="nested"):
+        node_of(said(Node(id="n", metadata=nested(40))), "")
 
 
 def test_the_version_is_what_the_client_calls_itself() -> None:
     build = BuildVersion(version=SemanticVersion(major_number=1, minor_number=40, patch=2))
-    assert node_of(Node(id="n", user_agent_name="envoy", user_agent_build_version=build), "").version == "envoy 1.40.2"
+    assert (
+        node_of(said(Node(id="n", user_agent_name="envoy", user_agent_build_version=build)), "").version
+        == "envoy 1.40.2"
+    )
     named = Node(id="n", user_agent_name="gRPC", user_agent_version="1.85")
-    assert node_of(named, "").version == "gRPC 1.85"
-    assert node_of(Node(id="n"), "").version == ""
+    assert node_of(said(named), "").version == "gRPC 1.85"
+    assert node_of(said(Node(id="n")), "").version == ""
 
 
 @pytest.mark.parametrize("node", [None, Node(), Node(cluster="c")])
 def test_p3_who_does_not_say_who_it_is_is_refused(node: Node | None) -> None:
     with pytest.raises(PeerError, match=r"node\.id"):
-        node_of(node, "")
+        node_of(None if node is None else said(node), "")

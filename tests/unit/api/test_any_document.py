@@ -73,6 +73,9 @@ _INSTANCE = st.fixed_dictionaries(
 _SERVICE = st.fixed_dictionaries(
     {"kind": st.just("service"), "name": st.just("web")},
     optional={
+        "breaker": st.sampled_from([True, False, {}, {"errors": 30, "service": True}]),
+        "limits": st.sampled_from([{}, {"connections": 9, "retries": 0}]),
+        "allow_from": st.sampled_from([[], ["*"], ["shop", "10.0.0.0/24", "::1"]]),
         "protocol": st.sampled_from(["http", "h2c", "grpc", "tcp"]),
         "split": _WEIGHTS,
         "timeout": _DURATION,
@@ -135,6 +138,9 @@ _FIELDS = [
     "ingress",
     "methods",
     "stable",
+    "breaker",
+    "limits",
+    "allow_from",
     "nonsense",
 ]
 
@@ -163,7 +169,8 @@ def test_what_is_accepted_reads_back_the_same(good: dict[str, object]) -> None:
         return
     said = _said(declared).model_dump(mode="json")
     again = {name: value for name, value in said.items() if value not in (None, "")}
-    for name in ("revision", "owner", "health", "lease", "instances", "segments", "port" if "ports" in again else ""):
+    ours = ("revision", "owner", "health", "lease", "instances", "segments", "forced")
+    for name in (*ours, "port" if "ports" in again else ""):
         again.pop(name, None)
     assert _read({"kind": good["kind"], **again}, "api:test") == declared
 

@@ -13,20 +13,8 @@ from typer.testing import CliRunner, Result
 from xds.cli.main import app
 
 NOBODY = "http://127.0.0.1:9"
-COMMANDS = [
-    "serve",
-    "envoy",
-    "bootstrap",
-    "apply",
-    "get",
-    "delete",
-    "explain",
-    "traffic",
-    "canary",
-    "filter",
-    "demo",
-    "version",
-]
+COMMANDS = ["serve", "envoy", "bootstrap", "apply", "get", "delete", "explain", "traffic"]
+COMMANDS += ["canary", "breaker", "filter", "demo", "version"]
 STEPS = ["start", "set-weight", "pause", "resume", "promote", "abort", "status"]
 
 

@@ -137,3 +137,30 @@ def test_the_same_seed_draws_the_same_users_and_no_user_twice() -> None:
     assert population(4000, 7) == population(4000, 7)
     assert population(4000, 7) != population(4000, 8)
     assert len(set(population(4000, 7))) == 4000
+
+
+def test_while_the_new_version_is_sick_its_users_may_be_anywhere_and_their_losses_are_counted_apart() -> None:
+    ledger = some_ledger()
+    ledger.moving(5000)
+    play_round(ledger)
+    ledger.moved(1)
+    user = users_of(ledger, NEW)[0]
+    ledger.sickens()
+    ledger.lost(ledger.leave(user), "status 500 from v2")
+    ledger.answered(ledger.leave(user), OLD)
+    assert (ledger.suffered.number, str(ledger.failed)) == (1, "0")
+    assert (str(ledger.went_back), str(ledger.misplaced)) == ("0", "0")
+
+
+def test_once_it_is_well_every_user_has_to_be_back_where_the_hash_says() -> None:
+    ledger = some_ledger()
+    ledger.moving(5000)
+    ledger.moved(1)
+    user = users_of(ledger, NEW)[0]
+    ledger.sickens()
+    on_its_way = ledger.leave(user)
+    ledger.recovers()
+    ledger.answered(on_its_way, OLD)
+    assert str(ledger.misplaced) == "0", "it left while the version was sick"
+    ledger.answered(ledger.leave(user), OLD)
+    assert ledger.misplaced.number == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
 import sys
 import urllib.error
@@ -55,6 +56,22 @@ def test_the_service_can_be_told_to_fail(start_app: StartApp) -> None:
     _, port = start_app("v1", "--status", "500")
     with pytest.raises(urllib.error.HTTPError, match="500"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
+
+
+def test_the_service_falls_sick_and_gets_well_when_it_is_told(start_app: StartApp) -> None:
+    app, port = start_app("v1")
+
+    def status() -> int:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    app.send(signal.SIGUSR1)
+    wait_until(lambda: status() == 500, what="it is sick")
+    app.send(signal.SIGUSR2)
+    wait_until(lambda: status() == 200, what="it is well")
 
 
 def test_the_service_answers_requests_that_arrive_in_pieces_and_together(start_app: StartApp) -> None:

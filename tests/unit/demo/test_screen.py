@@ -108,3 +108,12 @@ def test_the_table_fits_a_terminal_of_80_columns() -> None:
     shown = " ".join(drawn(board).split())
     assert "…" not in shown
     assert "v1 stopped 100 % 3 of 3 999 ms 4,000 100.00 % 4,000/4,000 0 0" in shown
+
+
+def test_an_act_that_is_no_step_says_in_words_what_happened() -> None:
+    board, _ = board_with_a_step()
+    row = board.begin("v2 sick", 50)
+    row.note = "cut off by edge itself after 7 errors, 31 ms"
+    row.close(())
+    assert plain(row) == "held   v2 sick      cut off by edge itself after 7 errors, 31 ms"
+    assert "v2 sick: cut off by edge itself after 7 errors, 31 ms" in " ".join(drawn(board).split())

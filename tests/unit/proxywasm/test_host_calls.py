@@ -36,9 +36,15 @@ def accept(request: HttpRequest, call: HttpCall) -> None:
 @pytest.fixture
 def plugin(runtime: Runtime) -> Plugin:
     host = Host(
-        now_ns=lambda: 1_234_567_890, random=lambda size: b"r" * size, http=accept, vm_id=b"vm",
-        vm_configuration=b"vmconf", foreign={"shout": lambda data: data.upper() or None}, environment={"A": "1", "BC": "23"}, level=LogLevel.WARN,
-    )  # fmt: skip
+        now_ns=lambda: 1_234_567_890,
+        random=lambda size: b"r" * size,
+        http=accept,
+        foreign={"shout": lambda data: data.upper() or None},
+        vm_id=b"vm",
+        vm_configuration=b"vmconf",
+        environment={"A": "1", "BC": "23"},
+        level=LogLevel.WARN,
+    )
     return Plugin(puppet_module(), b"conf", runtime=runtime, host=host, settings=Settings(name="p", root_id="r"))
 
 

@@ -33,7 +33,9 @@ def test_a_state_request_says_what_its_message_says(
     for _ in range(2):  # the second time the names are recognised
         read = reader.read(bytes(message))
         assert (read.version, read.names, read.type_url, read.nonce) == (version, frozenset(names), url, nonce)
-        assert (read.error, read.node) == (message.error_detail, message.node)
+        assert read.error == error
+        assert (read.node is None) == (node is None)
+        assert read.node is None or read.node.id == node
 
 
 @given(add=LISTS, drop=LISTS, initial=st.dictionaries(TEXTS, TEXTS, max_size=4), nonce=TEXTS)

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any  # the keyword arguments that two documents share
 
+from xds.api.convert.breaker import node_breakers
 from xds.api.scalars import write_duration
 from xds.api.schemas.node import GroupOut, NackOut, NodeListed, NodeOut, TallyOut, TypeCounts, TypeOut
 from xds.cache.resource import Held
 from xds.cache.roster import NodeState
 from xds.cache.typestate import TypeState
 from xds.control.nodes import Membership
+from xds.model.breaker import Reported
 from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile
 
 
-def node_out(state: NodeState, member: Membership | None, services: Collection[ServiceKey], now: float) -> NodeOut:
-    """Return a node as a document, with the group that it is in; `now` is monotonic seconds."""
+def node_out(
+    state: NodeState,
+    member: Membership | None,
+    services: Collection[ServiceKey],
+    breakers: Mapping[str, Reported],
+    now: float,
+) -> NodeOut:
+    """Return a node as a document, with its group and what it tells of `breakers`; `now` is monotonic seconds."""
     types = {type_.short: _type_out(held, now) for type_, held in state.types.items()}
-    return NodeOut(**_facts(state, member, services, now), types=types)
+    return NodeOut(**_facts(state, member, services, now), types=types, breakers=node_breakers(breakers))
 
 
 def node_listed(

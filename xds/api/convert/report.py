@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from xds.api.convert.breaker import breakers_of
 from xds.api.convert.rollout import node_gate_out
 from xds.api.convert.route import route_out
 from xds.api.convert.weights import percents
 from xds.api.scalars import write_percent
 from xds.api.schemas.report import ExplainOut, MemberOut, StandingProblem, SubsetReport
 from xds.control.plane import ControlPlane, ServiceStatus
+from xds.control.ports import Breakers
 from xds.model.intent import ref
 from xds.model.names import ServiceKey
 from xds.model.problems import Problem
@@ -15,8 +17,11 @@ from xds.model.view import Member
 from xds.translate import naming
 
 
-def explain(plane: ControlPlane, key: ServiceKey) -> ExplainOut:
-    """Return everything between a service's instances and what each Envoy has acknowledged; NotFound."""
+def explain(plane: ControlPlane, breakers: Breakers, key: ServiceKey) -> ExplainOut:
+    """Return everything between a service's instances and what each Envoy has acknowledged; NotFound.
+
+    `breakers` is what Envoys tell of theirs.
+    """
     status = plane.service_status(key)
     view = status.view
     rollout = plane.intent.rollout_of(key)
@@ -33,6 +38,7 @@ def explain(plane: ControlPlane, key: ServiceKey) -> ExplainOut:
         nodes=[node_gate_out(node) for node in status.nodes],
         routes=[route_out(route, revision=revisions.get(ref(route), 0)) for route in view.routes],
         rollout=None if rollout is None else rollout.id,
+        breakers=list(breakers_of(plane, key, breakers.reported(key.env)).values()),
         problems=[problem_out(problem) for problem in status.problems],
     )
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from xds.api.convert.breaker import breaker_of, limits_of, limits_out
 from xds.api.convert.pointers import renamed, under
 from xds.api.convert.weights import retry_of, retry_out, segments_out, split_key_out, split_of, weights_out
 from xds.api.scalars import write_duration
+from xds.api.schemas.breaker import ForcedOut
 from xds.api.schemas.service import ServiceIn, ServiceOut, SubsetIn, SubsetOut
 from xds.model.names import ServiceKey, check_id
 from xds.model.route import Retry
@@ -33,6 +38,9 @@ def service_of(document: ServiceIn, key: ServiceKey, owner: str) -> Service:
         timeout=bare.timeout if document.timeout is None else document.timeout,
         retry=Retry() if document.retry is None else retry_of(document.retry),
         upstream_port=document.upstream_port,
+        breaker=breaker_of(document.breaker),
+        limits=limits_of(document.limits),
+        allow_from=None if document.allow_from is None else tuple(document.allow_from),
         labels=document.labels,
         owner=owner,
     )
@@ -44,8 +52,10 @@ def service_key(document: ServiceIn, env: str, name: str | None = None) -> Servi
         return ServiceKey.of(name if name is not None else document.name or "", env)
 
 
-def service_out(service: Service, *, revision: int, instances: int) -> ServiceOut:
-    """Return a service as a document."""
+def service_out(
+    service: Service, *, revision: int, instances: int, forced: Mapping[str, ForcedOut] = MappingProxyType({})
+) -> ServiceOut:
+    """Return a service as a document; `forced` are the breakers of it that operators hold."""
     return ServiceOut(
         name=service.key.name,
         env=service.key.env,
@@ -62,6 +72,10 @@ def service_out(service: Service, *, revision: int, instances: int) -> ServiceOu
         timeout=write_duration(service.timeout),
         retry=retry_out(service.retry),
         upstream_port=service.upstream_port,
+        breaker=dict(service.breaker) if isinstance(service.breaker, Mapping) else service.breaker,
+        forced=dict(forced),
+        limits=limits_out(service.limits),
+        allow_from=None if service.allow_from is None else list(service.allow_from),
         labels=dict(service.labels),
         revision=revision,
         owner=service.owner,

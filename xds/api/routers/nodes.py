@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from xds.api.body import DocumentRoute
-from xds.api.caller import PlaneOf
+from xds.api.caller import PlaneOf, TelemetryOf
 from xds.api.convert.node import node_listed, node_out
 from xds.api.openapi import reads
 from xds.api.pages import PagingOf
@@ -32,10 +32,10 @@ async def list_nodes(
 
 
 @router.get("/nodes/{node_id}", summary="Read an Envoy", responses=reads())
-async def read_node(node_id: Annotated[str, Path(max_length=256)], plane: PlaneOf) -> NodeOut:
-    """Return one Envoy: its group, and per type what it asks for, was sent and said to it, and what is still to do."""
+async def read_node(node_id: Annotated[str, Path(max_length=256)], plane: PlaneOf, telemetry: TelemetryOf) -> NodeOut:
+    """Return one Envoy: its group, how it stands to each type of resource, and how its breakers stand."""
     state = plane.roster.node(node_id)
     if state is None:
         raise NotFound(f"no Envoy called {node_id} has been seen")
     now, services = plane.clock.monotonic(), plane.intent.services.keys()
-    return node_out(state, plane.membership(node_id), services, now)
+    return node_out(state, plane.membership(node_id), services, telemetry.breakers.of_node(node_id), now)

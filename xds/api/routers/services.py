@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from xds.api.body import DocumentRoute
 from xds.api.caller import CallerOf, PlaneOf, TelemetryOf, env_of, etag
+from xds.api.convert.breaker import forced_out
 from xds.api.convert.report import explain
 from xds.api.convert.service import service_key, service_of, service_out
 from xds.api.convert.traffic import traffic_out
@@ -40,9 +41,9 @@ async def list_services(plane: PlaneOf, paging: PagingOf, env: AnyEnv = DEFAULT_
 
 
 @router.get("/services/{name}:explain", summary="Explain a service", responses=reads())
-async def explain_service(name: ServiceName, plane: PlaneOf, env: Env = None) -> ExplainOut:
+async def explain_service(name: ServiceName, plane: PlaneOf, telemetry: TelemetryOf, env: Env = None) -> ExplainOut:
     """Return instances, subsets, clusters, and the weights that are wanted, published and acknowledged per Envoy."""
-    return explain(plane, ServiceKey(env_of(None, env), name))
+    return explain(plane, telemetry.breakers, ServiceKey(env_of(None, env), name))
 
 
 @router.get("/services/{name}:traffic", summary="Read a service's traffic", responses=reads())
@@ -86,8 +87,7 @@ async def put_service(
         raise NotFound(f"service {key} was removed meanwhile")
     response.status_code = 201 if is_new and not receipt.replayed else 200
     response.headers["etag"] = etag(receipt.revision)
-    members = len(caller.plane.intent.members_of(key))
-    return service_out(receipt.declared, revision=receipt.revision, instances=members)
+    return _out(caller.plane, receipt.declared, receipt.revision)
 
 
 @router.delete("/services/{name}", summary="Remove a service", status_code=204, responses=writes())
@@ -98,6 +98,7 @@ async def delete_service(name: ServiceName, caller: CallerOf, env: Env = None) -
     return Response(status_code=204)
 
 
-def _out(plane: ControlPlane, service: Service) -> ServiceOut:
-    revision = plane.intent.revisions.get(ref(service), 0)
-    return service_out(service, revision=revision, instances=len(plane.intent.members_of(service.key)))
+def _out(plane: ControlPlane, service: Service, revision: int | None = None) -> ServiceOut:
+    at = plane.intent.revisions.get(ref(service), 0) if revision is None else revision
+    members = len(plane.intent.members_of(service.key))
+    return service_out(service, revision=at, instances=members, forced=forced_out(plane, service))

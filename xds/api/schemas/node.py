@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from xds.api.schemas.base import Output, Page
+from xds.api.schemas.breaker import ClusterBreaker
 
 _TALLY: JsonDict = {"pushes": 4, "bytes": 2210, "nacks": 0, "answered_in": "3.2ms"}
 _TYPE: JsonDict = {
@@ -55,6 +56,7 @@ _OUT: JsonDict = {
     "types": {"cds": _TYPE},
 }
 _LISTED: JsonDict = {**_OUT, "types": {"cds": _COUNTS}}
+_OUT["breakers"] = [{"cluster": "web/v2", "state": "open", "opens": 1, "probes": 0, "remapped": 52, "rejected": 0}]
 
 _OWED = "published for it, asked for, and not sent in its present content"
 _PARKED = "refused, and not sent again until it changes"
@@ -144,6 +146,7 @@ class NodeOut(NodeFacts):
     model_config = ConfigDict(json_schema_extra={"examples": [_OUT]})
 
     types: dict[str, TypeOut] = Field(description="by short name: cds, eds, lds, rds, ecds")
+    breakers: list[ClusterBreaker] = Field(description="how its breakers stand, as it told within the last minute")
 
 
 class NodeListed(NodeFacts):

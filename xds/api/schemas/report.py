@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from xds.api.schemas.base import Output, Page
+from xds.api.schemas.breaker import BreakerOut
 from xds.api.schemas.rollout import NodeGateOut
 from xds.api.schemas.route import RouteOut
 
@@ -100,6 +101,7 @@ class ExplainOut(Output):
                     "nodes": [],
                     "routes": [],
                     "rollout": None,
+                    "breakers": [],
                     "problems": [],
                 }
             ]
@@ -117,6 +119,7 @@ class ExplainOut(Output):
     nodes: list[NodeGateOut] = Field(description="per live Envoy that holds a route of the service")
     routes: list[RouteOut]
     rollout: str | None = Field(description="the id of the rollout in progress")
+    breakers: list[BreakerOut]
     problems: list[StandingProblem]
 
 

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
-from xds.api.scalars import Duration, Name, Port
+from xds.api.scalars import Duration, Line, Name, Port
 from xds.api.schemas.base import Input, Output, Page
+from xds.api.schemas.breaker import BreakerIn, ForcedOut, LimitsIn, LimitsOut
 from xds.api.schemas.weights import RetryIn, RetryOut, SplitKeyIn, WeightIn, WeightOut
 
 ProtocolName = Literal["http", "h2c", "grpc", "tcp"]
@@ -20,6 +21,7 @@ _EXAMPLE: JsonDict = {
     "split_key": {"header": "x-user"},
     "split": [{"subset": "v1", "weight": 95}, {"subset": "v2", "weight": 5}],
     "timeout": "15s",
+    "breaker": {"errors": 30},
 }
 _OUT: JsonDict = {
     **_EXAMPLE,
@@ -33,6 +35,9 @@ _OUT: JsonDict = {
     "connect_timeout": "2s",
     "retry": {"attempts": 2, "on": ["connect-failure"], "per_try": None},
     "upstream_port": None,
+    "forced": {},
+    "limits": None,
+    "allow_from": None,
     "labels": {},
     "revision": 7,
     "owner": "api:anonymous",
@@ -76,6 +81,11 @@ class ServiceIn(Input):
     timeout: Duration | None = None
     retry: RetryIn | None = None
     upstream_port: Port | None = None
+    breaker: BreakerIn | None = None
+    limits: LimitsIn | None = None
+    allow_from: list[Line] | None = Field(
+        None, max_length=256, description="services, addresses and prefixes that may call it; `*` is everybody"
+    )
     labels: dict[str, str] = Field(default_factory=dict)
 
 
@@ -99,6 +109,12 @@ class ServiceOut(Output):
     timeout: str
     retry: RetryOut
     upstream_port: int | None
+    breaker: dict[str, int | bool] | Literal[False] | None = Field(
+        description="what was declared beyond the defaults; false: none; null: labels decide"
+    )
+    forced: dict[str, ForcedOut] = Field(description="breakers that operators hold, by subset")
+    limits: LimitsOut | None = Field(description="as declared; null: labels decide")
+    allow_from: list[str] | None = Field(description="as declared; null: labels decide")
     labels: dict[str, str]
     revision: int
     owner: str

@@ -2,6 +2,7 @@
 
 One small HTTP/1.1 server on an asyncio protocol, because four Envoys, a control plane and the load share the machine
 with it. It reads GET requests without bodies and knows nothing of Fairlead: any program could stand in its place.
+SIGUSR1 makes it sick: it answers 500 from then on. SIGUSR2 makes it well again.
 """
 
 from __future__ import annotations
@@ -10,19 +11,31 @@ import argparse
 import asyncio
 import json
 import signal
+from dataclasses import dataclass, field
 
 _END = b"\r\n\r\n"
 _LARGEST_HEAD = 64 * 1024
 
 
+@dataclass(slots=True)
+class Application:
+    """What all connections share: which version answers, with which status, and which of them are open."""
+
+    version: str
+    status: int
+    connections: set[Answers] = field(default_factory=set)
+
+    def answer_with(self, status: int) -> None:
+        """Answer every request with `status` from now on."""
+        self.status = status
+
+
 class Answers(asyncio.Protocol):
     """One connection. Requests are answered in their order, as they arrive."""
 
-    def __init__(self, version: str, status: int, open_connections: set[Answers]) -> None:
-        """Answer every request as `version` with `status`; keep `open_connections` up to date."""
-        self._version = version
-        self._status = status
-        self._open = open_connections
+    def __init__(self, application: Application) -> None:
+        """Answer for `application`."""
+        self._application = application
         self._unread = b""
         self._transport: asyncio.Transport | None = None
 
@@ -30,12 +43,12 @@ class Answers(asyncio.Protocol):
         """Remember where answers go."""
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
-            self._open.add(self)
+            self._application.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         del exc
-        self._open.discard(self)
+        self._application.connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
         """Answer each request whose head is complete; a head beyond 64 KiB ends the connection."""
@@ -54,12 +67,13 @@ class Answers(asyncio.Protocol):
                 target = line.split(b" ")[1] if line.count(b" ") == 2 else b"/"
             elif line[:7].lower() == b"x-user:":
                 user = line[7:].strip()
-        said = {"version": self._version, "user": user.decode("latin-1"), "path": target.decode("latin-1")}
+        version, status = self._application.version, self._application.status
+        said = {"version": version, "user": user.decode("latin-1"), "path": target.decode("latin-1")}
         body = json.dumps(said).encode()
         return b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\nx-version: %s\r\ncontent-length: %d\r\n\r\n%s" % (
-            self._status,
-            b"OK" if self._status < 400 else b"Broken",
-            self._version.encode(),
+            status,
+            b"OK" if status < 400 else b"Broken",
+            version.encode(),
             len(body),
             body,
         )
@@ -76,12 +90,14 @@ async def serve(version: str, port: int, status: int) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    connections: set[Answers] = set()
-    server = await loop.create_server(lambda: Answers(version, status, connections), "127.0.0.1", port)
+    application = Application(version, status)
+    loop.add_signal_handler(signal.SIGUSR1, application.answer_with, 500)
+    loop.add_signal_handler(signal.SIGUSR2, application.answer_with, 200)
+    server = await loop.create_server(lambda: Answers(application), "127.0.0.1", port)
     print(f"{version} listens on 127.0.0.1:{port}", flush=True)  # noqa: T201 - the program's log
     await stopped.wait()
     server.close()
-    for connection in tuple(connections):
+    for connection in tuple(application.connections):
         connection.close()
     await server.wait_closed()
 

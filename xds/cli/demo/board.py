@@ -19,6 +19,9 @@ class Row:
     window: Window | None = None
     seen: Measured | None = None
     broken: tuple[Broken, ...] = ()
+    note: str = ""
+    """What happened in words, where that is more than a weight that moved."""
+    is_over: bool = False
 
     @property
     def title(self) -> str:
@@ -31,7 +34,12 @@ class Row:
 
     def finish(self, seen: Measured, broken: tuple[Broken, ...]) -> None:
         """The step has been judged."""
-        self.seen, self.broken = seen, broken
+        self.seen = seen
+        self.close(broken)
+
+    def close(self, broken: tuple[Broken, ...]) -> None:
+        """It is over, and this did not hold."""
+        self.broken, self.is_over = broken, True
 
 
 @dataclass(slots=True)

@@ -2,11 +2,13 @@
 
 Pure bookkeeping, without clock or network. The split that is wanted is the only thing it believes; where each user
 belongs follows from it by `xds.model.bucket`, the same hash that the filter computes inside Envoy. While a weight is on
-its way to the Envoys a user may be where the old split or the new one says, and nowhere else.
+its way to the Envoys a user may be where the old split or the new one says, and nowhere else. While the new version is
+sick its users may be anywhere, and what they lose is counted apart.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -31,6 +33,7 @@ class Attempt:
     user: int
     wanted: tuple[Split, ...]
     window: Window | None
+    is_excused: bool = False
 
 
 @dataclass(slots=True)
@@ -74,6 +77,7 @@ class Ledger:
     `old` and `new` are the two versions; `salt` is the one of the service's split. A user `went_back` who was answered
     by the new version and then by the old one while users may only move forward (or the other way round in an abort).
     `misplaced` counts answers of a version that neither the wanted split nor the one before it gives to that user.
+    `suffered` counts what got no good answer while the new version was sick.
     """
 
     def __init__(self, users: Sequence[str], *, old: str, new: str, salt: str) -> None:
@@ -83,12 +87,14 @@ class Ledger:
         self.buckets = tuple(bucket(salt, user.encode()) for user in users)
         self.requests = 0
         self.failed = Count()
+        self.suffered = Count()
         self.went_back = Count()
         self.misplaced = Count()
         self._direction = Direction.FORWARD
         self._wanted: tuple[Split, ...] = (Split.whole(old),)
         self._last: list[str] = [""] * len(self.users)
         self._window: Window | None = None
+        self._is_sick = False
 
     @property
     def wanted(self) -> Split:
@@ -101,6 +107,17 @@ class Ledger:
         self._direction = direction
         target = self.wanted.shift({self.old: 10_000 - weight, self.new: weight})
         self._wanted = (*self._wanted, target)
+
+    def sickens(self) -> Window:
+        """The new version is sick from now on: open a window without an end."""
+        self._is_sick = True
+        self._window = Window(sys.maxsize)
+        return self._window
+
+    def recovers(self) -> None:
+        """From now on every user has to be where the wanted split says, again."""
+        self._is_sick = False
+        self._window = None
 
     def moved(self, requests: int) -> Window:
         """The wanted weight is done: open a window of at least `requests` requests, in whole rounds of all users."""
@@ -121,7 +138,7 @@ class Ledger:
                 window = self._window = None
             else:
                 window.left += 1
-        return Attempt(user, self._wanted, window)
+        return Attempt(user, self._wanted, window, self._is_sick)
 
     def answered(self, attempt: Attempt, version: str) -> None:
         """It was answered by `version`."""
@@ -130,11 +147,11 @@ class Ledger:
         self.requests += 1
         if (last := self._last[user]) != version:
             forbidden = (self.new, self.old) if self._direction is Direction.FORWARD else (self.old, self.new)
-            if (last, version) == forbidden:
+            if (last, version) == forbidden and not attempt.is_excused:
                 self.went_back.add(f"{name} from {last} to {version}")
             self._last[user] = version
         wanted = {split.owner(self.buckets[user]) for split in (*attempt.wanted, *self._wanted)}
-        if version not in wanted:
+        if version not in wanted and not attempt.is_excused:
             self.misplaced.add(f"{name} in bucket {self.buckets[user]} was answered by {version}")
         if (window := attempt.window) is not None:
             window.answered += 1
@@ -145,6 +162,6 @@ class Ledger:
     def lost(self, attempt: Attempt, reason: str) -> None:
         """It got no good answer; `reason` says what came instead."""
         self.requests += 1
-        self.failed.add(f"{self.users[attempt.user]}: {reason}")
+        (self.suffered if attempt.is_excused else self.failed).add(f"{self.users[attempt.user]}: {reason}")
         if attempt.window is not None:
             attempt.window.answered += 1

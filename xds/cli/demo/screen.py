@@ -73,9 +73,10 @@ def draw(board: Board, rate: float) -> RenderableType:
     for at, heading in enumerate((*_COLUMNS[:6], f"users at {board.ledger.new}", *_COLUMNS[6:])):
         table.add_column(heading, justify="right" if at else "left", no_wrap=True)
     for row in board.rows:
-        style = "bold red" if row.broken else "green" if row.seen else "bold"
+        style = "bold red" if row.broken else "green" if row.is_over else "bold"
         table.add_row(*cells(row, board.ledger), style=style)
-    return Group(Text(), table, Text(), Text(sums(board.ledger, rate)))
+    notes = [Text(f"{row.title}: {row.note}") for row in board.rows if row.note]
+    return Group(Text(), table, Text(), *notes, Text(sums(board.ledger, rate)))
 
 
 _COLUMNS = ("step", "wanted", "ACKed", "after", "requests", "share", "went back", "failed")
@@ -111,12 +112,12 @@ def sums(ledger: Ledger, rate: float) -> str:
 
 def plain(row: Row) -> str:
     """Return a judged step as one line of text."""
-    seen = row.seen
+    seen, verdict = row.seen, "BROKEN" if row.broken else "held  "
     if seen is None:
-        return row.title
+        return f"{verdict} {row.title:<12} {row.note}"
     took = f" after {seen.gate.seconds * 1000:.0f} ms" if seen.gate.seconds else ""
     return (
-        f"{'BROKEN' if row.broken else 'held  '} {row.title:<12} wanted {row.weight:>3} %, "
+        f"{verdict} {row.title:<12} wanted {row.weight:>3} %, "
         f"ACKed by {seen.gate.acked} of {seen.gate.live}{took}; "
         f"share {seen.share:.2f} % of {seen.requests:,} requests, "
         f"{seen.users_seen:,} of {seen.users_wanted:,} users there; "

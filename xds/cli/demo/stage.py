@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import signal
 import sys
 import sysconfig
 from collections.abc import Awaitable, Callable, Sequence
@@ -99,6 +100,14 @@ class Stage:
         place = self.places[version]
         await place.sidecar.stop()
         await place.app.stop()
+
+    def sicken(self, version: str) -> None:
+        """Let a version's application answer 500 from now on."""
+        self.places[version].app.process.send_signal(signal.SIGUSR1)
+
+    def heal(self, version: str) -> None:
+        """Let it answer 200 again."""
+        self.places[version].app.process.send_signal(signal.SIGUSR2)
 
     def instance(self, version: str) -> Document:
         """Return what a version's instance says of itself; `ingress` sends Envoys to its sidecar."""

@@ -1,4 +1,4 @@
-"""What happens in the demo: a canary that is aborted, one that is promoted, and the old version's end.
+"""What happens in the demo: a canary that is aborted, one that falls sick and is promoted, and the old version's end.
 
 Read this first. Each step is one HTTP call; then it waits until the API says that every Envoy has acknowledged the
 weight, watches at least 2,000 requests, and is judged. The first step that breaks an expectation ends the story.
@@ -14,6 +14,7 @@ from xds.api.schemas.rollout import RolloutOut
 from xds.cli.demo.board import Board, Row
 from xds.cli.demo.calls import Calls
 from xds.cli.demo.ledger import Direction, Ledger, Window
+from xds.cli.demo.sickness import Sickness
 from xds.cli.demo.stage import INSTANCE, NEW, OLD, SERVICE, Stage
 from xds.cli.demo.verdict import LEAST_REQUESTS, Broken, Gate, judge, measure
 
@@ -58,8 +59,12 @@ class Story:
         # A step whose pause is null waits until somebody resumes the plan: here, until its expectations held.
         plan = [{"weight": weight, "pause": None} for weight in (5, 25, 50, 100)]
         rollout = await self._step("canary", 5, self._calls.start_rollout(SERVICE, NEW, plan))
-        for weight in (25, 50, 100):
+        for weight in (25, 50):
             await self._step("canary", weight, self._calls.resume(rollout.id))
+        if broken := await Sickness(self._stage, self._ledger, self._board, 50).play():
+            raise Disappointed(broken)
+        await self._look(f"{NEW} well", 50)
+        await self._step("canary", 100, self._calls.resume(rollout.id))
         await self._step("promote", 100, self._calls.promote(rollout.id))
 
     async def _the_old_version_ends(self) -> None:

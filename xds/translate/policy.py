@@ -1,0 +1,199 @@
+"""The policy that holds for a service: its own fields, else its labels, else the labels of its stable version.
+
+Breaker, limits and callers are decided each by itself. A label that is unknown or wrong costs that label and is
+reported; labels of other versions than the stable one are looked at for mistakes only, since a canary must not change
+how its service is treated.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pydantic import ValidationError
+
+from xds.model.breaker import NO_LIMITS, Limits, Rule
+from xds.model.callers import ALLOW_FROM, Callers, parse_callers
+from xds.model.labels import Labels, escape
+from xds.model.problems import InvalidInput, Problem, Severity
+from xds.model.service import Service
+from xds.wire.filter_schema import BreakerRule, RouteBreaker
+
+BREAKER: Final = "fairlead.breaker"
+SLOW: Final = "fairlead.slow-ms"
+RULE: Final[Mapping[str, str]] = {
+    SLOW if name == "slow_ms" else f"{BREAKER}.{name.replace('_', '-')}": name for name in BreakerRule.model_fields
+}
+"""Field of a breaker's rule by label."""
+LIMITS: Final[Mapping[str, str]] = {
+    f"{BREAKER}.max-{name}": name for name in ("connections", "pending", "requests", "retries")
+}
+"""Field of the limits by label."""
+_OURS: Final = "fairlead."
+_KNOWN: Final = (BREAKER, *RULE, *LIMITS, ALLOW_FROM)
+_OFF: Final = BreakerRule(consecutive=0, errors=0, slow=0)
+"""Opens for nothing: what an operator's word rides in where a service has no breaker."""
+_PERCENT: Final = frozenset({"errors", "slow"})
+_WORDS: Final = {"true": True, "on": True, "false": False, "off": False}
+
+
+OwnLabels = tuple[tuple[str, str], ...]
+"""The labels of one instance that are policy, in order; most have none."""
+Note = Callable[[str, str], None]
+"""Takes a mistake: the pointer to it, and words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What holds. `breaker` None: there is none; `allow_from` None: everybody may call."""
+
+    breaker: BreakerRule | None = None
+    limits: Limits = NO_LIMITS
+    allow_from: Callers | None = None
+    problems: tuple[Problem, ...] = ()
+
+    def at(self, clusters: Mapping[str, str], service: Service) -> RouteBreaker | None:
+        """Return the breaker of a route to `clusters` (their subset by name), with what operators force of them."""
+        held = service.forced
+        force = {name: held[subset].state.value for name, subset in clusters.items() if subset in held}
+        rule = self.breaker or (_OFF if force else None)
+        return None if rule is None else RouteBreaker.model_construct(**dict(rule), force=force)
+
+
+def own_labels(labels: Labels) -> OwnLabels:
+    """Return those that are read here, and those that nobody reads although they are called like them."""
+    ours = [(name, value) for name, value in labels.items() if name.startswith(_OURS)]
+    return tuple(sorted(each for each in ours if each[0] in _KNOWN or each[0].startswith(f"{BREAKER}.")))
+
+
+def policy(service: Service, by_version: Mapping[str, Mapping[OwnLabels, int]]) -> Policy:
+    """Return what holds for a service; `by_version` tells how many instances have which `own_labels`."""
+    own = own_labels(service.labels)
+    fields = (service.breaker, service.limits, service.allow_from)
+    if not (own or by_version) and fields == (None, None, None):
+        return _NOTHING_SAID
+    problems: list[Problem] = []
+
+    def note(pointer: str, words: str) -> None:
+        problems.append(Problem("service", str(service.key), pointer, words, Severity.WARNING))
+
+    declared = _Labels(dict(own), "", note)
+    stable = _Labels({}, "", note)
+    for version in sorted(by_version):
+        read = _Labels(_agreed(by_version[version], version, note), f" of version {version}", note)
+        stable = read if version == service.stable else stable
+    rule = next((rule for rule in (_declared(service, note), declared.rule, stable.rule) if rule is not None), False)
+    limits = next((each for each in (service.limits, declared.limits, stable.limits) if each is not None), NO_LIMITS)
+    found = (service.allow_from, declared.allow_from, stable.allow_from)
+    allow_from = next((each for each in found if each is not None), ("*",))
+    return Policy(
+        breaker=None if rule is False else BreakerRule.model_validate(rule),
+        limits=limits,
+        allow_from=parse_callers(allow_from, pointer="/allow_from"),
+        problems=tuple(problems),
+    )
+
+
+_NOTHING_SAID: Final = Policy()
+
+
+class _Labels:
+    """What one set of labels says; the mistakes in it go to `note`."""
+
+    def __init__(self, labels: Labels, whose: str, note: Note) -> None:
+        self.rule: Rule | bool | None = None
+        self.limits: Limits | None = None
+        self.allow_from: tuple[str, ...] | None = None
+        numbers: dict[str, int | bool] = {}
+        for label, value in sorted(labels.items()):
+            try:
+                if label in RULE:
+                    numbers |= _rule(RULE[label], value)
+                elif label in LIMITS:
+                    self.limits = replace(self.limits or NO_LIMITS, **{LIMITS[label]: _number(value)})
+                elif label == ALLOW_FROM:
+                    self.allow_from = _callers(value)
+                elif label != BREAKER:
+                    raise InvalidInput(_unknown(label))
+                elif value not in _WORDS:
+                    raise InvalidInput(f"{value[:64]!r} is neither true nor false")
+                else:
+                    self.rule = {} if _WORDS[value] else False
+            except InvalidInput as error:
+                note(f"/labels/{escape(label)}", f"label {label}{whose}: {error.message}; it is left out")
+        if self.rule is not False and (numbers or self.rule is not None):
+            self.rule = numbers
+
+
+def _declared(service: Service, note: Note) -> Rule | bool | None:
+    """Return the service's own rule, without what another release stored and this one cannot read."""
+    if not service.breaker:
+        return service.breaker
+    try:
+        BreakerRule.model_validate(service.breaker)
+    except ValidationError as error:
+        note("/breaker", f"{_words(error)}; left out")
+        wrong = {str(found["loc"][0]) for found in error.errors()}
+        return {name: value for name, value in service.breaker.items() if name not in wrong}
+    return service.breaker
+
+
+def _agreed(said: Mapping[OwnLabels, int], version: str, note: Note) -> Labels:
+    """Return each label with the value that most instances of a version give it, the first in order among equals."""
+    values: dict[str, Counter[str]] = {}
+    for labels, instances in said.items():
+        for label, value in labels:
+            values.setdefault(label, Counter())[value] += instances
+    agreed = {}
+    for label, found in values.items():
+        agreed[label] = min(found, key=lambda value: (-found[value], value))
+        if others := sorted(found.keys() - {agreed[label]}):
+            most, some = repr(agreed[label][:64]), ", ".join(repr(each[:64]) for each in others[:3])
+            words = f"label {label}: most instances of version {version} say {most}, which holds; others {some}"
+            note(f"/labels/{escape(label)}", words)
+    return agreed
+
+
+def _rule(field: str, value: str) -> dict[str, int | bool]:
+    if field == "service":
+        if value not in {*_WORDS, "open"}:
+            raise InvalidInput(f"{value[:64]!r} is neither true nor false")
+        return {field: _WORDS.get(value, True)}
+    number = _number(value.removesuffix("%") if field in _PERCENT else value)
+    try:
+        BreakerRule.model_validate({field: number})
+    except ValidationError as error:
+        raise InvalidInput(_words(error)) from None
+    return {field: number}
+
+
+def _number(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 18):
+        raise InvalidInput(f"{value[:64]!r} is not a whole number")
+    return int(value)
+
+
+def _callers(value: str) -> tuple[str, ...] | None:
+    """Return who is named; a label without any name says nothing, as an empty variable in a template would."""
+    names = tuple(name for part in value.split(",") if (name := part.strip()))
+    if names:
+        parse_callers(names, pointer="")
+    return names or None
+
+
+def _unknown(label: str) -> str:
+    near = difflib.get_close_matches(label, _KNOWN, n=1, cutoff=0.6)
+    return "nothing is known by that name" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _words(error: ValidationError) -> str:
+    return "; ".join(_sentences(error))
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    for found in error.errors(include_url=False):
+        place = ".".join(str(part) for part in found["loc"])
+        yield f"{place}: {found['msg']} (it is {str(found['input'])[:64]})"
