@@ -42,5 +42,7 @@ def test_one_connection_and_one_that_waits_leave_no_room_for_more(town: Town, si
     declared(town, "narrow", silent, {}, limits={"connections": 1, "pending": 1})
     declared(town, "labelled", silent, labels)
     assert statuses(town, "wide") == [504] * 4
-    assert statuses(town, "narrow") == [503, 503, 504, 504]
-    assert statuses(town, "labelled") == [503, 503, 504, 504]
+    for service in ("narrow", "labelled"):
+        found = statuses(town, service)
+        # One has the connection and one waits. Until that connection is made its own request is the one that waits.
+        assert found in ([503, 503, 504, 504], [503, 503, 503, 504]), service
