@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from tests.harness.extproc import run_extproc
 from tests.harness.filter_envoy import Json, start
 from tests.harness.load import Answer, ask, request
 from tests.harness.ports import free_port
@@ -22,7 +23,6 @@ from xds.model.split import Segment, Split
 
 pytestmark = pytest.mark.envoy
 
-FAIRLEAD = Path(sys.executable).with_name("fairlead")
 BLOCK = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 SPLIT = Split((Segment("v1", 9000), Segment("v2", 1000)))
 USERS = [f"user-{number}" for number in range(400)]
@@ -47,13 +47,6 @@ class Site:
         """The processor, once it serves."""
         self.extproc = run_extproc(self.programs, self.ports["15090"])
         return self.extproc
-
-
-def run_extproc(programs: Programs, port: int) -> Program:
-    """A `fairlead extproc` that serves."""
-    program = programs.start([FAIRLEAD, "extproc", "--listen", f"127.0.0.1:{port}"], name="extproc")
-    wait_until(lambda: "fairlead processes" in program.output(), 30, what="extproc serves")
-    return program
 
 
 def document(ports: dict[str, int]) -> Json:
