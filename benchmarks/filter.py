@@ -5,7 +5,8 @@ rounds' own, so that a machine that is slow for a moment is slow for all of them
 second with 16 connections over those without a filter and with Lua (above 1 is faster; `split_vs_*`: routes without a
 breaker). `added_p50_us` is what the filter adds to the median latency of one connection; `*_cpu_us` the time of the
 worker's core for each request. `host_us_per_request` is a whole request in the Python host (`xds.proxywasm`),
-`host_calls_per_request` what it asks of any host.
+`host_calls_per_request` what it asks there. `extproc_rps` are answers a second of an Envoy without Wasm that asks
+`fairlead extproc`, `extproc_cpu_us` what the processor takes for each.
 
 The Envoy and the load need a core each. Seconds of a turn and their number are FAIRLEAD_BENCH_SECONDS (4) and
 FAIRLEAD_BENCH_ROUNDS (7).
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.loaded_envoy import BREAKER, CORES, FACTS, Load, LoadedEnvoy, filters
+from benchmarks.loaded_extproc import PORTS, extproc_load
 from benchmarks.record import record
 from filters.make_vectors import metadata_bytes
 from xds.bootstrap.ports import Ports
@@ -53,6 +55,14 @@ def envoy(module: bytes, binary: Path) -> tuple[list[Round], list[Round]]:
 
             turns(MANY, 1)  # connections, caches, compiled code
             return [turns(MANY, SECONDS) for _ in range(ROUNDS)], [turns(ALONE, SECONDS) for _ in range(ROUNDS)]
+
+
+def extproc(binary: Path) -> Load:
+    """What an Envoy without Wasm gets done that asks a processor about every request."""
+    with Ports() as ports, tempfile.TemporaryDirectory() as folder:
+        wanted = {name: Address("127.0.0.1", 0) for name in (*PORTS, "admin")}
+        given = {name: address.port for name, address in ports.allocate(wanted).items()}
+        return extproc_load(binary, given, Path(folder), seconds=2 * SECONDS)
 
 
 def middle(rounds: list[Round], value: Callable[[Round], float]) -> float:
@@ -98,11 +108,14 @@ def main() -> None:
         raise SystemExit("filter: Envoy and load need a core each, and this process may use only one")
     subprocess.run([ROOT / "scripts" / "system-parts.sh", "load"], check=True)
     module = (ROOT / "filters" / "health.wasm").read_bytes()
-    many, alone = envoy(module, find_envoy("", os.environ))
+    binary = find_envoy("", os.environ)
+    many, alone = envoy(module, binary)
     host_us, host_calls = python(module)
+    processed = extproc(binary)
     figures = absolute(many, alone)
     figures["added_p50_us"] = middle(alone, lambda each: each["breaker"].p50_us - each["none"].p50_us)
     figures |= {"host_us_per_request": host_us, "host_calls_per_request": host_calls}
+    figures |= {"extproc_rps": processed.rps, "extproc_cpu_us": processed.cpu_us}
     ratios = {
         "vs_none": middle(many, lambda each: each["breaker"].rps / each["none"].rps),
         "vs_lua": middle(many, lambda each: each["breaker"].rps / each["lua"].rps),
