@@ -19,8 +19,9 @@ _RANGE: Final = 2_500
 
 def _ports() -> Iterator[int]:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = _FIRST + worker * _RANGE
-    yield from range(first, first + _RANGE)
+    begin = os.getpid() * 40  # somewhere else than another run of the same tests, which would be one step ahead or behind
+    for number in range(_RANGE):
+        yield _FIRST + worker * _RANGE + (begin + number) % _RANGE
 
 
 _left: Final = _ports()
