@@ -19,7 +19,7 @@ _RANGE: Final = 2_500
 
 def _ports() -> Iterator[int]:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    begin = os.getpid() * 40  # somewhere else than another run of the same tests, which would be one step ahead or behind
+    begin = os.getpid() * 40  # another run of the same tests would otherwise want the same ports, at the same time
     for number in range(_RANGE):
         yield _FIRST + worker * _RANGE + (begin + number) % _RANGE
 
