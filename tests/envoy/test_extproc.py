@@ -56,6 +56,8 @@ def document(ports: dict[str, int]) -> Json:
     text = found[1]
     for number in PORTS:
         text = re.sub(rf"\b{number}\b", str(ports[number]), text)
+    # On a busy machine one answer in a thousand takes longer than that; what happens then is another test's.
+    text = text.replace("message_timeout: 0.2s", "message_timeout: 5s")
     loaded: Json = YAML(typ="safe").load(text)
     return loaded
 

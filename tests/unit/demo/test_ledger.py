@@ -145,10 +145,12 @@ def test_while_the_new_version_is_sick_its_users_may_be_anywhere_and_their_losse
     play_round(ledger)
     ledger.moved(1)
     user = users_of(ledger, NEW)[0]
+    on_its_way = ledger.leave(user)
     ledger.sickens()
+    ledger.lost(on_its_way, "status 500 from v2")
     ledger.lost(ledger.leave(user), "status 500 from v2")
     ledger.answered(ledger.leave(user), OLD)
-    assert (ledger.suffered.number, str(ledger.failed)) == (1, "0")
+    assert (ledger.suffered.number, str(ledger.failed)) == (2, "0")
     assert (str(ledger.went_back), str(ledger.misplaced)) == ("0", "0")
 
 

@@ -33,7 +33,7 @@ class Attempt:
     user: int
     wanted: tuple[Split, ...]
     window: Window | None
-    is_excused: bool = False
+    left_sick: bool = False
 
 
 @dataclass(slots=True)
@@ -147,11 +147,11 @@ class Ledger:
         self.requests += 1
         if (last := self._last[user]) != version:
             forbidden = (self.new, self.old) if self._direction is Direction.FORWARD else (self.old, self.new)
-            if (last, version) == forbidden and not attempt.is_excused:
+            if (last, version) == forbidden and not self._is_excused(attempt):
                 self.went_back.add(f"{name} from {last} to {version}")
             self._last[user] = version
         wanted = {split.owner(self.buckets[user]) for split in (*attempt.wanted, *self._wanted)}
-        if version not in wanted and not attempt.is_excused:
+        if version not in wanted and not self._is_excused(attempt):
             self.misplaced.add(f"{name} in bucket {self.buckets[user]} was answered by {version}")
         if (window := attempt.window) is not None:
             window.answered += 1
@@ -162,6 +162,10 @@ class Ledger:
     def lost(self, attempt: Attempt, reason: str) -> None:
         """It got no good answer; `reason` says what came instead."""
         self.requests += 1
-        (self.suffered if attempt.is_excused else self.failed).add(f"{self.users[attempt.user]}: {reason}")
+        (self.suffered if self._is_excused(attempt) else self.failed).add(f"{self.users[attempt.user]}: {reason}")
         if attempt.window is not None:
             attempt.window.answered += 1
+
+    def _is_excused(self, attempt: Attempt) -> bool:
+        """Say whether the new version was sick when it left, or is now, when its answer is here."""
+        return attempt.left_sick or self._is_sick
