@@ -1,4 +1,4 @@
-"""`fairlead extproc` behind a real Envoy, on the configuration of docs/extproc.md as it stands, ports aside."""
+"""`fairlead extproc` behind a real Envoy, on the configuration of docs/extproc.md as it stands, ports and patience aside."""
 
 from __future__ import annotations
 
