@@ -28,6 +28,7 @@ RULES: dict[str, Json] = {
     "slow": {"open_ms": 60_000, "slow_ms": 100},
     "shared": {"open_ms": 60_000},
     "back": QUICK,
+    "flapping": {"open_ms": 400, "ramp_ms": 200},
     "service": {"open_ms": 60_000, "service": True},
     "forced": {"force": {"web/2": "open"}},
 }
@@ -116,6 +117,21 @@ def test_a_version_that_comes_back_gets_probes_then_a_growing_part_of_its_own_us
     assert all(later >= earlier - 15 for earlier, later in itertools.pairwise(shares)), shares
     assert any(3 < share < 40 for share in shares), shares
     assert any(40 <= share < 90 for share in shares), shares
+
+
+def test_a_version_that_flaps_once_a_second_costs_a_small_part_of_the_errors_it_makes(envoy: Guarded) -> None:
+    users = CANARY[:20]
+    envoy.spread("flapping", range(100))
+    began, asked, failed = time.monotonic(), 0, 0
+    while (passed := time.monotonic() - began) < 6:
+        is_sick = passed % 1 < 0.5
+        answers = by_version(envoy.spread("flapping", users, *([FAILS] if is_sick else [])))
+        asked += len(users) * is_sick
+        failed += answers["2", 503]
+    opens = sum(">open" in transition for transition in envoy.transitions("flapping"))
+    assert 2 <= opens <= 10
+    assert failed <= 12 * opens, "five of each of two workers, or two probes"
+    assert failed * 4 < asked
 
 
 def test_nobody_else_is_moved_while_a_canary_is_out_and_its_users_keep_their_substitute(envoy: Guarded) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.harness.load import ask, request, users
-from tests.harness.mesh import USER, Town
+from tests.harness.mesh import USER, Town, mesh, owners, versions
 from tests.harness.plane import Json
 from tests.harness.waiting import wait_until
 
@@ -54,3 +56,32 @@ def test_a_sick_version_is_cut_off_shown_and_held_by_an_operators_word(town: Tow
     wait_until(lambda: _asked(town).get(500, 0) > 60, 15, what="held closed, it gets its users whatever it answers")
     mesh.plane.delete("services/sickly/breakers/v2")
     wait_until(lambda: _asked(town) == {200: 200}, 15, what="its rule decides again")
+
+
+def test_with_the_control_plane_dead_a_version_that_dies_is_cut_off_and_comes_back(
+    envoy_binary: Path, tmp_path: Path
+) -> None:
+    """Its port refuses connections, and retries hide that from users; it is counted against it all the same."""
+    with mesh(envoy_binary, tmp_path / "mesh") as made:
+        apps, _ = made.apps("v1")
+        dying, program = made.apps("v2")
+        gateway = made.gateway("edge")
+        rule = {"open_ms": 500, "ramp_ms": 200}
+        made.service("web", hosts=["web.test"], breaker=rule)
+        for version, port in (apps | dying).items():
+            made.register("web", version, port)
+        made.service("web", breaker=rule, split=SPLIT)
+        made.ready(gateway)
+        made.plane.acked("web")
+        split = made.split("web")
+        people, requests = users(200, lambda name: request("web.test", (USER, name)))
+        at_home = owners(split, people)
+        assert versions(ask(gateway.port, requests)) == at_home
+        made.plane.kill()
+        program.stop()
+        assert set(versions(ask(gateway.port, requests))) == {"v1"}, "nobody sees an error"
+        state = "fairlead_breaker_state.*v2"
+        assert set(gateway.counts(state).values()) == {1}, "it is open"
+        made.app("v2", dying["v2"])
+        wait_until(lambda: versions(ask(gateway.port, requests)) == at_home, 20, what="everybody is back, each at his")
+        assert set(gateway.counts(state).values()) == {0}

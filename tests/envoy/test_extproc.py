@@ -1,4 +1,4 @@
-"""`fairlead extproc` behind a real Envoy, on the configuration of docs/extproc.md as it stands, ports and patience aside."""
+"""`fairlead extproc` behind a real Envoy, on the configuration of docs/extproc.md: other ports, and more patience."""
 
 from __future__ import annotations
 

@@ -53,9 +53,16 @@ class Mesh:
         """Start applications in one program; their ports by version. `tcp+v1` speaks TCP, `bad+v1` answers 500."""
         ports = {version.rpartition("+")[2]: free_port() for version in versions}
         words = [f"{version}:{ports[version.rpartition('+')[2]]}" for version in versions]
-        program = self.programs.start([sys.executable, upstream.__file__, *words], name="apps-" + "-".join(ports))
+        return ports, self._apps(words, "-".join(ports))
+
+    def app(self, version: str, port: int) -> Program:
+        """Start an application on a port that it had before."""
+        return self._apps([f"{version}:{port}"], version)
+
+    def _apps(self, words: Sequence[str], name: str) -> Program:
+        program = self.programs.start([sys.executable, upstream.__file__, *words], name=f"apps-{name}")
         wait_until(lambda: "up" in program.output(), what="the applications listen")
-        return ports, program
+        return program
 
     def edge(self, name: str, port: int, env: str = DEFAULT_ENV) -> None:
         """Declare a gateway that listens on `port` and serves every host that a route names."""
