@@ -84,4 +84,4 @@ def test_with_the_control_plane_dead_a_version_that_dies_is_cut_off_and_comes_ba
         assert set(gateway.counts(state).values()) == {1}, "it is open"
         made.app("v2", dying["v2"])
         wait_until(lambda: versions(ask(gateway.port, requests)) == at_home, 20, what="everybody is back, each at his")
-        assert set(gateway.counts(state).values()) == {0}
+        wait_until(lambda: set(gateway.counts(state).values()) == {0}, 10, what="it is closed")
