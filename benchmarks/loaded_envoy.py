@@ -132,19 +132,9 @@ class LoadedEnvoy:
         self._log = (folder / "envoy.log").open("wb")
         config = folder / "envoy.json"
         config.write_text(json.dumps(bootstrap(module, ports)), encoding="utf-8")
-        command: list[str | Path] = [
-            "taskset",
-            "-c",
-            str(CORES[0]),
-            binary,
-            "-c",
-            config,
-            "--concurrency",
-            "1",
-            "-l",
-            "warn",
-        ]
-        self._child = subprocess.Popen([*command, "--use-dynamic-base-id"], stdout=self._log, stderr=self._log)
+        options = ["--concurrency", "1", "-l", "warn", "--use-dynamic-base-id"]
+        command: list[str | Path] = ["taskset", "-c", str(CORES[0]), binary, "-c", config, *options]
+        self._child = subprocess.Popen(command, stdout=self._log, stderr=self._log)
 
     def __enter__(self) -> Self:
         url = f"http://127.0.0.1:{self._ports['admin']}/ready"
@@ -161,18 +151,11 @@ class LoadedEnvoy:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.end()
 
-    def cpu_seconds(self) -> float:
-        """What the process has used of its core so far (proc(5), fields 14 and 15 of stat)."""
-        fields = Path(f"/proc/{self._child.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def load(self, name: str, *, connections: int, seconds: int) -> Load:
         """Puts load on a listener from the last core. Ends the program where an answer was no 200."""
-        command = ["taskset", "-c", str(CORES[-1]), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
-        command += ["-H", "x-user: user-1234", f"http://127.0.0.1:{self._ports[name]}/"]
-        before = self.cpu_seconds()
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        return read(said, self.cpu_seconds() - before)
+        before = cpu_seconds(self._child.pid)
+        said = wrk(self._ports[name], "user-1234", core=CORES[-1], connections=connections, seconds=seconds)
+        return read(said, cpu_seconds(self._child.pid) - before)
 
     def end(self) -> None:
         """Ends exactly this Envoy."""
@@ -183,6 +166,19 @@ class LoadedEnvoy:
             self._child.kill()
             self._child.wait()
         self._log.close()
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far (proc(5), fields 14 and 15 of stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def wrk(port: int, user: str, *, core: int, connections: int, seconds: int) -> str:
+    """The report of a load that one user makes from one core."""
+    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    command += ["-H", f"x-user: {user}", f"http://127.0.0.1:{port}/"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 _UNITS: Final = {"us": 1.0, "ms": 1_000.0, "s": 1_000_000.0}

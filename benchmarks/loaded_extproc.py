@@ -7,7 +7,6 @@ own, the Envoy shares the other one with the load: the processor is what is meas
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from typing import Final
 
 from ruamel.yaml import YAML
 
-from benchmarks.loaded_envoy import CORES, READY_S, Json, Load, listener, read
+from benchmarks.loaded_envoy import CORES, READY_S, Json, Load, cpu_seconds, listener, read, wrk
 
 ROOT: Final = Path(__file__).parent.parent
 BLOCK: Final = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
@@ -70,20 +69,13 @@ def extproc_load(binary: Path, ports: Mapping[str, int], folder: Path, *, second
     fairlead = Path(sys.executable).with_name("fairlead")
     serve: list[str | Path] = [fairlead, "extproc", "--listen", f"127.0.0.1:{ports['extproc']}"]
     envoy: list[str | Path] = [binary, "-c", config, "--concurrency", "1", "-l", "warn", "--use-dynamic-base-id"]
-    url = f"http://127.0.0.1:{ports['http']}/"
     processor, proxy = _running(serve, CORES[-1], folder / "extproc.log"), _running(envoy, CORES[0], folder / "e.log")
     with processor as child, proxy:
         _wait_for_buckets(folder / "extproc.log", ports["admin"])
-        wrk(url, connections, 1)
-        before = _cpu_seconds(child.pid)
-        said = wrk(url, connections, seconds)
-        return read(said, _cpu_seconds(child.pid) - before)
-
-
-def wrk(url: str, connections: int, seconds: int) -> str:
-    """The report of a load from the first core."""
-    command = ["taskset", "-c", str(CORES[0]), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
-    return subprocess.run([*command, "-H", "x-user: alice", url], capture_output=True, text=True, check=True).stdout
+        wrk(ports["http"], "alice", core=CORES[0], connections=connections, seconds=1)
+        before = cpu_seconds(child.pid)
+        said = wrk(ports["http"], "alice", core=CORES[0], connections=connections, seconds=seconds)
+        return read(said, cpu_seconds(child.pid) - before)
 
 
 def _wait_for_buckets(log: Path, admin: int) -> None:
@@ -100,9 +92,3 @@ def _wait_for_buckets(log: Path, admin: int) -> None:
             pass
         time.sleep(0.1)
     raise SystemExit(f"filter: Envoy did not find the processor, whose log is {log}")
-
-
-def _cpu_seconds(pid: int) -> float:
-    """What a process has used so far (proc(5), fields 14 and 15 of stat)."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

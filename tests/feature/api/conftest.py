@@ -8,10 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.feature.api.running import client_of
+from tests.feature.api.running import client_of, telemetry_of
 from tests.feature.control.plane_on_disk import running_plane
 from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
+from xds.telemetry.station import Telemetry
 
 
 @pytest.fixture
@@ -21,9 +22,15 @@ async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
 
 
 @pytest.fixture
-async def api(plane: ControlPlane) -> AsyncIterator[httpx.AsyncClient]:
+def telemetry(plane: ControlPlane) -> Telemetry:
+    """What Envoys have told, which `api` shows."""
+    return telemetry_of(plane)
+
+
+@pytest.fixture
+async def api(plane: ControlPlane, telemetry: Telemetry) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a token, as localhost."""
-    async with client_of(plane, ApiSettings()) as client:
+    async with client_of(plane, ApiSettings(), telemetry) as client:
         yield client
 
 

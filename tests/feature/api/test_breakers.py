@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any  # documents of the API are JSON
 
 import httpx
 import pytest
 
-from tests.feature.api.running import client_of, telemetry_of
 from tests.harness.waiting import until
-from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 from xds.model.names import ServiceKey
 from xds.telemetry.reporter import Reporter
@@ -19,17 +16,6 @@ from xds.wire.filter_schema import BreakerRule
 
 EDGE = Reporter("edge-1", "default", frozenset())
 FORCE = "/v1/services/web/breakers/v2"
-
-
-@pytest.fixture
-def telemetry(plane: ControlPlane) -> Telemetry:
-    return telemetry_of(plane)
-
-
-@pytest.fixture
-async def api(plane: ControlPlane, telemetry: Telemetry) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(plane, ApiSettings(), telemetry) as client:
-        yield client
 
 
 async def service(web: httpx.AsyncClient, **fields: object) -> Any:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
 
 import httpx
-import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.feature.api.running import Egress, client_of, telemetry_of
+from tests.feature.api.running import Egress, client_of
 from tests.harness.repo import ROOT
 from tests.harness.waiting import until
 from xds.api.settings import ApiSettings
@@ -22,17 +20,6 @@ from xds.telemetry.station import Telemetry
 from xds.wire.types import ResourceType
 
 CDS = ResourceType.CLUSTER
-
-
-@pytest.fixture
-def telemetry(plane: ControlPlane) -> Telemetry:
-    return telemetry_of(plane)
-
-
-@pytest.fixture
-async def api(plane: ControlPlane, telemetry: Telemetry) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(plane, ApiSettings(), telemetry) as client:
-        yield client
 
 
 async def _scrape(api: httpx.AsyncClient) -> dict[str, Metric]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any  # documents of the API are JSON
 
 import httpx
 import pytest
 
-from tests.feature.api.running import client_of, telemetry_of
-from xds.api.settings import ApiSettings
-from xds.control.plane import ControlPlane
 from xds.model.traffic import Answers, Attempts, Latency
 from xds.telemetry.reporter import Reporter
 from xds.telemetry.station import Telemetry
@@ -19,17 +15,6 @@ from xds.telemetry.windows import Kind, Place
 EDGE, SIDE = Reporter("edge-1", "default", frozenset()), Reporter("sidecar-1", "default", frozenset())
 V1 = Place(Kind.ENDPOINT, "10.0.0.7:8080")
 STRANGER = Place(Kind.ENDPOINT, "10.0.0.99:8080")
-
-
-@pytest.fixture
-def telemetry(plane: ControlPlane) -> Telemetry:
-    return telemetry_of(plane)
-
-
-@pytest.fixture
-async def api(plane: ControlPlane, telemetry: Telemetry) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(plane, ApiSettings(), telemetry) as client:
-        yield client
 
 
 async def _subset(web: httpx.AsyncClient, name: str = "v1", **query: str | bool) -> dict[str, Any]:

@@ -14,11 +14,9 @@ import httpx
 from xds.api.schemas.node import NodeList, NodeListed
 from xds.api.schemas.report import ExplainOut
 from xds.api.schemas.rollout import RolloutOut
+from xds.model.breaker import BreakerState
 
 Document = Mapping[str, object]
-
-BREAKER_STATES = {0: "closed", 1: "open", 2: "probing", 3: "ramp"}
-"""Values of the gauge `fairlead_breaker_state` (docs/breaker.md)."""
 
 MOVING = frozenset({"shifting", "promoting", "aborting"})
 """Phases in which a weight is on its way to the Envoys."""
@@ -74,14 +72,14 @@ class Calls:
         answer = await self._send("GET", f"/v1/services/{service}:explain")
         return ExplainOut.model_validate(answer.json())
 
-    async def breaker(self, admin_port: int, cluster: str) -> str:
-        """GET /stats/prometheus of an Envoy: the state of its breaker for `cluster`, "closed" if it has none."""
+    async def breaker(self, admin_port: int, cluster: str) -> BreakerState:
+        """GET /stats/prometheus of an Envoy: how its breaker for `cluster` stands, UNKNOWN while it says nothing."""
         answer = await self._http.get(f"http://127.0.0.1:{admin_port}/stats/prometheus?filter=fairlead_breaker_state")
         for line in answer.text.splitlines():
             name, _, value = line.rpartition(" ")
             if f'cluster="{cluster}"' in name:
-                return BREAKER_STATES.get(int(value), value)
-        return "closed"
+                return BreakerState.of(float(value))
+        return BreakerState.UNKNOWN
 
     async def start_rollout(self, service: str, version: str, plan: Sequence[Document] = ()) -> RolloutOut:
         """POST /v1/rollouts: without a plan it waits for weights."""

@@ -14,6 +14,7 @@ from xds.cli.demo.board import Board
 from xds.cli.demo.ledger import Ledger
 from xds.cli.demo.stage import GATEWAY, NEW, SERVICE, Stage
 from xds.cli.demo.verdict import Broken
+from xds.model.breaker import BreakerState
 
 CLUSTER: Final = f"{SERVICE}/{NEW}"
 MOST_ERRORS: Final = 25
@@ -37,14 +38,14 @@ class Sickness:
         """Make the new version answer 500, let it be cut off, make it well, let it in again; return what broke."""
         self._row.window = self._ledger.sickens()
         self._stage.sicken(NEW)
-        cut_off = await self._seen("open", NOTICED_WITHIN)
+        cut_off = await self._seen(BreakerState.OPEN, NOTICED_WITHIN)
         errors = self._ledger.suffered.number
         if cut_off is None:
             return self._ends("state of its breaker", "open", "closed all the time")
         self._row.note = f"cut off by {GATEWAY} itself after {errors} errors, {1000 * cut_off:.0f} ms"
         await asyncio.sleep(SICK_FOR)
         self._stage.heal(NEW)
-        let_in = await self._seen("closed", WELL_WITHIN)
+        let_in = await self._seen(BreakerState.CLOSED, WELL_WITHIN)
         if let_in is None:
             return self._ends("state of its breaker", "closed", f"not within {WELL_WITHIN:g} s of being well")
         suffered = self._ledger.suffered
@@ -60,12 +61,12 @@ class Sickness:
         self._board.finished(self._row)
         return broken
 
-    async def _seen(self, state: str, patience: float) -> float | None:
+    async def _seen(self, state: BreakerState, patience: float) -> float | None:
         """Return after how many seconds the gateway's breaker was in this state; None if not within `patience`."""
         clock: Callable[[], float] = asyncio.get_running_loop().time
         began = clock()
         while clock() - began < patience:
-            if await self._stage.calls.breaker(self._stage.admin_port, CLUSTER) == state:
+            if await self._stage.calls.breaker(self._stage.admin_port, CLUSTER) is state:
                 return clock() - began
             await asyncio.sleep(0.01)
         return None
