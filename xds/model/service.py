@@ -58,12 +58,11 @@ class Service:
     """The declared policy and the persisted split of one service; times are seconds.
 
     `protocol` is that of the service's own port, `protocols` those of the named ports that differ from HTTP.
-    `hash_key` is what balancing by hash looks at (for a request without it, the client's address); `outlier` None leaves
-    no instance out for what it answers. `upstream_port` opens a local port of its own in every sidecar (a TCP service
-    always gets one).
-    `breaker` is a rule, False for none, and `allow_from` who may call (`*` is everybody); where one of these or
-    `limits` is None, labels decide. `forced` are breakers held by operators, by subset; they stay when the policy is
-    declared anew.
+    `hash_key` is what balancing by hash looks at (for a request without it, the client's address); `outlier` None
+    leaves no instance out for what it answers. `upstream_port` opens a local port of its own in every sidecar (a TCP
+    service always gets one). `breaker` is a rule, False for none, and `allow_from` who may call (`*` is everybody);
+    where one of these or `limits` is None, labels decide. `forced` are breakers held by operators, by subset; they
+    stay when the policy is declared anew.
     """
 
     key: ServiceKey

@@ -56,7 +56,8 @@ Faults = Iterator[Fault]
 
 _DECLARED = {
     "headers": "/headers", "cookies": "/cookies", "query_parameters": "/queries", "timeout": "/timeout",
-    "idle_timeout": "/idle_timeout", "retry_policy": "/retry", "prefix_rewrite": "/rewrite", "regex_rewrite": "/rewrite",
+    "idle_timeout": "/idle_timeout", "retry_policy": "/retry",
+    "prefix_rewrite": "/rewrite", "regex_rewrite": "/rewrite",
 }  # fmt: skip
 """The field of a declared route from which a field of the message comes; the others come from its path."""
 

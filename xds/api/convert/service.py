@@ -16,10 +16,10 @@ from xds.api.convert.weights import (
     split_of,
     weights_out,
 )
-from xds.api.scalars import write_duration
 from xds.api.schemas.breaker import ForcedOut
 from xds.api.schemas.service import OutlierOut, ServiceIn, ServiceOut, SubsetIn, SubsetOut
 from xds.model.balancing import Balancing, Outlier
+from xds.model.duration import write_duration
 from xds.model.names import ServiceKey, check_id
 from xds.model.route import Retry
 from xds.model.selector import Selector
