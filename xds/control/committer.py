@@ -15,6 +15,7 @@ from xds.model.declare import Declaration
 from xds.model.draft import Draft
 from xds.model.intent import Intent, Ref
 from xds.model.problems import FairleadError, Inconsistent, InvalidInput, Unavailable
+from xds.model.quota import Quotas
 
 _log = logging.getLogger(__name__)
 
@@ -24,8 +25,9 @@ KEPT = 10_000
 class Committer:
     """Nothing enters the intent but through here, and nothing that the store has not committed."""
 
-    def __init__(self, intent: Intent, store: Store, clock: Clock) -> None:
-        """Write to `store` first, to `intent` afterwards."""
+    def __init__(self, intent: Intent, store: Store, clock: Clock, quotas: Quotas = Quotas()) -> None:
+        """Write to `store` first, to `intent` afterwards, as far as the quotas go."""
+        self._quotas = quotas
         self._intent = intent
         self._store = store
         self._clock = clock
@@ -40,7 +42,7 @@ class Committer:
 
     async def enter(self, submissions: Sequence[Submission]) -> tuple[Entry, ...]:
         """Commit everything acceptable as one batch, answer every submission, return what changed."""
-        draft = Draft(self._intent)
+        draft = Draft(self._intent, self._quotas)
         keys: dict[str, tuple[str, Ref]] = {}
         asked: list[list[tuple[Declaration, Ref | Outcome]]] = [
             [(declaration, self._declare(draft, declaration, keys)) for declaration in submission.declarations]
