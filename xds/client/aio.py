@@ -92,7 +92,7 @@ class AsyncFairlead:
     async def wait(self, registration: Registration, timeout: float) -> None:  # noqa: ASYNC109 - as in `Fairlead`
         """Return once it is registered; raises why it is not after so many seconds."""
         deadline = time.monotonic() + timeout
-        while registration.state is State.PENDING and time.monotonic() < deadline:
+        while registration.state is State.PENDING and time.monotonic() < deadline:  # noqa: ASYNC110 - whoever moves it
             await asyncio.sleep(0.02)
         if registration.state is not State.REGISTERED:
             raise registration.error or Unreachable(f"{self.url} did not answer within {timeout:g} s")
@@ -117,7 +117,7 @@ class AsyncFairlead:
         try:
             answer = await self._http.request(ask.method, ask.path, json=ask.body)
         except httpx.HTTPError as error:
-            raise Unreachable(f"{self.url} does not answer ({error or type(error).__name__})") from None
+            raise Unreachable(f"{self.url} does not answer ({str(error) or type(error).__name__})") from None
         return read(answer.status_code, answer.content)
 
     async def _keep(self) -> None:

@@ -133,7 +133,7 @@ class Fairlead:
         try:
             answer = self._http.request(ask.method, ask.path, json=ask.body)
         except httpx.HTTPError as error:
-            raise Unreachable(f"{self.url} does not answer ({error or type(error).__name__})") from None
+            raise Unreachable(f"{self.url} does not answer ({str(error) or type(error).__name__})") from None
         return read(answer.status_code, answer.content)
 
     def _keep(self) -> None:
@@ -158,7 +158,7 @@ def report(ask: Ask) -> None:
 
 
 def refusal_of(registration: Registration) -> Refused | None:
-    """Return what the caller is to be told of a first attempt; a control plane that starts (503) is one that is away."""
+    """Return what the caller is to hear of a first attempt; a control plane that starts (503) is one that is away."""
     error = registration.error
     return error if isinstance(error, Refused) and error.status < 500 else None
 

@@ -98,9 +98,17 @@ class ControlPlane:
         self._ready = False
         self._loop = Loop(
             Parts(
-                self.intent, store, self._publisher, self._nodes, self.roster, self._inbox, leases, clock, self._moved,
+                self.intent,
+                store,
+                self._publisher,
+                self._nodes,
+                self.roster,
+                self._inbox,
+                leases,
+                clock,
+                self._moved,
                 quotas,
-            )  # fmt: skip
+            )
         )
         self.roster.listen(self._loop.heard)
         self.alarms = Alarms()
