@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.harness.ports import free_port
 from tests.harness.processes import Program, Programs
 from tests.harness.waiting import wait_until
 
+PYTHON: Final = sys.executable
 WORKERS_S: Final = 0.1
 """Envoy acknowledges in its main thread; its workers follow at their next turn."""
 Json = dict[str, Any]
