@@ -97,7 +97,8 @@ def test_programs_and_pull_requests_get_it_in_their_own_words(lint: Lint) -> Non
     message = "'x%y' is none of round-robin, least-request, random, ring-hash, maglev; what it says of lb is left out"
     [finding] = json.loads(lint(text, "--format", "json").stdout)["findings"]
     assert finding == {
-        "file": "compose.yaml", "line": 6, "column": 7, "level": "warning", "subject": "fairlead.lb", "message": message,
+        "file": "compose.yaml", "line": 6, "column": 7,
+        "level": "warning", "subject": "fairlead.lb", "message": message,
     }  # fmt: skip
     annotation = lint(text, "--format", "github").stdout.strip()
     assert annotation == (f"::warning file=compose.yaml,line=6,col=7,title=fairlead.lb::{message.replace('%', '%25')}")

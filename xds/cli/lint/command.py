@@ -1,4 +1,4 @@
-"""The command `lint`."""
+"""The command `lint`: its options, its exit codes, and where its findings go."""
 
 from __future__ import annotations
 
