@@ -70,11 +70,11 @@ def test_processes_by_fairlead_register_come_and_go_without_a_failed_request(tow
         assert mesh.plane.get(f"instances/vm-127-0-0-1-{ports['a']}")["health"] == "healthy"
         load.wait_rounds(2)
 
-        programs["b"].popen.terminate()
+        programs["b"].send(signal.SIGTERM)
         assert programs["b"].wait(20) == 0
         assert instances(mesh) == {"a"}
         load.wait_rounds()
     assert not load.failures, (len(load.failures), load.failures[:3])
     assert again.running
-    again.popen.terminate()
+    again.send(signal.SIGTERM)
     assert again.wait(20) == 0
