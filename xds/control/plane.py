@@ -27,7 +27,8 @@ from xds.control.publisher import Publisher
 from xds.model.alarm import Alarm
 from xds.model.declare import Declaration, subject
 from xds.model.health import Health
-from xds.model.intent import Intent, ref
+from xds.model.instance import Instance
+from xds.model.intent import Intent, Kind, Ref, ref
 from xds.model.names import ServiceKey
 from xds.model.problems import Conflict, FairleadError, Forbidden, NotFound, Problem
 from xds.model.rollout import Rollout
@@ -151,7 +152,9 @@ class ControlPlane:
         `kind` says what it tells (`health`, `lease`, ...), `about` is the object's key; `before` and `after` are plain
         JSON-able values.
         """
-        self._notes.add(Note(self.clock.wall(), self.intent.revision, kind, about, before, after, actor, reason))
+        found = self.intent.standing(Ref(Kind.INSTANCE, about))
+        service = str(found.service) if isinstance(found, Instance) else about if "/" in about else ""
+        self._notes.add(Note(self.clock.wall(), kind, about, before, after, actor, reason, service))
 
     def observe(self, health: Mapping[str, Health]) -> None:
         """Note what was seen of instances."""
