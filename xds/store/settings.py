@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from xds.model.problems import InvalidInput
 
-DAY = 86_400.0
+DAY: Final = 86_400.0
+DATABASE: Final = "fairlead.db"
+LAST_GOOD: Final = "last-good"
+"""What the database and the folder of the last known good state are called, in the data folder."""
 
 
 @dataclass(frozen=True, slots=True)

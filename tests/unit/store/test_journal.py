@@ -43,7 +43,7 @@ class Book:
     def __init__(self, path: Path, **settings: float) -> None:
         self.clock = Clock()
         self.path = path
-        self.store = SqliteStore(path, settings=StoreSettings(**settings), clock=self.clock)  # type: ignore[arg-type]
+        self.store = SqliteStore(path, settings=StoreSettings(**settings), clock=self.clock)  # type: ignore[arg-type]  # the keywords are those of StoreSettings
         self.revision = 0
         self.there: dict[Ref, Declared] = {}
 
