@@ -111,13 +111,13 @@ def _range(db: sqlite3.Connection, query: JournalQuery, start: int, stop: int, l
         values["service"] = query.service
     chosen = " AND ".join(where)
     if not term:
-        all_ = f"SELECT {_ROW} FROM journal WHERE {chosen} ORDER BY journal.id LIMIT :limit"  # noqa: S608 - constants
+        all_ = f"SELECT {_ROW} FROM journal WHERE {chosen} ORDER BY journal.id LIMIT :limit"  # noqa: S608 - made of constants
         return db.execute(all_, values).fetchall()
     mark = indexed(db)
     values |= {"term": term, "mark": mark}
-    by_index = f"SELECT {_ROW} FROM journal_about JOIN journal ON journal.id = journal_about.id WHERE about = :term"  # noqa: S608 - constants
+    by_index = f"SELECT {_ROW} FROM journal_about JOIN journal ON journal.id = journal_about.id WHERE about = :term"  # noqa: S608 - made of constants
     by_index += f" AND journal_about.id BETWEEN :start AND min(:stop, :mark) AND {chosen}"
-    newest = f"SELECT {_ROW} FROM journal WHERE journal.id > :mark AND {chosen}"  # noqa: S608 - constants
+    newest = f"SELECT {_ROW} FROM journal WHERE journal.id > :mark AND {chosen}"  # noqa: S608 - made of constants
     found: list[tuple[object, ...]] = []
     for side in (by_index, newest) if stop > mark else (by_index,):
         found += db.execute(f"{side} ORDER BY journal.id LIMIT :limit", values).fetchall()
@@ -147,7 +147,7 @@ def _between(
 
 def _search(db: sqlite3.Connection, column: str, value: object, first: int, last: int) -> int:
     """Return the first id from `first` whose column is not below `value`, `last + 1` for none; the column ascends."""
-    query = f"SELECT {column} FROM journal WHERE id >= ? ORDER BY id LIMIT 1"  # noqa: S608 - constants
+    query = f"SELECT {column} FROM journal WHERE id >= ? ORDER BY id LIMIT 1"  # noqa: S608 - made of constants
     low, high = first, last + 1
     while low < high:
         middle = (low + high) // 2
@@ -163,7 +163,7 @@ def _revisions(db: sqlite3.Connection, after: int, limit: int) -> list[Revision]
     start = _search(db, "revision", after + 1, first, last)
     if start == first and first > 1 and _earliest(db) > after + 1:
         raise Gone(f"the journal does not reach back to revision {after}: list what there is, and go on from there")
-    query = f"SELECT {_ROW} FROM journal WHERE journal.id >= ? AND kind IN {_DECLARED} ORDER BY journal.id"  # noqa: S608 - constants
+    query = f"SELECT {_ROW} FROM journal WHERE journal.id >= ? AND kind IN {_DECLARED} ORDER BY journal.id"  # noqa: S608 - made of constants
     found: list[Revision] = []
     changes: list[Change] = []
     seen = 0

@@ -36,13 +36,13 @@ INSERT OR IGNORE INTO journal_about
 SELECT 'object ' || key, id FROM journal WHERE id > :after AND id <= :last
 UNION ALL
 SELECT 'service ' || {SERVICE}, id FROM journal WHERE id > :after AND id <= :last AND {SERVICE} IS NOT NULL
-"""  # noqa: S608 - constants
+"""  # noqa: S608 - made of constants
 FORGOTTEN = f"""
 DELETE FROM journal_about WHERE (about, id) IN (
 SELECT 'object ' || key, id FROM journal WHERE id <= :last
 UNION ALL
 SELECT 'service ' || {SERVICE}, id FROM journal WHERE id <= :last AND {SERVICE} IS NOT NULL)
-"""  # noqa: S608 - constants
+"""  # noqa: S608 - made of constants
 
 SLICE = 1000  # rows at a stretch: some milliseconds in which no commit is made
 BUSY = 2000  # rows since the last look, above which the index waits for a quieter moment
@@ -110,7 +110,7 @@ def prune(db: sqlite3.Connection, *, most: int, before: datetime) -> bool:
         return False
     db.execute(FORGOTTEN, {"last": bound})
     for table in ("journal_service", "journal_rewind", "journal"):
-        db.execute(f"DELETE FROM {table} WHERE id <= ?", (bound,))  # noqa: S608 - constants
+        db.execute(f"DELETE FROM {table} WHERE id <= ?", (bound,))  # noqa: S608 - made of constants
     db.execute("UPDATE journal_mark SET indexed = max(indexed, ?)", (bound,))
     return bound == upto
 

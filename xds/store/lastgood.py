@@ -111,11 +111,11 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, part: Path, re
     migrations.create(target)
     migrations.upgrade(target)
     for table in _TABLES:
-        with closing(source.execute(f"SELECT * FROM {table}")) as cursor:  # noqa: S608 - constants
+        with closing(source.execute(f"SELECT * FROM {table}")) as cursor:  # noqa: S608 - made of constants
             while slice_ := cursor.fetchmany(SLICE):
                 marks = ", ".join("?" * len(slice_[0]))
                 target.execute("BEGIN")
-                target.executemany(f"INSERT INTO {table} VALUES ({marks})", slice_)  # noqa: S608 - constants
+                target.executemany(f"INSERT INTO {table} VALUES ({marks})", slice_)  # noqa: S608 - made of constants
                 target.execute("COMMIT")
                 backup.sync(part)
                 time.sleep(REST)
