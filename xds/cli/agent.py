@@ -4,51 +4,57 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from xds.cli.connection import connection
+from xds.cli.connection import Connection, connection
 from xds.cli.exits import Exit, Failed
 from xds.cli.logs import log_to_stderr
 
 Texts = list[str] | None
 SIGN_OF_LIFE_S = 20.0
 
+Config = Annotated[
+    str, typer.Option(envvar="FAIRLEAD_AGENT_CONFIG", metavar="PATH", help="YAML file with these settings.")
+]
+Docker = Annotated[
+    Texts, typer.Option(metavar="URL", help="An engine: unix:///PATH or tcp://HOST:PORT. Else DOCKER_HOST. Repeatable.")
+]
+Certificates = Annotated[
+    str | None, typer.Option(metavar="DIR", help="ca.pem, cert.pem, key.pem for TLS. Else DOCKER_CERT_PATH.")
+]
+Name = Annotated[str | None, typer.Option(help="Its name; the host's, if none is given.")]
+Host = Annotated[str | None, typer.Option(help="This host's address, as Envoys know it. Else 127.0.0.1.")]
+Remote = Annotated[bool, typer.Option("--remote", help="Envoys are on other hosts: only published ports reach them.")]
+Networks = Annotated[Texts, typer.Option(help="A network that Envoys share; it goes first. Repeatable.")]
+Envs = Annotated[Texts, typer.Option(help="An environment that labels may claim; else any. Repeatable.")]
+Services = Annotated[Texts, typer.Option(help="A service that labels may claim; else any. Repeatable.")]
+Place = Annotated[str | None, typer.Option(help="Of instances whose labels name none.")]
+Ttl = Annotated[float | None, typer.Option(metavar="SECONDS", help="How long its silence is borne. Else 15.")]
+DataDir = Annotated[str | None, typer.Option(metavar="DIR", help="Where it keeps its book. Else fairlead-agent.")]
+Status = Annotated[bool, typer.Option("--status", help="Print how the agent in DIR stands; exit code 0 if well.")]
+
 
 def agent(
     ctx: typer.Context,
-    config: Annotated[
-        str, typer.Option(envvar="FAIRLEAD_AGENT_CONFIG", metavar="PATH", help="YAML file with these settings.")
-    ] = "",
-    docker: Annotated[
-        Texts,
-        typer.Option(metavar="URL", help="An engine: unix:///PATH or tcp://HOST:PORT. Else DOCKER_HOST. Repeatable."),
-    ] = None,
-    certificates: Annotated[
-        str | None, typer.Option(metavar="DIR", help="ca.pem, cert.pem, key.pem for TLS. Else DOCKER_CERT_PATH.")
-    ] = None,
-    id: Annotated[str | None, typer.Option(help="Its name; the host's, if none is given.")] = None,  # noqa: A002 - the option's name
-    address: Annotated[str | None, typer.Option(help="This host's address, as Envoys know it. Else 127.0.0.1.")] = None,
-    remote: Annotated[
-        bool, typer.Option("--remote", help="Envoys are on other hosts: only published ports reach containers.")
-    ] = False,
-    network: Annotated[Texts, typer.Option(help="A network that Envoys share; it goes first. Repeatable.")] = None,
-    env: Annotated[Texts, typer.Option(help="An environment that labels may claim; else any. Repeatable.")] = None,
-    service: Annotated[Texts, typer.Option(help="A service that labels may claim; else any. Repeatable.")] = None,
-    region: Annotated[str | None, typer.Option(help="Of instances whose labels name none.")] = None,
-    zone: Annotated[str | None, typer.Option(help="Of instances whose labels name none.")] = None,
-    ttl: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="How long its silence is borne. Else 15.")
-    ] = None,
-    data_dir: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where it keeps its book.", show_default="fairlead-agent")
-    ] = None,
+    config: Config = "",
+    docker: Docker = None,
+    certificates: Certificates = None,
+    id: Name = None,  # noqa: A002 - the option's name
+    address: Host = None,
+    remote: Remote = False,
+    network: Networks = None,
+    env: Envs = None,
+    service: Services = None,
+    region: Place = None,
+    zone: Place = None,
+    ttl: Ttl = None,
+    data_dir: DataDir = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
-    status: Annotated[
-        bool, typer.Option("--status", help="Print how the agent in DIR stands; exit 0 if well.")
-    ] = False,
+    status: Status = False,
 ) -> None:
     """Follow a Docker Engine and register the containers whose labels ask for it: `fairlead agent`.
 
@@ -56,22 +62,15 @@ def agent(
     stop takes it out before it ends. While the control plane is away, what there is to tell is kept on disk. SIGHUP
     reads the configuration again. Labels are in docs/labels.md, the rest in docs/docker.md.
     """
+    said = {"certificates": certificates, "id": id, "address": address, "region": region, "zone": zone, "ttl": ttl}
+    lists = {"docker": docker, "networks": network, "envs": env, "services": service}
+    flags = {**said, **{name: value or None for name, value in lists.items()}}
+    _run(connection(ctx), {**flags, "remote": remote or None, "data_dir": data_dir}, config, log_level, status)
+
+
+def _run(known: Connection, flags: Mapping[str, object], config: str, log_level: str, status: bool) -> None:
     from xds.agent.settings import AgentSettings
 
-    flags: dict[str, object] = {
-        "docker": docker or None,
-        "certificates": certificates,
-        "id": id,
-        "address": address,
-        "remote": remote or None,
-        "networks": network or None,
-        "envs": env or None,
-        "services": service or None,
-        "region": region,
-        "zone": zone,
-        "ttl": ttl,
-        "data_dir": data_dir,
-    }
     file = Path(config) if config else None
 
     def read() -> AgentSettings:
@@ -85,7 +84,6 @@ def agent(
         raise Failed(f"{log_level!r} is not debug, info, warning or error", Exit.INVALID)
     _ = settings.endpoints  # said now if they cannot be used
     log_to_stderr(log_level)
-    known = connection(ctx)
 
     from xds.agent.service import serve
 
