@@ -17,6 +17,7 @@ from xds.cache.roster import Nacked, NodeEvent, Roster
 from xds.control.committer import Committer
 from xds.control.forces import Forces
 from xds.control.gate import behind
+from xds.control.health import HealthBoard
 from xds.control.inbox import Inbox, Submission
 from xds.control.nodes import Nodes
 from xds.control.pace import Pace
@@ -71,6 +72,7 @@ class Loop:
         self._guard_at: float | None = None
         self._preserver = Preserver(parts.intent, parts.publisher, parts.store)
         self.guard = ShrinkGuard()
+        self.health = HealthBoard(parts.intent)
         self._committer = Committer(parts.intent, parts.store, parts.clock)
         self.driver = RolloutDriver(parts.intent, parts.publisher)
         self.forces = Forces(parts.intent)
@@ -105,9 +107,10 @@ class Loop:
         arrivals = self._inbox.take()
         entries = await self._enter(arrivals.submissions)
         now = self._clock.monotonic()
-        failing = [member for member, health in arrivals.health.items() if not health.serves]
+        seen = self.health.hear(arrivals.words)
+        failing = [member for member, health in seen.items() if not health.serves]
         gone = [entry.before for entry in entries if isinstance(entry.before, Instance) and entry.after is None]
-        if self._intent.observe_health(arrivals.health):
+        if self._intent.observe_health(seen):
             self._pace.changed(now)
         if entries or (self._guard_at is not None and self._guard_at <= now):
             self._hold(now)
@@ -138,6 +141,7 @@ class Loop:
             return ()
         entries = await self._committer.enter(submissions)
         self._leases.committed(entries)
+        self._intent.observe_health(self.health.committed(entries))
         self._nodes.committed(entries)
         self.forces.committed(entries, self._clock.monotonic())
         return entries

@@ -22,11 +22,11 @@ from xds.control.nodes import Membership, Nodes
 from xds.control.ports import Clock, Lease, Leases, Receipt, Store
 from xds.control.publisher import Publisher
 from xds.model.declare import Declaration
-from xds.model.health import Health
 from xds.model.intent import Intent, ref
 from xds.model.names import ServiceKey
 from xds.model.problems import Conflict, FairleadError, NotFound, Problem
 from xds.model.rollout import Rollout
+from xds.model.signal import Signal
 from xds.model.view import ServiceView
 from xds.translate.build import Builder
 from xds.translate.policy import Policy
@@ -127,9 +127,9 @@ class ControlPlane:
             raise outcome
         return outcome
 
-    def observe(self, health: Mapping[str, Health]) -> None:
-        """Note what was seen of instances."""
-        self._inbox.observe(health)
+    def observe(self, source: str, seen: Mapping[str, Signal | None]) -> None:
+        """Note what a source saw of instances; its word about each stands until it says otherwise, or takes it back."""
+        self._inbox.observe(source, seen)
 
     def renew(self, instance_id: str, *, epoch: int = 0, seq: int = 0) -> Lease | None:
         """Give an instance a full lease; None when it has none to renew.

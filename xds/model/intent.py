@@ -174,6 +174,7 @@ class Intent:
         """Load everything that a store holds, each object with its own revision."""
         for item, at in declared:
             self.commit({ref(item): item}, at)
+        self._health.clear()  # who was ready before the restart is not asked to prove it before it may go on
         self.revision = revision
 
     def observe_health(self, seen: Mapping[str, Health]) -> bool:
@@ -260,6 +261,8 @@ class Intent:
             self._stale[before.service] = None
             if after is None and served and member not in self._held and self._was_last(before):
                 self._leaving[member] = before
+        if after is not None and before is None and after.check is not None:
+            self._health[member] = held.health if (held := self._held.get(member)) else Health.STARTING
         if after is None:
             self.instances.pop(member, None)
             self.index.discard(member)

@@ -28,7 +28,8 @@ UNSTABLE_SHARE = 4
 class Endpoint:
     """One member as EDS shows it: a fragment per port that it has, "" for its own.
 
-    `parked` ones get no requests on purpose: they drain, or have weight 0. `policy` are its labels that are policy.
+    `parked` ones get no requests on purpose: they drain, start, or have weight 0. `policy` are those of its labels that
+    are policy.
     """
 
     member: Member
@@ -66,13 +67,15 @@ def present(endpoints: Sequence[Endpoint], *, elsewhere: bool) -> Sequence[Endpo
     """Return those of a subset that EDS shows; `elsewhere` tells whether another subset can take its requests.
 
     Parked ones leave once somebody else of the subset serves. Until then they stay where routes lead away from them
-    anyway; where nobody serves at all, one that drains is better than none, and weight 0 keeps its word.
+    anyway; where nobody serves at all, one that drains is better than none, and weight 0 keeps its word. Who was never
+    ready is not shown even then.
     """
     if not any(endpoint.parked for endpoint in endpoints):
         return endpoints
     if any(endpoint.member.serves for endpoint in endpoints):
         return [endpoint for endpoint in endpoints if not endpoint.parked]
-    return [endpoint for endpoint in endpoints if elsewhere or endpoint.member.instance.weight]
+    known = [endpoint for endpoint in endpoints if endpoint.member.health is not Health.STARTING]
+    return [endpoint for endpoint in known if elsewhere or endpoint.member.instance.weight]
 
 
 def assignment(cluster: str, endpoints: Iterable[Endpoint], port: str = "") -> bytes:
@@ -106,7 +109,7 @@ def _priority(_locality: tuple[str, str]) -> int:
 def _endpoint(member: Member) -> Endpoint:
     instance = member.instance
     locality = (instance.region, instance.zone)
-    parked = instance.weight == 0 or member.health is Health.DRAINING
+    parked = instance.weight == 0 or member.health in {Health.DRAINING, Health.STARTING}
     weight, health = max(1, instance.weight), _HEALTHY
     if member.health is Health.UNSTABLE:
         weight = max(1, weight // UNSTABLE_SHARE)

@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 
 from xds.api.scalars import Duration, Name, Port
 from xds.api.schemas.base import Input, Output, Page, ProblemOut
+from xds.api.schemas.check import CheckIn, CheckOut
 
 _EXAMPLE: JsonDict = {
     "service": "web",
@@ -33,6 +34,7 @@ _OUT: JsonDict = {
     "revision": 4,
     "health": "healthy",
     "owner": "api:anonymous",
+    "check": None,
     "lease": None,
 }
 
@@ -59,6 +61,7 @@ class InstanceIn(Input):
     metadata: dict[str, str] = Field(default_factory=dict)
     ingress: Annotated[str, Field(max_length=64, description="host:port of its sidecar")] | None = None
     ttl: Duration | None = None
+    check: CheckIn | None = None
     epoch: Annotated[int, Field(ge=0)] | None = None
     seq: Annotated[int, Field(ge=0)] | None = None
 
@@ -97,6 +100,7 @@ class InstanceOut(Output):
     metadata: dict[str, str]
     ingress: str | None
     ttl: str | None
+    check: CheckOut | None
     epoch: int
     seq: int
     revision: int

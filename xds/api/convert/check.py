@@ -1,0 +1,43 @@
+"""Checks, both ways."""
+
+from __future__ import annotations
+
+from xds.api.convert.pointers import under
+from xds.api.scalars import write_duration
+from xds.api.schemas.check import CheckIn, CheckOut
+from xds.model.check import Check, CheckKind
+
+
+def check_of(document: CheckIn) -> Check:
+    """Return the check of a document; InvalidInput points below `/check`."""
+    with under("/check"):
+        return Check(
+            kind=CheckKind(document.kind),
+            port=document.port,
+            path=document.path,
+            host=document.host,
+            service=document.service,
+            interval=document.interval,
+            timeout=document.timeout,
+            rise=document.rise,
+            fall=document.fall,
+            start_period=document.start_period,
+            fast=document.fast,
+        )
+
+
+def check_out(check: Check) -> CheckOut:
+    """Return a check as a document."""
+    return CheckOut(
+        kind=check.kind.value,
+        port=check.port,
+        path=check.path,
+        host=check.host,
+        service=check.service,
+        interval=write_duration(check.interval),
+        timeout=None if check.timeout is None else write_duration(check.timeout),
+        rise=check.rise,
+        fall=check.fall,
+        start_period=write_duration(check.start_period),
+        fast=check.fast,
+    )
