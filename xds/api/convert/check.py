@@ -23,6 +23,7 @@ def check_of(document: CheckIn) -> Check:
             fall=document.fall,
             start_period=document.start_period,
             fast=document.fast,
+            tls=document.tls,
         )
 
 
@@ -40,4 +41,5 @@ def check_out(check: Check) -> CheckOut:
         fall=check.fall,
         start_period=write_duration(check.start_period),
         fast=check.fast,
+        tls=check.tls,
     )

@@ -23,6 +23,7 @@ _OUT: JsonDict = {
     "fall": 3,
     "start_period": "1m",
     "fast": False,
+    "tls": False,
 }
 
 
@@ -44,6 +45,7 @@ class CheckIn(Input):
     fall: Annotated[int, Field(ge=1, le=100, description="bad answers in a row that make it unhealthy")] = 3
     start_period: Annotated[Duration, Field(description="how long it may take to be ready without an alarm")] = 60.0
     fast: Annotated[bool, Field(description="ask every 100 ms, and give each answer 250 ms")] = False
+    tls: Annotated[bool, Field(description="ask over TLS, whoever the certificate is made out to")] = False
 
 
 class CheckOut(Output):
@@ -62,3 +64,4 @@ class CheckOut(Output):
     fall: int
     start_period: str
     fast: bool
+    tls: bool
