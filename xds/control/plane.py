@@ -7,7 +7,7 @@ one event loop and the intent changes only after a commit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xds.cache.group import Group
@@ -19,13 +19,15 @@ from xds.control.alarms import Alarms
 from xds.control.gate import GateStatus, NodeGate, gate, refusals
 from xds.control.housekeeping import Housekeeping, StandingAlarms
 from xds.control.inbox import Inbox, Outcome
-from xds.control.loop import Loop, Parts
+from xds.control.loop import Follower, Loop, Parts
 from xds.control.nodes import Membership, Nodes
 from xds.control.notes import Notes
 from xds.control.ports import Clock, Lease, Leases, Note, Receipt, Store
 from xds.control.publisher import Publisher
 from xds.model.alarm import Alarm
 from xds.model.declare import Declaration, subject
+from xds.model.fusion import Verdict
+from xds.model.health import Health
 from xds.model.intent import Intent, ref
 from xds.model.names import ServiceKey
 from xds.model.problems import Conflict, FairleadError, Forbidden, NotFound, Problem
@@ -88,7 +90,16 @@ class ControlPlane:
         self._ready = False
         self._loop = Loop(
             Parts(
-                self.intent, store, self._publisher, self._nodes, self.roster, self._inbox, leases, clock, self._moved
+                self.intent,
+                store,
+                self._publisher,
+                self._nodes,
+                self.roster,
+                self._inbox,
+                leases,
+                clock,
+                self._moved,
+                self._note_health,
             )
         )
         self.roster.listen(self._loop.heard)
@@ -96,7 +107,8 @@ class ControlPlane:
         self.alarms.listen(self._note_alarm)
         self._notes = Notes(store)
         standing = StandingAlarms(self.alarms, self._loop.guard, self.roster, clock)
-        self.housekeeping = Housekeeping((standing.look, self._notes.write))
+        self.housekeeping = Housekeeping((standing.look, self._look_at_health, self._notes.write))
+        self._heartbeats: list[Callable[[str], None]] = []
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
@@ -172,7 +184,17 @@ class ControlPlane:
                 pointer="/epoch" if epoch < instance.epoch else "/seq",
                 code="stale_epoch",
             )
+        for heard in self._heartbeats:
+            heard(instance_id)
         return self._leases.renew(instance_id)
+
+    def follow(self, follower: Follower) -> None:
+        """Call `follower` with whatever is committed from now on, and at the start with all that is known."""
+        self._loop.follow(follower)
+
+    def listen_heartbeats(self, heard: Callable[[str], None]) -> None:
+        """Call `heard` with the id of each instance that says it is alive."""
+        self._heartbeats.append(heard)
 
     def lease(self, instance_id: str) -> Lease | None:
         """Return what is left of an instance's lease, or None when it has none."""
@@ -252,6 +274,21 @@ class ControlPlane:
     def _note_alarm(self, alarm: Alarm, raised: bool) -> None:
         before, after = (None, alarm.kind) if raised else (alarm.kind, None)
         self.note("alarm", alarm.object, before, after, "fairlead", alarm.message)
+
+    def verdict(self, instance_id: str) -> Verdict:
+        """Return what the words about an instance come to now, and whose word decides."""
+        return self._loop.health.verdict(instance_id)
+
+    def words(self, instance_id: str) -> Mapping[str, Signal]:
+        """Return what every source says of an instance now."""
+        return self._loop.health.words(instance_id)
+
+    def _note_health(self, member: str, before: Health, verdict: Verdict) -> None:
+        after = {"health": verdict.health, "numbers": dict(verdict.signal.numbers)}
+        self.note("health", member, {"health": before}, after, verdict.source, verdict.signal.why)
+
+    async def _look_at_health(self) -> None:
+        self.alarms.set("health", self._loop.health.alarms(self.clock.monotonic()))
 
     def _regroup(self, groups: Mapping[str, Group]) -> None:
         """Let nodes see other groups from now on; their streams are woken to send what that changes."""

@@ -34,7 +34,7 @@ class Preserver:
     def restore(self, remains: Remains, start: float) -> None:
         """Hand back what the store had; nothing of it goes before `start`, when Envoys had time to come back."""
         self._publisher.restore((_resource(remnant) for remnant in remains.resources), start)
-        self._intent.remain(remains.leaving, remains.held)
+        self._intent.remain(remains.leaving, remains.held, remains.ailing)
         self._stored = self._mark()
 
     @property
@@ -58,14 +58,16 @@ class Preserver:
         self._stored = mark
         return None
 
-    def _mark(self) -> tuple[int, frozenset[str], frozenset[str]]:
-        return self._publisher.lingering.changes, frozenset(self._intent.leaving), frozenset(self._intent.held)
+    def _mark(self) -> tuple[int, int, frozenset[str], frozenset[str]]:
+        intent, lingering = self._intent, self._publisher.lingering
+        return lingering.changes, intent.health_changes, frozenset(intent.leaving), frozenset(intent.held)
 
     def _remains(self) -> Remains:
         lingering = tuple(
             Remnant(found.type, found.name, found.variant, found.value) for found in self._publisher.lingering.resources
         )
-        return Remains(lingering, tuple(self._intent.leaving.values()), tuple(self._intent.held.values()))
+        leaving, held = tuple(self._intent.leaving.values()), tuple(self._intent.held.values())
+        return Remains(lingering, leaving, held, self._intent.ailing)
 
 
 def _resource(remnant: Remnant) -> Resource:

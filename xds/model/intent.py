@@ -81,6 +81,7 @@ class Intent:
     def __init__(self) -> None:
         """Start empty, at revision 0."""
         self.revision = 0
+        self.health_changes = 0
         self.instances: dict[str, Instance] = {}
         self.services: dict[ServiceKey, Service] = {}
         self.routes: dict[Key, Route] = {}
@@ -185,6 +186,7 @@ class Intent:
             if member in self.instances and health != self.health(member)
         }
         for member, health in new.items():
+            self.health_changes += 1
             self._health[member] = health
             self._stale[self.instances[member].service] = None
         return bool(new)
@@ -204,8 +206,14 @@ class Intent:
         held = self._held.get(name.key) if name.kind is Kind.INSTANCE else None
         return self.get(name) or (held.instance if held else None)
 
-    def remain(self, leaving: Iterable[Instance], held: Iterable[Member]) -> None:
-        """Take over who was leaving and who was held before a restart, as far as nobody has declared them."""
+    @property
+    def ailing(self) -> Mapping[str, Health]:
+        """Return who is anything but healthy."""
+        return {member: health for member, health in self._health.items() if health is not Health.HEALTHY}
+
+    def remain(self, leaving: Iterable[Instance], held: Iterable[Member], ailing: Mapping[str, Health]) -> None:
+        """Take over who was leaving, held or not healthy before a restart, as far as that is still so."""
+        self.observe_health(ailing)
         self._leaving |= {gone.id: gone for gone in leaving if gone.id not in self.instances}
         self._held |= {gone.instance.id: gone for gone in held if gone.instance.id not in self.instances}
 
@@ -262,6 +270,7 @@ class Intent:
             if after is None and served and member not in self._held and self._was_last(before):
                 self._leaving[member] = before
         if after is not None and before is None and after.check is not None:
+            self.health_changes += 1
             self._health[member] = held.health if (held := self._held.get(member)) else Health.STARTING
         if after is None:
             self.instances.pop(member, None)

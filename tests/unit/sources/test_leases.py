@@ -65,7 +65,9 @@ class House:
 
     def note(self, source: str, said: Mapping[str, Signal | None]) -> None:
         """Hear what a source says, and believe it."""
-        self.intent.observe_health(self.board.hear({(source, member): signal for member, signal in said.items()}))
+        self.intent.observe_health(
+            self.board.hear({(source, member): signal for member, signal in said.items()}, self.time.now)
+        )
 
     def _commit(self, writes: Mapping[Ref, Declared | None]) -> None:
         entries = [Entry(name, self.intent.get(name), after, "api:test") for name, after in writes.items()]

@@ -1,11 +1,11 @@
-"""Checks, both ways."""
+"""Checks: from documents to values of the model, and back."""
 
 from __future__ import annotations
 
 from xds.api.convert.pointers import under
-from xds.api.scalars import write_duration
 from xds.api.schemas.check import CheckIn, CheckOut
 from xds.model.check import Check, CheckKind
+from xds.model.duration import write_duration
 
 
 def check_of(document: CheckIn) -> Check:

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Final
 
 from xds.model.check import Check, CheckKind
+from xds.model.fusion import SILENT
 from xds.model.health import Health
 from xds.model.signal import Signal
 from xds.model.window import Window
@@ -109,7 +110,7 @@ class Target:
             case Stage.DOWN if outcome.good:
                 return self.word
             case Stage.DOWN:
-                return Signal(Health.UNHEALTHY, outcome.why, {**numbers, "bad_in_a_row": self.bad})
+                return Signal(Health.UNHEALTHY, outcome.why, {**numbers, "bad_in_a_row": self.bad, SILENT: self.silent})
             case Stage.UP:
                 return self.window.weak() or Signal(Health.HEALTHY, "answers well", numbers)
             case Stage.UNKNOWN:
