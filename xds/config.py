@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from xds.model.instance import Address, check_port
 from xds.model.problems import InvalidInput
+from xds.net.targets import LOOPBACK, PRIVATE, Network, networks
 
 if TYPE_CHECKING:
     from xds.ads.settings import AdsSettings
@@ -35,7 +36,8 @@ class Settings:
 
     `filter` is the health filter's module, None for none (splits then hold at random, not per user); `filter_config`
     a JSON file with its global defaults. `token` guards both API and ADS. `ads_limits` is what ADS bears; None for the
-    defaults.
+    defaults. `check_networks` are where checks may go besides the public internet; link-local addresses and metadata
+    services are never called.
     """
 
     data_dir: Path = Path("fairlead-data")
@@ -47,6 +49,7 @@ class Settings:
     filter_config: Path | None = None
     log_level: str = "info"
     ads_limits: AdsSettings | None = None
+    check_networks: tuple[Network, ...] = (*PRIVATE, *LOOPBACK)
 
     def __post_init__(self) -> None:
         """Refuse an open door beyond loopback, and files that are not there."""
@@ -78,9 +81,10 @@ class Settings:
         told = {name: _told(env, flags, name) for name in ("data_dir", "api", "ads", "filter", "filter_config")}
         defaults = cls.__dataclass_fields__
         filter_path = told["filter"]
+        api = read_bind(told["api"], pointer="/api") if told["api"] else API
         return cls(
             data_dir=Path(told["data_dir"] or str(defaults["data_dir"].default)),
-            api=read_bind(told["api"], pointer="/api") if told["api"] else API,
+            api=api,
             ads=read_bind(told["ads"], pointer="/ads") if told["ads"] else ADS,
             token=read_token(env, _text(flags.get("token_file"))),
             insecure_non_loopback=_switch(env, flags, "insecure_non_loopback"),
@@ -88,7 +92,23 @@ class Settings:
             filter_config=Path(told["filter_config"]) if told["filter_config"] else None,
             log_level=_told(env, flags, "log_level") or "info",
             ads_limits=read_limits(env),
+            check_networks=read_networks(env.get(PREFIX + "CHECK_NETWORKS", ""), api),
         )
+
+
+def read_networks(text: str, api: Address) -> tuple[Network, ...]:
+    """Return networks written with commas between them; nothing said is private ones, and loopback if `api` is there.
+
+    Whoever registers at a control plane that only this host reaches may have it call this host; others may not.
+    InvalidInput for what is no network.
+    """
+    if not text:
+        return (*PRIVATE, *LOOPBACK) if is_loopback(api.host) else PRIVATE
+    try:
+        return networks(*[each.strip() for each in text.split(",") if each.strip() not in {"", "none"}])
+    except ValueError as error:
+        message = f"{PREFIX}CHECK_NETWORKS: {error}; write networks such as 10.0.0.0/8,fd00::/8, or none"
+        raise InvalidInput(message, pointer="/check_networks") from None
 
 
 def read_limits(env: Mapping[str, str]) -> AdsSettings:

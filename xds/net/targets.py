@@ -81,9 +81,13 @@ def never(address: IPAddress) -> str:
     return next((reason for reason, blocked in _NEVER.items() if _within(address, blocked)), "")
 
 
-def meanings(address: str) -> tuple[IPAddress, ...]:
-    """Return an address and the IPv4 address written inside it, if there is one; ValueError for what is none."""
-    return tuple(_meanings(ipaddress.ip_address(address)))
+def never_called(address: str) -> str:
+    """Return why nobody will ever call an address, whatever is allowed; "" for one that may be, or for what is none."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    return next((reason for each in _meanings(found) if (reason := never(each))), "")
 
 
 def _meanings(address: IPAddress) -> Iterator[IPAddress]:

@@ -6,10 +6,17 @@ from xds.api.convert.pointers import under
 from xds.api.schemas.check import CheckIn, CheckOut
 from xds.model.check import Check, CheckKind
 from xds.model.duration import write_duration
+from xds.model.problems import InvalidInput
+from xds.net.targets import never_called
 
 
-def check_of(document: CheckIn) -> Check:
-    """Return the check of a document; InvalidInput points below `/check`."""
+def check_of(document: CheckIn, address: str) -> Check:
+    """Return the check of a document, which will go to `address`.
+
+    InvalidInput points below `/check`, or with `blocked_target` at an address that is never called.
+    """
+    if reason := never_called(address):
+        raise InvalidInput(f"{address} is not checked: {reason}", pointer="/address", code="blocked_target")
     with under("/check"):
         return Check(
             kind=CheckKind(document.kind),

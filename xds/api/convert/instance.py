@@ -46,7 +46,7 @@ def instance_of(document: InstanceIn, owner: str, instance_id: str | None = None
             metadata=document.metadata,
             ingress=None if document.ingress is None else Address.parse(document.ingress, pointer="/ingress"),
             ttl=document.ttl,
-            check=None if document.check is None else check_of(document.check),
+            check=None if document.check is None else check_of(document.check, document.address),
             epoch=document.epoch or 0,
             seq=document.seq or 0,
             owner=owner,
@@ -77,6 +77,7 @@ def instance_out(instance: Instance, *, revision: int, health: Health, lease: Le
         health=health.value,
         owner=instance.owner,
         lease=lease_out(lease),
+        verdict=None,
     )
 
 

@@ -10,6 +10,7 @@ from pydantic.config import JsonDict
 from xds.api.scalars import Duration, Name, Port
 from xds.api.schemas.base import Input, Output, Page, ProblemOut
 from xds.api.schemas.check import CheckIn, CheckOut
+from xds.api.schemas.verdict import VerdictOut
 
 _EXAMPLE: JsonDict = {
     "service": "web",
@@ -107,6 +108,7 @@ class InstanceOut(Output):
     health: str
     owner: str
     lease: LeaseOut | None
+    verdict: VerdictOut | None = Field(None, description="why it is as healthy as it is; where one is read by its id")
 
 
 class InstanceList(Page[InstanceOut]):
