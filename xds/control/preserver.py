@@ -6,18 +6,22 @@ has to make good.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from math import inf
 
 from xds.cache.resource import Resource
 from xds.control.ports import Remains, Remnant, Store
 from xds.control.publisher import Publisher
+from xds.model.health import Health
 from xds.model.intent import Intent
 from xds.model.problems import Unavailable
 
 EVERY = 1.0  # seconds between two writes
 
 _log = logging.getLogger(__name__)
+
+_Mark = tuple[int, int, frozenset[str], frozenset[str]]
 
 
 class Preserver:
@@ -30,11 +34,14 @@ class Preserver:
         self._store = store
         self._stored = self._mark()
         self._next = -inf
+        self._writing: asyncio.Task[None] | None = None
 
     def restore(self, remains: Remains, start: float) -> None:
         """Hand back what the store had; nothing of it goes before `start`, when Envoys had time to come back."""
         self._publisher.restore((_resource(remnant) for remnant in remains.resources), start)
-        self._intent.remain(remains.leaving, remains.held, remains.ailing)
+        self._intent.remain(remains.leaving, remains.held)
+        # Who was ready before the restart is not asked to prove it before it may go on; who was not, is.
+        self._intent.observe_health(dict.fromkeys(self._intent.ailing.table, Health.HEALTHY) | dict(remains.ailing))
         self._stored = self._mark()
 
     @property
@@ -42,32 +49,43 @@ class Preserver:
         """Say whether the store has everything that stands now."""
         return self._mark() == self._stored
 
-    async def keep(self, now: float) -> float | None:
-        """Write what changed if it is time; return when there will be something to write, None for nothing."""
+    def keep(self, now: float) -> float | None:
+        """Write what changed if it is time; return when there will be something to write, None for nothing.
+
+        The write goes on by itself; its end is no reason to look again, another change is.
+        """
+        if self._writing is not None and not self._writing.done():
+            return now + EVERY
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
         mark = self._mark()
         if mark == self._stored:
             return None
         if now < self._next:
             return self._next
         self._next = now + EVERY
+        self._writing = asyncio.get_running_loop().create_task(self._write(mark, self._remains()), name="preserve")
+        return self._next
+
+    async def _write(self, mark: _Mark, remains: Remains) -> None:
         try:
-            await self._store.preserve(self._remains())
+            await self._store.preserve(remains)
         except Unavailable as error:
             _log.warning("what lingers could not be kept for a restart: %s", error.message)
-            return self._next
-        self._stored = mark
-        return None
+        else:
+            self._stored = mark
 
-    def _mark(self) -> tuple[int, int, frozenset[str], frozenset[str]]:
+    def _mark(self) -> _Mark:
         intent, lingering = self._intent, self._publisher.lingering
-        return lingering.changes, intent.health_changes, frozenset(intent.leaving), frozenset(intent.held)
+        return lingering.changes, intent.ailing.changes, frozenset(intent.leaving), frozenset(intent.held)
 
     def _remains(self) -> Remains:
         lingering = tuple(
             Remnant(found.type, found.name, found.variant, found.value) for found in self._publisher.lingering.resources
         )
         leaving, held = tuple(self._intent.leaving.values()), tuple(self._intent.held.values())
-        return Remains(lingering, leaving, held, self._intent.ailing)
+        return Remains(lingering, leaving, held, self._intent.ailing.table)
 
 
 def _resource(remnant: Remnant) -> Resource:

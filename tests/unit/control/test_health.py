@@ -93,12 +93,6 @@ def test_a_check_that_is_given_up_frees_who_was_not_ready(house: House) -> None:
     assert house.intent.health("web-1") is Health.HEALTHY
 
 
-def test_a_restart_asks_nobody_to_be_ready_anew() -> None:
-    intent = Intent()
-    intent.restore([(instance(check=CHECKED), 1)], 1)
-    assert intent.health("web-1") is Health.HEALTHY
-
-
 def test_who_comes_back_while_its_loss_is_held_goes_on_as_it_was(house: House) -> None:
     """A whole agent that returns would otherwise empty what the guard has just saved."""
     house.register(instance(check=CHECKED))
