@@ -28,9 +28,11 @@ from xds.model.alarm import Alarm
 from xds.model.declare import Declaration, subject
 from xds.model.fusion import Verdict
 from xds.model.health import Health
+from xds.model.incarnation import check_age
 from xds.model.intent import Intent, ref
 from xds.model.names import ServiceKey
-from xds.model.problems import Conflict, FairleadError, Forbidden, NotFound, Problem
+from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
+from xds.model.quota import Quotas
 from xds.model.rollout import Rollout
 from xds.model.signal import Signal
 from xds.model.view import ServiceView
@@ -73,7 +75,15 @@ class ServiceStatus:
 class ControlPlane:
     """Everything that the HTTP API, the ADS server and the sources talk to."""
 
-    def __init__(self, *, store: Store, clock: Clock, leases: Leases, filter: Admitted) -> None:  # noqa: A002 - its name
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        leases: Leases,
+        filter: Admitted,  # noqa: A002 - its name
+        quotas: Quotas = Quotas(),
+    ) -> None:
         """Assemble the parts around an empty intent; nothing runs before `start`."""
         self._filter = filter
         self.clock = clock
@@ -100,6 +110,7 @@ class ControlPlane:
                 clock,
                 self._moved,
                 self._note_health,
+                quotas,
             )
         )
         self.roster.listen(self._loop.heard)
@@ -172,21 +183,18 @@ class ControlPlane:
     def renew(self, instance_id: str, *, epoch: int = 0, seq: int = 0) -> Lease | None:
         """Give an instance a full lease; None when it has none to renew.
 
-        A heartbeat creates nothing: NotFound `register_again` for an unknown instance, Conflict `stale_epoch` for an
-        older incarnation or an older message than what is known.
+        A heartbeat creates nothing: NotFound `register_again` for an unknown instance or incarnation, Conflict
+        `stale_epoch` for an older incarnation or an older message than what is known, heartbeats included.
         """
         instance = self.intent.instances.get(instance_id)
         if instance is None:
             raise NotFound(f"instance {instance_id} is not known: register it again", code="register_again")
-        if (epoch or instance.epoch, seq or instance.seq) < (instance.epoch, instance.seq):
-            raise Conflict(
-                f"instance {instance_id} is at epoch {instance.epoch}, seq {instance.seq}; this is older",
-                pointer="/epoch" if epoch < instance.epoch else "/seq",
-                code="stale_epoch",
-            )
+        if epoch > instance.epoch:
+            raise NotFound(f"epoch {epoch} of instance {instance_id} is not known: register it", code="register_again")
+        check_age(instance, epoch, seq)
         for heard in self._heartbeats:
             heard(instance_id)
-        return self._leases.renew(instance_id)
+        return self._leases.renew(instance_id, seq)
 
     def follow(self, follower: Follower) -> None:
         """Call `follower` with whatever is committed from now on, and at the start with all that is known."""

@@ -49,6 +49,7 @@ def instance_of(document: InstanceIn, owner: str, instance_id: str | None = None
             check=None if document.check is None else check_of(document.check, document.address),
             epoch=document.epoch or 0,
             seq=document.seq or 0,
+            start=document.start,
             owner=owner,
         )
 
@@ -73,6 +74,7 @@ def instance_out(instance: Instance, *, revision: int, health: Health, lease: Le
         check=None if instance.check is None else check_out(instance.check),
         epoch=instance.epoch,
         seq=instance.seq,
+        start=instance.start,
         revision=revision,
         health=health.value,
         owner=instance.owner,
