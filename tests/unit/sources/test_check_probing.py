@@ -213,7 +213,7 @@ async def test_h4_nothing_is_left_of_a_hundred_hostile_targets(asker: Asker) -> 
         files, tasks = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())  # noqa: PTH208 - a count, no paths
         await asyncio.gather(*[asker.prober.ask(_target(port)) for _ in range(100)])
         await until(
-            lambda: len(asyncio.all_tasks()) <= tasks and len(os.listdir("/proc/self/fd")) <= files,  # noqa: PTH208
+            lambda: len(asyncio.all_tasks()) <= tasks and len(os.listdir("/proc/self/fd")) <= files,  # noqa: PTH208 - a count, no paths
             what="everything is let go",
         )
 
