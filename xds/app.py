@@ -33,6 +33,7 @@ from xds.sources.checks.probing import Prober
 from xds.sources.checks.run import Checks
 from xds.sources.checks.schedule import Schedule
 from xds.sources.leases import HeapLeases
+from xds.store.settings import DATABASE, LAST_GOOD
 from xds.store.shelf import FilterShelf
 from xds.store.sqlite import SqliteStore
 from xds.telemetry.station import Telemetry
@@ -61,7 +62,9 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
     """
     stop, asked = _signalled(signal.SIGTERM, signal.SIGINT), _signalled(signal.SIGHUP)
     clock = SystemClock()
-    store = SqliteStore(settings.data_dir / "fairlead.db")
+    store = SqliteStore(
+        settings.data_dir / DATABASE, last_good=settings.data_dir / LAST_GOOD, settings=settings.store, clock=clock
+    )
     try:
         admitted = await _filter(settings)
         leases = HeapLeases(clock)
@@ -95,6 +98,7 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
             await api.stop()
             for task in background:
                 task.cancel()
+            await plane.store_keeping.keep_now()
     finally:
         await store.close()
 
@@ -105,8 +109,8 @@ def _checks(plane: ControlPlane, settings: Settings, own_ports: Sequence[int]) -
     schedule = Schedule(random.random, plane.intent.health)
     prober = Prober(dialer, plane.clock.monotonic)
     checks = Checks(schedule, prober, plane.clock, plane.observe, plane.alarms.set)
-    plane.follow(checks.committed)
-    plane.listen_heartbeats(checks.heartbeat)
+    plane.followers.append(checks.committed)
+    plane.heartbeats.append(checks.heartbeat)
     return checks
 
 

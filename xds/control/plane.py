@@ -17,19 +17,20 @@ from xds.cache.typestate import Node
 from xds.control.admission import Admitted
 from xds.control.alarms import Alarms
 from xds.control.gate import GateStatus, NodeGate, gate, refusals
-from xds.control.housekeeping import Housekeeping, StandingAlarms
+from xds.control.health import noting
+from xds.control.hold import Hold, Keep
+from xds.control.housekeeping import Housekeeping, StandingAlarms, StoreKeeping
 from xds.control.inbox import Inbox, Outcome
-from xds.control.loop import Follower, Loop, Parts
+from xds.control.loop import Loop, Parts
 from xds.control.nodes import Membership, Nodes
 from xds.control.notes import Notes
 from xds.control.ports import Clock, Lease, Leases, Note, Receipt, Store
 from xds.control.publisher import Publisher
 from xds.model.alarm import Alarm
 from xds.model.declare import Declaration, subject
-from xds.model.fusion import Verdict
-from xds.model.health import Health
 from xds.model.incarnation import check_age
-from xds.model.intent import Intent, ref
+from xds.model.instance import Instance
+from xds.model.intent import Intent, Kind, Ref, ref
 from xds.model.names import ServiceKey
 from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
 from xds.model.quota import Quotas
@@ -73,7 +74,10 @@ class ServiceStatus:
 
 
 class ControlPlane:
-    """Everything that the HTTP API, the ADS server and the sources talk to."""
+    """Everything that the HTTP API, the ADS server and the sources talk to.
+
+    `followers` hear of every commit, and at the start of all that is known; `heartbeats` of each instance that speaks up.
+    """
 
     def __init__(
         self,
@@ -109,7 +113,7 @@ class ControlPlane:
                 leases,
                 clock,
                 self._moved,
-                self._note_health,
+                noting(self.note),
                 quotas,
             )
         )
@@ -117,9 +121,11 @@ class ControlPlane:
         self.alarms = Alarms()
         self.alarms.listen(self._note_alarm)
         self._notes = Notes(store)
-        standing = StandingAlarms(self.alarms, self._loop.guard, self.roster, clock)
-        self.housekeeping = Housekeeping((standing.look, self._look_at_health, self._notes.write))
-        self._heartbeats: list[Callable[[str], None]] = []
+        standing = StandingAlarms(self.alarms, self._loop, self.roster, clock)
+        self.housekeeping = Housekeeping((standing.look, self._write_notes))
+        self.store_keeping = StoreKeeping(store, self.alarms, self._loop, self.intent, clock)
+        self.health, self.followers = self._loop.health, self._loop.followers
+        self.heartbeats: list[Callable[[str], None]] = []
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
@@ -141,7 +147,9 @@ class ControlPlane:
     async def run(self) -> None:
         """Run the loop, and the housekeeping beside it, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.housekeeping.run(), name="housekeeping")
+            at_leisure = Housekeeping((self.store_keeping.tidy, self.store_keeping.keep_good))
+            for name, steps in (("housekeeping", self.housekeeping), ("store keeping", at_leisure)):
+                tasks.create_task(steps.run(), name=name)
             await self._loop.run()
 
     def ready(self) -> bool:
@@ -174,7 +182,25 @@ class ControlPlane:
         `kind` says what it tells (`health`, `lease`, ...), `about` is the object's key; `before` and `after` are plain
         JSON-able values.
         """
-        self._notes.add(Note(self.clock.wall(), self.intent.revision, kind, about, before, after, actor, reason))
+        found = self.intent.standing(Ref(Kind.INSTANCE, about))
+        service = str(found.service) if isinstance(found, Instance) else about if "/" in about else ""
+        self._notes.add(Note(self.clock.wall(), kind, about, before, after, actor, reason, service))
+
+    @property
+    def hold(self) -> Hold | None:
+        """Return why nothing is accepted, and what is held against what; None in peace."""
+        return self._loop.committer.hold
+
+    async def decide(self, keep: Keep, actor: str, reason: str) -> int:
+        """Return the revision with which what is served, or what the store holds, is what counts from now on.
+
+        Conflict when nothing is held, Unavailable when the store does not take it.
+        """
+        return await self._inbox.decide(keep, actor, reason)
+
+    def store_age(self) -> float:
+        """Return for how many seconds the store has taken nothing that it was given; 0 while it works."""
+        return self._loop.committer.away(self.clock.monotonic())
 
     def observe(self, source: str, seen: Mapping[str, Signal | None]) -> None:
         """Note what a source saw of instances; its word about each stands until it says otherwise, or takes it back."""
@@ -192,17 +218,9 @@ class ControlPlane:
         if epoch > instance.epoch:
             raise NotFound(f"epoch {epoch} of instance {instance_id} is not known: register it", code="register_again")
         check_age(instance, epoch, seq)
-        for heard in self._heartbeats:
+        for heard in self.heartbeats:
             heard(instance_id)
         return self._leases.renew(instance_id, seq)
-
-    def follow(self, follower: Follower) -> None:
-        """Call `follower` with whatever is committed from now on, and at the start with all that is known."""
-        self._loop.follow(follower)
-
-    def listen_heartbeats(self, heard: Callable[[str], None]) -> None:
-        """Call `heard` with the id of each instance that says it is alive."""
-        self._heartbeats.append(heard)
 
     def lease(self, instance_id: str) -> Lease | None:
         """Return what is left of an instance's lease, or None when it has none."""
@@ -279,24 +297,13 @@ class ControlPlane:
             await self._changed.wait()
         return self._changes
 
+    async def _write_notes(self) -> None:
+        if self.hold is None:
+            await self._notes.write()
+
     def _note_alarm(self, alarm: Alarm, raised: bool) -> None:
         before, after = (None, alarm.kind) if raised else (alarm.kind, None)
         self.note("alarm", alarm.object, before, after, "fairlead", alarm.message)
-
-    def verdict(self, instance_id: str) -> Verdict:
-        """Return what the words about an instance come to now, and whose word decides."""
-        return self._loop.health.verdict(instance_id)
-
-    def words(self, instance_id: str) -> Mapping[str, Signal]:
-        """Return what every source says of an instance now."""
-        return self._loop.health.words(instance_id)
-
-    def _note_health(self, member: str, before: Health, verdict: Verdict) -> None:
-        after = {"health": verdict.health, "numbers": dict(verdict.signal.numbers)}
-        self.note("health", member, {"health": before}, after, verdict.source, verdict.signal.why)
-
-    async def _look_at_health(self) -> None:
-        self.alarms.set("health", self._loop.health.alarms(self.clock.monotonic()))
 
     def _regroup(self, groups: Mapping[str, Group]) -> None:
         """Let nodes see other groups from now on; their streams are woken to send what that changes."""
