@@ -76,7 +76,7 @@ class ServiceStatus:
 class ControlPlane:
     """Everything that the HTTP API, the ADS server and the sources talk to.
 
-    `followers` hear of every commit, and at the start of all that is known; `heartbeats` of each instance that speaks up.
+    `followers` hear of every commit, and at the start of all that is known; `heartbeats` of who says it is alive.
     """
 
     def __init__(
