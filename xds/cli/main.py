@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from xds.cli import apply, breaker, canary, envoy, extproc, guard, objects, serve, simulate, traffic
+from xds.cli import apply, breaker, canary, envoy, extproc, guard, objects, overlay, serve, simulate, traffic
 from xds.cli import filter as filters
 from xds.cli.connection import DEFAULT_SERVER, Connection
 from xds.cli.demo import command as demo
@@ -82,6 +82,7 @@ apply.add_to(app)
 objects.add_to(app)
 traffic.add_to(app)
 canary.add_to(app)
+overlay.add_to(app)
 breaker.add_to(app)
 guard.add_to(app)
 simulate.add_to(app)

@@ -6,61 +6,30 @@ nothing and publishes nothing. Tables are plain dictionaries; one change costs i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import chain, islice
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
+from xds.model.declared import Declared, Kind, Ref, ref
 from xds.model.gateway import Gateway
 from xds.model.health import Health
 from xds.model.index import LabelIndex
 from xds.model.instance import Instance
 from xds.model.leaving import empties
 from xds.model.names import Key, ServiceKey
+from xds.model.overlay import Overlay
+from xds.model.overlays import Overlays
 from xds.model.rollout import Rollout
 from xds.model.route import Route
 from xds.model.selector import Selector
 from xds.model.service import EVERY, Service
 from xds.model.view import Member, ServiceView, without_leaving
 
+__all__ = ["Declared", "Dirty", "Intent", "Kind", "Ref", "ref"]
+
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-
-
-class Kind(StrEnum):
-    """The kinds of declared objects."""
-
-    INSTANCE = "instance"
-    SERVICE = "service"
-    ROUTE = "route"
-    GATEWAY = "gateway"
-    ROLLOUT = "rollout"
-
-
-Declared = Instance | Service | Route | Gateway | Rollout
-
-
-class Ref(NamedTuple):
-    """What a declared object is called everywhere: its kind and its key as text (`env/name`, or an id)."""
-
-    kind: Kind
-    key: str
-
-
-def ref(declared: Declared) -> Ref:
-    """Return the name of a declared object."""
-    match declared:
-        case Instance():
-            return Ref(Kind.INSTANCE, declared.id)
-        case Service():
-            return Ref(Kind.SERVICE, str(declared.key))
-        case Route():
-            return Ref(Kind.ROUTE, str(declared.key))
-        case Gateway():
-            return Ref(Kind.GATEWAY, str(declared.key))
-        case Rollout():
-            return Ref(Kind.ROLLOUT, declared.id)
 
 
 @dataclass(slots=True)
@@ -86,6 +55,7 @@ class Intent:
         self.routes: dict[Key, Route] = {}
         self.gateways: dict[Key, Gateway] = {}
         self.rollouts: dict[str, Rollout] = {}
+        self.overlays = Overlays()
         self.revisions: dict[Ref, int] = {}
         self.index = LabelIndex()
         self._health: dict[str, Health] = {}
@@ -111,6 +81,8 @@ class Intent:
                 return self.gateways.get(Key(*name.key.split("/", 1)))
             case Kind.ROLLOUT:
                 return self.rollouts.get(name.key)
+            case Kind.OVERLAY:
+                return self.overlays.get(name.key)
 
     def health(self, instance_id: str) -> Health:
         """Return what was last observed of an instance; healthy until somebody observes otherwise."""
@@ -132,14 +104,19 @@ class Intent:
         """Return the rollout in progress of a service, if there is one."""
         return next((r for r in self.rollouts.values() if r.service == key and not r.phase.is_over), None)
 
+    def member(self, instance: Instance) -> Member:
+        """Return an instance with what was observed of it, and what overlays make of that."""
+        return self.overlays.over(Member(instance, self.health(instance.id)))
+
     def view(self, key: ServiceKey) -> ServiceView | None:
         """Return a frozen view of a service, or None when nothing declares it."""
         service = self.services.get(key)
         if service is None:
             return None
+        service = self.overlays.pinned(service)
         held = {member: found for member, found in self._held.items() if found.instance.service == key}
         members = {
-            member: held.get(member) or Member(self.instances[member], self.health(member))
+            member: self.overlays.over(held[member]) if member in held else self.member(self.instances[member])
             for member in sorted({*self.members_of(key), *held})
         }
         members |= {m: Member(i, Health.HEALTHY, leaving=True) for m, i in self._leaving.items() if i.service == key}
@@ -252,10 +229,22 @@ class Intent:
                 self._stale_gateways.add(key.env)
             case Rollout(id=rollout):
                 _set(self.rollouts, rollout, after)
+            case Overlay(id=overlay):
+                for act in (each for each in (before, after) if isinstance(each, Overlay)):
+                    self._stale.update(dict.fromkeys(self._touched(act)))
+                self.overlays.replace(overlay, after if isinstance(after, Overlay) else None)
+
+    def _touched(self, overlay: Overlay) -> Iterator[ServiceKey]:
+        """Yield the services that an overlay makes a difference to now."""
+        if (pinned := overlay.pinned) is not None:
+            yield pinned
+            return
+        yield from (self.instances[member].service for member in self.index.select(overlay.within))
+        yield from (m.instance.service for m in self._held.values() if overlay.within.matches(m.instance.facts))
 
     def _replace_instance(self, member: str, before: Instance | None, after: Instance | None) -> None:
         if before is not None:
-            served = Member(before, self.health(member)).serves
+            served = self.member(before).serves
             _drop(self._members, before.service, member)
             self._stale[before.service] = None
             if after is None and served and member not in self._held and self._was_last(before):
@@ -278,7 +267,7 @@ class Intent:
         if service is None:
             return False
         left = (self.instances[member] for member in self._members.get(gone.service, ()))
-        serving = (instance for instance in left if Member(instance, self.health(instance.id)).serves)
+        serving = (instance for instance in left if self.member(instance).serves)
         held = (m.instance for m in self._held.values() if m.instance.service == gone.service and m.serves)
         return empties(gone, service.subsets, self.wanted(gone.service), chain(serving, held))
 

@@ -40,7 +40,8 @@ class Endpoint:
     def stands_for(self, member: Member) -> bool:
         """Say whether `member` would give the same fragments."""
         mine = self.member
-        return mine.instance is member.instance and mine.health is member.health and mine.leaving == member.leaving
+        same = mine.instance is member.instance and mine.health is member.health
+        return same and mine.leaving == member.leaving and mine.weighed == member.weighed
 
 
 Endpoints = dict[str, Endpoint]
@@ -72,7 +73,7 @@ def present(endpoints: Sequence[Endpoint], *, elsewhere: bool) -> Sequence[Endpo
         return endpoints
     if any(endpoint.member.serves for endpoint in endpoints):
         return [endpoint for endpoint in endpoints if not endpoint.parked]
-    return [endpoint for endpoint in endpoints if elsewhere or endpoint.member.instance.weight]
+    return [endpoint for endpoint in endpoints if elsewhere or endpoint.member.weight]
 
 
 def assignment(cluster: str, endpoints: Iterable[Endpoint], port: str = "") -> bytes:
@@ -106,8 +107,8 @@ def _priority(_locality: tuple[str, str]) -> int:
 def _endpoint(member: Member) -> Endpoint:
     instance = member.instance
     locality = (instance.region, instance.zone)
-    parked = instance.weight == 0 or member.health is Health.DRAINING
-    weight, health = max(1, instance.weight), _HEALTHY
+    parked = member.weight == 0 or member.health is Health.DRAINING
+    weight, health = max(1, member.weight), _HEALTHY
     if member.health is Health.UNSTABLE:
         weight = max(1, weight // UNSTABLE_SHARE)
     elif member.health is Health.UNHEALTHY:
