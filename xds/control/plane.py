@@ -15,17 +15,21 @@ from xds.cache.roster import Roster
 from xds.cache.table import Cache
 from xds.cache.typestate import Node
 from xds.control.admission import Admitted
+from xds.control.alarms import Alarms
 from xds.control.gate import GateStatus, NodeGate, gate, refusals
+from xds.control.housekeeping import Housekeeping, StandingAlarms
 from xds.control.inbox import Inbox, Outcome
 from xds.control.loop import Loop, Parts
 from xds.control.nodes import Membership, Nodes
-from xds.control.ports import Clock, Lease, Leases, Receipt, Store
+from xds.control.notes import Notes
+from xds.control.ports import Clock, Lease, Leases, Note, Receipt, Store
 from xds.control.publisher import Publisher
-from xds.model.declare import Declaration
+from xds.model.alarm import Alarm
+from xds.model.declare import Declaration, subject
 from xds.model.health import Health
 from xds.model.intent import Intent, ref
 from xds.model.names import ServiceKey
-from xds.model.problems import Conflict, FairleadError, NotFound, Problem
+from xds.model.problems import Conflict, FairleadError, Forbidden, NotFound, Problem
 from xds.model.rollout import Rollout
 from xds.model.view import ServiceView
 from xds.translate.build import Builder
@@ -88,6 +92,11 @@ class ControlPlane:
             )
         )
         self.roster.listen(self._loop.heard)
+        self.alarms = Alarms()
+        self.alarms.listen(self._note_alarm)
+        self._notes = Notes(store)
+        standing = StandingAlarms(self.alarms, self._loop.guard, self.roster, clock)
+        self.housekeeping = Housekeeping((standing.look, self._notes.write))
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
@@ -107,8 +116,10 @@ class ControlPlane:
         self._ready = True
 
     async def run(self) -> None:
-        """Run the loop until cancelled."""
-        await self._loop.run()
+        """Run the loop, and the housekeeping beside it, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.housekeeping.run(), name="housekeeping")
+            await self._loop.run()
 
     def ready(self) -> bool:
         """Say whether everything stored has been loaded and published."""
@@ -118,7 +129,12 @@ class ControlPlane:
 
     async def submit(self, declarations: Sequence[Declaration]) -> list[Outcome]:
         """Return a receipt or the reason of refusal for each declaration, once the accepted ones are durable."""
-        return await self._inbox.submit(declarations)
+        outcomes = await self._inbox.submit(declarations)
+        for declaration, outcome in zip(declarations, outcomes, strict=True):
+            if isinstance(outcome, Forbidden):
+                about = subject(declaration.change).key
+                self.note("refused", about, None, None, declaration.actor, outcome.message)
+        return outcomes
 
     async def declare(self, declaration: Declaration) -> Receipt:
         """Return the receipt of one declaration; raises the reason when it is refused."""
@@ -126,6 +142,16 @@ class ControlPlane:
         if isinstance(outcome, FairleadError):
             raise outcome
         return outcome
+
+    def note(  # noqa: PLR0913 - a row of the journal, field by field
+        self, kind: str, about: str, before: object, after: object, actor: str, reason: str = ""
+    ) -> None:
+        """Write down in the journal, soon, what was observed of an object or decided about it; returns at once.
+
+        `kind` says what it tells (`health`, `lease`, ...), `about` is the object's key; `before` and `after` are plain
+        JSON-able values.
+        """
+        self._notes.add(Note(self.clock.wall(), self.intent.revision, kind, about, before, after, actor, reason))
 
     def observe(self, health: Mapping[str, Health]) -> None:
         """Note what was seen of instances."""
@@ -226,6 +252,10 @@ class ControlPlane:
         while self._changes <= after:
             await self._changed.wait()
         return self._changes
+
+    def _note_alarm(self, alarm: Alarm, raised: bool) -> None:
+        before, after = (None, alarm.kind) if raised else (alarm.kind, None)
+        self.note("alarm", alarm.object, before, after, "fairlead", alarm.message)
 
     def _regroup(self, groups: Mapping[str, Group]) -> None:
         """Let nodes see other groups from now on; their streams are woken to send what that changes."""

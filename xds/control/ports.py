@@ -80,6 +80,24 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """A row of the journal that no declaration made: what was observed of `about`, or decided about it.
+
+    `kind` says what it tells (`health`, `lease`, `alarm`, `refused`, ...), `before` and `after` are plain JSON-able
+    values, `revision` is the one that stood at the time.
+    """
+
+    at: datetime
+    revision: int
+    kind: str
+    about: str
+    before: object
+    after: object
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Remnant:
     """A published resource that nothing declares any more; `value` is its encoded message."""
 
@@ -118,6 +136,10 @@ class Store(Protocol):
 
     async def commit(self, commit: Commit) -> None:
         """Return when the batch is durable; raises Unavailable, and then nothing of it is."""
+        ...
+
+    async def note(self, notes: Sequence[Note]) -> None:
+        """Add these to the journal, in order; raises Unavailable, and then none of them is there."""
         ...
 
     async def preserve(self, remains: Remains) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xds.model.breaker import Forced
-from xds.model.intent import Declared, Ref
+from xds.model.intent import Declared, Kind, Ref, ref
 from xds.model.names import ServiceKey
 from xds.model.rollout import Event, Step
 
@@ -52,6 +52,19 @@ class ForceBreaker:
 
 
 Change = Put | Delete | StartRollout | StepRollout | ForceBreaker
+
+
+def subject(change: Change) -> Ref:
+    """Return the name of the object that a change is about."""
+    match change:
+        case Put():
+            return ref(change.declared)
+        case Delete():
+            return change.name
+        case StepRollout():
+            return Ref(Kind.ROLLOUT, change.rollout)
+        case StartRollout() | ForceBreaker():
+            return Ref(Kind.SERVICE, str(change.service))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,14 +29,15 @@ RULE: Final[Mapping[str, str]] = {
 }
 """Field of a breaker's rule by label."""
 LIMITS: Final[Mapping[str, str]] = {
-    f"{BREAKER}.max-{name}": name for name in ("connections", "pending", "requests", "retries")
+    **{f"{BREAKER}.max-{name}": name for name in ("connections", "pending", "requests", "retries")},
+    "fairlead.retry.budget": "retry_budget",
 }
 """Field of the limits by label."""
 _OURS: Final = "fairlead."
 _KNOWN: Final = (BREAKER, *RULE, *LIMITS, ALLOW_FROM)
 _OFF: Final = BreakerRule(consecutive=0, errors=0, slow=0)
 """Opens for nothing: what an operator's word rides in where a service has no breaker."""
-_PERCENT: Final = frozenset({"errors", "slow"})
+_PERCENT: Final = frozenset({"errors", "slow", "retry_budget"})
 _WORDS: Final = {"true": True, "on": True, "false": False, "off": False}
 
 
@@ -113,7 +114,7 @@ class _Labels:
                 if label in RULE:
                     numbers |= _rule(RULE[label], value)
                 elif label in LIMITS:
-                    self.limits = replace(self.limits or NO_LIMITS, **{LIMITS[label]: _number(value)})
+                    self.limits = replace(self.limits or NO_LIMITS, **{LIMITS[label]: _number(LIMITS[label], value)})
                 elif label == ALLOW_FROM:
                     self.allow_from = _callers(value)
                 elif label != BREAKER:
@@ -162,7 +163,7 @@ def _rule(field: str, value: str) -> dict[str, int | bool]:
         if value not in {*_WORDS, "open"}:
             raise InvalidInput(f"{value[:64]!r} is neither true nor false")
         return {field: _WORDS.get(value, True)}
-    number = _number(value.removesuffix("%") if field in _PERCENT else value)
+    number = _number(field, value)
     try:
         BreakerRule.model_validate({field: number})
     except ValidationError as error:
@@ -170,7 +171,8 @@ def _rule(field: str, value: str) -> dict[str, int | bool]:
     return {field: number}
 
 
-def _number(value: str) -> int:
+def _number(field: str, value: str) -> int:
+    value = value.removesuffix("%") if field in _PERCENT else value
     if not (value.isascii() and value.isdigit() and len(value) <= 18):
         raise InvalidInput(f"{value[:64]!r} is not a whole number")
     return int(value)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from xds.api.convert.pointers import renamed
-from xds.api.scalars import write_duration
 from xds.api.schemas.instance import InstanceIn, InstanceOut, LeaseOut
 from xds.control.ports import Lease
+from xds.model.duration import write_duration
 from xds.model.health import Health
 from xds.model.instance import DEFAULT_PORT, Address, Instance
 from xds.model.names import DEFAULT_ENV, ServiceKey
