@@ -16,6 +16,8 @@ from xds.model.service import Service
 class Kind(StrEnum):
     """The kinds of declared objects."""
 
+    __hash__ = str.__hash__  # an Enum's own is written in Python, and every table of objects is asked by kind
+
     INSTANCE = "instance"
     SERVICE = "service"
     ROUTE = "route"

@@ -142,6 +142,21 @@ class Instance:
             own["zone"] = self.zone
         return {**self.labels, **own}
 
+    def fact(self, key: str) -> str | None:
+        """Return one of the `facts`, or None."""
+        match key:
+            case "service":
+                return self.service.name
+            case "env":
+                return self.service.env
+            case "version":
+                return self.version
+            case "id":
+                return self.id
+            case "region" | "zone" if found := self.region if key == "region" else self.zone:
+                return found
+        return self.labels.get(key)
+
     def endpoint(self, port: str) -> Address | None:
         """Return where Envoy sends traffic for `port`, or None when this instance has no such port."""
         number = self.ports.get(port)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from typing import TypeVar
 
 from xds.model.declared import Declared, Kind, Ref, ref
@@ -17,14 +17,15 @@ from xds.model.health import Health
 from xds.model.index import LabelIndex
 from xds.model.instance import Instance
 from xds.model.leaving import empties
+from xds.model.members import Members
 from xds.model.names import Key, ServiceKey
 from xds.model.overlay import Overlay
 from xds.model.overlays import Overlays
 from xds.model.rollout import Rollout
 from xds.model.route import Route
 from xds.model.selector import Selector
-from xds.model.service import EVERY, Service
-from xds.model.view import Member, ServiceView, without_leaving
+from xds.model.service import Service
+from xds.model.view import Member, ServiceView
 
 __all__ = ["Declared", "Dirty", "Intent", "Kind", "Ref", "ref"]
 
@@ -57,11 +58,11 @@ class Intent:
         self.rollouts: dict[str, Rollout] = {}
         self.overlays = Overlays()
         self.revisions: dict[Ref, int] = {}
-        self.index = LabelIndex()
+        self.index = LabelIndex(self.instances)
         self._health: dict[str, Health] = {}
         self._leaving: dict[str, Instance] = {}
         self._held: dict[str, Member] = {}
-        self._members: dict[ServiceKey, set[str]] = {}
+        self._members: dict[ServiceKey, Members] = {}
         self._routes_of: dict[ServiceKey, set[Key]] = {}
         self._stale: dict[ServiceKey, None] = {}  # in the order in which they became so
         self._stale_gateways: set[str] = set()
@@ -90,7 +91,8 @@ class Intent:
 
     def members_of(self, key: ServiceKey) -> Collection[str]:
         """Return the ids registered for a service."""
-        return self._members.get(key, frozenset())
+        members = self._members.get(key)
+        return frozenset() if members is None else members.registered
 
     def routes_of(self, key: ServiceKey) -> list[Route]:
         """Return the routes of a service, by name."""
@@ -104,29 +106,14 @@ class Intent:
         """Return the rollout in progress of a service, if there is one."""
         return next((r for r in self.rollouts.values() if r.service == key and not r.phase.is_over), None)
 
-    def member(self, instance: Instance) -> Member:
-        """Return an instance with what was observed of it, and what overlays make of that."""
-        return self.overlays.over(Member(instance, self.health(instance.id)))
-
     def view(self, key: ServiceKey) -> ServiceView | None:
         """Return a frozen view of a service, or None when nothing declares it."""
         service = self.services.get(key)
         if service is None:
             return None
-        service = self.overlays.pinned(service)
-        held = {member: found for member, found in self._held.items() if found.instance.service == key}
-        members = {
-            member: self.overlays.over(held[member]) if member in held else self.member(self.instances[member])
-            for member in sorted({*self.members_of(key), *held})
-        }
-        members |= {m: Member(i, Health.HEALTHY, leaving=True) for m, i in self._leaving.items() if i.service == key}
-        subsets: dict[str, list[Member]] = {EVERY: list(members.values())}
-        for member in members.values():
-            subsets.setdefault(member.instance.version, []).append(member)
-        for subset in service.subsets:
-            subsets[subset.name] = [m for m in members.values() if subset.selector.matches(m.instance.facts)]
-        frozen = {name: without_leaving(found) for name, found in sorted(subsets.items())}
-        return ServiceView(service, tuple(members.values()), frozen, tuple(self.routes_of(key)))
+        service, members = self.overlays.pinned(service), self._members.get(key) or Members()
+        subsets = members.subsets(service.subsets)
+        return ServiceView(service, members.everybody, subsets, tuple(self.routes_of(key)))
 
     # -- changing -----------------------------------------------------------------------------------------------
 
@@ -162,7 +149,7 @@ class Intent:
         }
         for member, health in new.items():
             self._health[member] = health
-            self._stale[self.instances[member].service] = None
+            self._seat(member, self.instances[member].service)
         return bool(new)
 
     @property
@@ -184,15 +171,19 @@ class Intent:
         """Take over who was leaving and who was held before a restart, as far as nobody has declared them."""
         self._leaving |= {gone.id: gone for gone in leaving if gone.id not in self.instances}
         self._held |= {gone.instance.id: gone for gone in held if gone.instance.id not in self.instances}
+        for instance in (*self._leaving.values(), *(gone.instance for gone in self._held.values())):
+            self._seat(instance.id, instance.service)
 
     def release(self, member: str) -> None:
         """Let an instance go that is leaving or held; a held one may have to leave yet."""
         if instance := self._leaving.pop(member, None):
-            self._stale[instance.service] = None
+            self._seat(member, instance.service)
         if held := self._held.pop(member, None):
-            self._stale[held.instance.service] = None
+            service = held.instance.service
+            self._seat(member, service)
             if held.serves and self._was_last(held.instance):
                 self._leaving[member] = held.instance
+                self._seat(member, service)
 
     @property
     def stale(self) -> Collection[ServiceKey]:
@@ -230,46 +221,67 @@ class Intent:
             case Rollout(id=rollout):
                 _set(self.rollouts, rollout, after)
             case Overlay(id=overlay):
-                for act in (each for each in (before, after) if isinstance(each, Overlay)):
-                    self._stale.update(dict.fromkeys(self._touched(act)))
+                acts = [each for each in (before, after) if isinstance(each, Overlay)]
+                touched = {found for act in acts for found in self._picked(act)}
                 self.overlays.replace(overlay, after if isinstance(after, Overlay) else None)
+                self._stale.update({pinned: None for act in acts if (pinned := act.pinned) is not None})
+                for member, service in touched:
+                    self._seat(member, service)
 
-    def _touched(self, overlay: Overlay) -> Iterator[ServiceKey]:
-        """Yield the services that an overlay makes a difference to now."""
-        if (pinned := overlay.pinned) is not None:
-            yield pinned
-            return
-        yield from (self.instances[member].service for member in self.index.select(overlay.within))
-        yield from (m.instance.service for m in self._held.values() if overlay.within.matches(m.instance.facts))
+    def _picked(self, overlay: Overlay) -> Iterator[tuple[str, ServiceKey]]:
+        """Yield the members that an overlay is about now, each with its service; none for a pin."""
+        if overlay.pinned is None:
+            yield from ((member, self.instances[member].service) for member in self.index.select(overlay.within))
+            held = ((member, each.instance) for member, each in self._held.items())
+            yield from ((member, gone.service) for member, gone in held if overlay.within.matches(gone.facts))
 
     def _replace_instance(self, member: str, before: Instance | None, after: Instance | None) -> None:
-        if before is not None:
-            served = self.member(before).serves
-            _drop(self._members, before.service, member)
-            self._stale[before.service] = None
-            if after is None and served and member not in self._held and self._was_last(before):
-                self._leaving[member] = before
-        if after is None:
-            self.instances.pop(member, None)
-            self.index.discard(member)
-            self._health.pop(member, None)
-        else:
+        self.index.replace(member, before, after)
+        if after is not None:
             self.instances[member] = after
-            self.index.add(member, after.facts)
-            self._members.setdefault(after.service, set()).add(member)
             self._leaving.pop(member, None)
             self._held.pop(member, None)
-            self._stale[after.service] = None
+            self._seat(member, after.service)
+        if before is not None and (after is None or after.service != before.service):
+            served = self.overlays.over(Member(before, self.health(member))).serves
+            if after is None:
+                del self.instances[member]
+                self._health.pop(member, None)
+            self._seat(member, before.service)
+            if after is None and served and member not in self._held and self._was_last(before):
+                self._leaving[member] = before
+                self._seat(member, before.service)
+
+    def _member(self, member: str) -> Member | None:
+        """Return an instance as traffic is to see it now, None when nothing is left of it."""
+        instance = self.instances.get(member)
+        if instance is not None:
+            return self.overlays.over(Member(instance, self.health(member)))
+        leaving, held = self._leaving.get(member), self._held.get(member)
+        if held is not None:
+            return self.overlays.over(held)
+        return Member(leaving, Health.HEALTHY, leaving=True) if leaving else None
+
+    def _seat(self, member: str, service: ServiceKey) -> None:
+        """Let the members of a service follow what has changed about one of them."""
+        self._stale[service] = None
+        members = self._members.get(service)
+        found = self._member(member)
+        if found is not None and found.instance.service == service:
+            if members is None:
+                members = self._members[service] = Members()
+            members.put(found)
+        elif members is not None:
+            members.drop(member)
+            if not members:
+                del self._members[service]
 
     def _was_last(self, gone: Instance) -> bool:
         """Say whether `gone` left a subset empty that routes send users to, while others of the service serve."""
-        service = self.services.get(gone.service)
-        if service is None:
+        service, left = self.services.get(gone.service), self._members.get(gone.service)
+        if service is None or left is None:
             return False
-        left = (self.instances[member] for member in self._members.get(gone.service, ()))
-        serving = (instance for instance in left if self.member(instance).serves)
-        held = (m.instance for m in self._held.values() if m.instance.service == gone.service and m.serves)
-        return empties(gone, service.subsets, self.wanted(gone.service), chain(serving, held))
+        return empties(gone, service.subsets, self.wanted(gone.service), left.serving())
 
     def wanted(self, key: ServiceKey) -> set[str]:
         """Return the subsets that a service's split and routes send users to."""
@@ -280,7 +292,7 @@ class Intent:
         return wanted
 
 
-def _drop(table: dict[ServiceKey, set[_K]], key: ServiceKey, item: _K) -> None:
+def _drop(table: dict[ServiceKey, set[Key]], key: ServiceKey, item: Key) -> None:
     table[key].discard(item)
     if not table[key]:
         del table[key]

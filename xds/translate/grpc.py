@@ -121,7 +121,8 @@ class GrpcClients:
 
     def _endpoints(self, product: Product) -> _Made:
         for port in product.splits:
-            for subset, shown in product.shown.items():
+            for subset in product.shape.subsets:
+                shown = product.endpoints.shown(subset, elsewhere=product.shape.anybody)
                 name = naming.cluster(product.shape.service.key.name, subset, port)
                 yield self._key(ResourceType.ENDPOINT, name), assignment(name, shown, port), {}
 
@@ -143,7 +144,7 @@ def assignment(cluster: str, endpoints: Sequence[Endpoint], port: str = "") -> b
         if address is None or address in seen:
             continue
         seen.add(address)
-        weight = max(1, instance.weight)
+        weight = max(1, endpoint.member.weight)
         encoded = lb_endpoint(address.host, address.port, weight=weight, metadata={"instance": instance.id})
         groups.setdefault(endpoint.locality, []).append((weight, encoded))
     localities = []
