@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from xds.cli import apply, breaker, canary, envoy, extproc, guard, objects, overlay, serve, simulate, traffic
+from xds.cli import apply, breaker, canary, envoy, extproc, guard, objects, overlay, register, serve, simulate, traffic
 from xds.cli import filter as filters
 from xds.cli.connection import DEFAULT_SERVER, Connection
 from xds.cli.demo import command as demo
@@ -78,6 +78,7 @@ def version(
 serve.add_to(app)
 envoy.add_to(app)
 extproc.add_to(app)
+register.add_to(app)
 apply.add_to(app)
 objects.add_to(app)
 traffic.add_to(app)

@@ -18,6 +18,7 @@ from xds.model.declare import Declaration
 from xds.model.draft import Draft
 from xds.model.intent import Intent, Ref
 from xds.model.problems import FairleadError, Inconsistent, InvalidInput, Unavailable
+from xds.model.quota import Quotas
 
 _log = logging.getLogger(__name__)
 
@@ -46,8 +47,16 @@ class _Batch:
 class Committer:
     """Nothing enters the intent but through here, and nothing that the store has not committed."""
 
-    def __init__(self, intent: Intent, store: Store, clock: Clock, nudge: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        intent: Intent,
+        store: Store,
+        clock: Clock,
+        nudge: Callable[[], None] = lambda: None,
+        quotas: Quotas = Quotas(),
+    ) -> None:
         """Write to `store` first, to `intent` afterwards; `nudge` is called when the store is done with a batch."""
+        self._quotas = quotas
         self._intent = intent
         self._store = store
         self._clock = clock
@@ -102,7 +111,7 @@ class Committer:
 
     def _begin(self, submissions: Sequence[Submission]) -> _Batch | None:
         """Validate everything and hand it to the store; None when there is nothing to write, and all are answered."""
-        draft = Draft(self._intent)
+        draft = Draft(self._intent, self._quotas)
         keys: dict[str, tuple[str, Ref]] = {}
         asked: list[_Asked] = [
             [(declaration, self._declare(draft, declaration, keys)) for declaration in submission.declarations]

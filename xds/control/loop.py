@@ -30,6 +30,7 @@ from xds.model.instance import Instance
 from xds.model.intent import Intent
 from xds.model.names import ServiceKey
 from xds.model.problems import FairleadError, Problem, Unavailable
+from xds.model.quota import Quotas
 
 SLICE = 32  # services that are translated at a stretch: some tens of milliseconds at most
 RETRY = 1.0  # seconds until a rollout's step is tried again that the store did not take
@@ -50,6 +51,7 @@ class Parts:
     leases: Leases
     clock: Clock
     moved: Callable[[], None]
+    quotas: Quotas = Quotas()
 
 
 class Loop:
@@ -72,7 +74,7 @@ class Loop:
         self._guard_at: float | None = None
         self._preserver = Preserver(parts.intent, parts.publisher, parts.store)
         self.guard = ShrinkGuard()
-        self.committer = Committer(parts.intent, parts.store, parts.clock, parts.inbox.nudge)
+        self.committer = Committer(parts.intent, parts.store, parts.clock, parts.inbox.nudge, parts.quotas)
         self.driver = RolloutDriver(parts.intent, parts.publisher)
         self.forces = Forces(parts.intent)
         self.expiries = Expiries(parts.intent)

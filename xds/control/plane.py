@@ -27,9 +27,11 @@ from xds.control.publisher import Publisher
 from xds.model.alarm import Alarm
 from xds.model.declare import Declaration, subject
 from xds.model.health import Health
+from xds.model.incarnation import check_age
 from xds.model.intent import Intent, ref
 from xds.model.names import ServiceKey
-from xds.model.problems import Conflict, FairleadError, Forbidden, NotFound, Problem
+from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
+from xds.model.quota import Quotas
 from xds.model.rollout import Rollout
 from xds.model.view import ServiceView
 from xds.translate.build import Builder
@@ -71,7 +73,15 @@ class ServiceStatus:
 class ControlPlane:
     """Everything that the HTTP API, the ADS server and the sources talk to."""
 
-    def __init__(self, *, store: Store, clock: Clock, leases: Leases, filter: Admitted) -> None:  # noqa: A002 - its name
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        leases: Leases,
+        filter: Admitted,  # noqa: A002 - its name
+        quotas: Quotas = Quotas(),
+    ) -> None:
         """Assemble the parts around an empty intent; nothing runs before `start`."""
         self._filter = filter
         self.clock = clock
@@ -88,7 +98,16 @@ class ControlPlane:
         self._ready = False
         self._loop = Loop(
             Parts(
-                self.intent, store, self._publisher, self._nodes, self.roster, self._inbox, leases, clock, self._moved
+                self.intent,
+                store,
+                self._publisher,
+                self._nodes,
+                self.roster,
+                self._inbox,
+                leases,
+                clock,
+                self._moved,
+                quotas,
             )
         )
         self.roster.listen(self._loop.heard)
@@ -160,19 +179,16 @@ class ControlPlane:
     def renew(self, instance_id: str, *, epoch: int = 0, seq: int = 0) -> Lease | None:
         """Give an instance a full lease; None when it has none to renew.
 
-        A heartbeat creates nothing: NotFound `register_again` for an unknown instance, Conflict `stale_epoch` for an
-        older incarnation or an older message than what is known.
+        A heartbeat creates nothing: NotFound `register_again` for an unknown instance or incarnation, Conflict
+        `stale_epoch` for an older incarnation or an older message than what is known, heartbeats included.
         """
         instance = self.intent.instances.get(instance_id)
         if instance is None:
             raise NotFound(f"instance {instance_id} is not known: register it again", code="register_again")
-        if (epoch or instance.epoch, seq or instance.seq) < (instance.epoch, instance.seq):
-            raise Conflict(
-                f"instance {instance_id} is at epoch {instance.epoch}, seq {instance.seq}; this is older",
-                pointer="/epoch" if epoch < instance.epoch else "/seq",
-                code="stale_epoch",
-            )
-        return self._leases.renew(instance_id)
+        if epoch > instance.epoch:
+            raise NotFound(f"epoch {epoch} of instance {instance_id} is not known: register it", code="register_again")
+        check_age(instance, epoch, seq)
+        return self._leases.renew(instance_id, seq)
 
     def lease(self, instance_id: str) -> Lease | None:
         """Return what is left of an instance's lease, or None when it has none."""

@@ -191,8 +191,11 @@ class Leases(Protocol):
         """Take note of instances that came, changed or went; every one that came has a full lease."""
         ...
 
-    def renew(self, instance_id: str) -> Lease | None:
-        """Give a known instance a full lease; None when it never had one."""
+    def renew(self, instance_id: str, seq: int = 0) -> Lease | None:
+        """Give a known instance a full lease; None when it never had one.
+
+        `seq` is the number of the message that asks, 0 for none. Conflict `stale_epoch` for one that was heard before.
+        """
         ...
 
     def remaining(self, instance_id: str) -> Lease | None:
