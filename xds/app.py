@@ -87,6 +87,7 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
                     tasks.create_task(renewals, name="leases"),
                     tasks.create_task(checks.run(), name="checks"),
                     tasks.create_task(telemetry.run(), name="telemetry"),
+                    tasks.create_task(telemetry.opinions.run(plane.observe), name="opinions"),
                     tasks.create_task(_reload_filter(plane, settings, asked), name="reload"),
                 ]
                 started(started_at)
@@ -120,6 +121,7 @@ def _telemetry(plane: ControlPlane, settings: Settings) -> Telemetry:
         cache=plane.cache,
         problems=lambda: plane.problems,
         clusters=plane.clusters,
+        view=plane.intent.view,
         authorize=_guard(settings.token),
         clock=plane.clock.monotonic,
     )
