@@ -9,7 +9,8 @@ use alloc::string::String;
 
 use crate::ending::{ATTEMPTS, CLUSTER, CODE, FLAGS, LATENCY};
 use crate::fake_host::FakeHost;
-use crate::filter::{Action, Filter, ROUTE_METADATA};
+use crate::filter::{Action, Filter};
+use crate::routes::ROUTE_METADATA;
 use crate::hash::bucket;
 use crate::json::Json;
 use crate::vectors::{hex, items, text};

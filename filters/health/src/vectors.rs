@@ -4,7 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::fake_host::FakeHost;
-use crate::filter::{Filter, ROUTE_METADATA, SOURCE_ADDRESS};
+use crate::filter::{Filter, SOURCE_ADDRESS};
+use crate::routes::ROUTE_METADATA;
 use crate::hash::{bucket, hash64};
 use crate::json::Json;
 
