@@ -26,7 +26,8 @@ fn a_name_with_a_hash_is_enough_from_the_second_request_on() {
 
 #[test]
 fn other_names_of_routes_with_facts_are_asked_for_once_a_tick() {
-    for name in ["web.all", "", "#0123456789abcdeF", "web#0123456789abcde", "0123456789abcdef", "web-0123456789abcdef"] {
+    for name in ["web.all", "", "#0123456789abcdeF", "web#0123456789abcde", "0123456789abcdef", "web-0123456789abcdef"]
+    {
         let (mut routes, mut host) = (Routes::default(), FakeHost::default());
         route(&mut host, name, "web");
         assert_eq!(asked(&mut routes, &mut host), (Some(b"web".to_vec()), 2));

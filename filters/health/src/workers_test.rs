@@ -7,8 +7,8 @@ use crate::breaker::State;
 use crate::ending::{ATTEMPTS, CODE, FLAGS};
 use crate::fake_host::Shared;
 use crate::filter::SOURCE_ADDRESS;
-use crate::routes::ROUTE_METADATA;
 use crate::hash::bucket;
+use crate::routes::ROUTE_METADATA;
 use crate::worker::{canary, route, rule, Worker};
 
 #[test]

@@ -3,8 +3,8 @@
 use health::ending::{ATTEMPTS, CLUSTER, CODE, FLAGS, LATENCY};
 use health::fake_host::{FakeHost, CALLS};
 use health::filter::{Filter, SOURCE_ADDRESS};
-use health::routes::{ROUTE_METADATA, ROUTE_NAME};
 use health::hash::BUCKETS;
+use health::routes::{ROUTE_METADATA, ROUTE_NAME};
 use health::structs::{entry, fields, list, metadata, number, text};
 use proptest::collection::vec;
 use proptest::option;
@@ -80,7 +80,9 @@ fn struct_of(members: &[(&'static str, Vec<u8>)]) -> Vec<u8> {
 /// Facts that are right but for what `odd` puts in their place; so that breakers get to work between the nonsense.
 fn facts() -> impl Strategy<Value = Vec<u8>> {
     let split = vec((select(vec!["web/1", "web/2", "web/3"]), 0u32..6_000), 1..4).prop_map(|parts| {
-        list(&parts.iter().map(|(cluster, weight)| health::structs::pair(cluster, (*weight).into())).collect::<Vec<_>>())
+        list(
+            &parts.iter().map(|(cluster, weight)| health::structs::pair(cluster, (*weight).into())).collect::<Vec<_>>(),
+        )
     });
     let rule = vec((name(), prop_oneof![4 => (0u32..40).prop_map(|n| number(n.into())), 1 => value()]), 0..6);
     let odd = vec((name(), value()), 0..2);
