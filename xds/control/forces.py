@@ -1,12 +1,14 @@
 """Breakers that operators force for a time: who is held until when, and giving them back when it is over.
 
-Deadlines are monotonic and start anew after a restart, as a rollout's pauses do: what was forced longer ago than it
-should have been is given back late, never early.
+While the process runs, deadlines are monotonic. A restart has only the clock of the wall to ask how much of the time
+is left. It is believed within the time that was given: a clock that jumped meanwhile gives a breaker back too early, or
+its whole time once more, and never more than that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from xds.control.ports import Entry
 from xds.model.breaker import Forced
@@ -20,6 +22,11 @@ ACTOR = "breaker"
 _Place = tuple[ServiceKey, str]  # service, subset
 
 
+def left(lasts: float, until: datetime | None, wall: datetime) -> float:
+    """Return how many seconds are left of `lasts` for what ends at `until`."""
+    return lasts if until is None else max(0.0, min(lasts, (until - wall).total_seconds()))
+
+
 class Forces:
     """The deadlines of what is forced for a time."""
 
@@ -28,10 +35,12 @@ class Forces:
         self._intent = intent
         self._until: dict[_Place, float] = {}
 
-    def restored(self, now: float) -> None:
-        """Give everything that is forced its whole time again."""
+    def restored(self, now: float, wall: datetime) -> None:
+        """Take up what was forced before a restart."""
         for service in self._intent.services.values():
-            self._note(service.key, {}, service.forced, now)
+            for subset, held in service.forced.items():
+                if held.lasts is not None:
+                    self._until[service.key, subset] = now + left(held.lasts, held.until, wall)
 
     def committed(self, entries: Iterable[Entry], now: float) -> None:
         """Take note of what was forced or given back."""

@@ -86,7 +86,7 @@ class Loop:
         now = self._clock.monotonic()
         self._preserver.restore(loaded.remains, now + RECONNECT)
         self.driver.restored(now)
-        self.forces.restored(now)
+        self.forces.restored(now, self._clock.wall())
         await self._publish(now, most=None)
         self._hold(now)
 
