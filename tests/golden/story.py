@@ -19,6 +19,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.harness.repo import ROOT
+from xds.model.balancing import Balancing, Outlier
 from xds.model.breaker import Forced, ForcedState, Limits
 from xds.model.declare import Change, Declaration, Delete, ForceBreaker, Put
 from xds.model.draft import Draft
@@ -30,7 +31,7 @@ from xds.model.names import DEFAULT_ENV, Key, ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.route import MatchKind, PathKind, PathMatch, Retry, Route, ValueMatch
 from xds.model.selector import Selector
-from xds.model.service import Balancing, Protocol, Service, Subset
+from xds.model.service import Protocol, Service, Subset
 from xds.model.split import KeySource, Segment, Split, SplitKey, weight_from_percent
 from xds.translate import Builder, Built, FilterSpec, Output
 from xds.wire.codec import decode
@@ -172,6 +173,8 @@ def _service(item: Document) -> Service:
         subsets=tuple(Subset(name, Selector.parse(text)) for name, text in item.get("subsets", {}).items()),
         split=_split(item.get("split", []), key),
         balancing=Balancing(item.get("balancing", "round-robin")),
+        hash_key=SplitKey(*_pair(item["hash_key"], KeySource)) if "hash_key" in item else SplitKey(),
+        outlier=Outlier(**item["outlier"]) if "outlier" in item else None,
         retry=_retry(item["retry"]) if "retry" in item else Retry(),
         limits=Limits(**item["limits"]) if "limits" in item else None,
         allow_from=tuple(item["allow_from"]) if "allow_from" in item else None,
@@ -223,6 +226,7 @@ def _route(item: Document) -> Route:
         methods=tuple(item.get("methods", ())),
         headers=_matches(item.get("headers", {})),
         cookies=_matches(item.get("cookies", {})),
+        queries=_matches(item.get("queries", {})),
         retry=_retry(item["retry"]) if "retry" in item else None,
         split=_split(item["split"]) if "split" in item else None,
         **fields,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from tests.harness.processes import Program, Programs
 from tests.harness.waiting import wait_until
 
 FAIRLEAD: Final = Path(sysconfig.get_path("scripts")) / "fairlead"
+PYTHON: Final = sys.executable
 WORKERS_S: Final = 0.1
 """Envoy acknowledges in its main thread; its workers follow at their next turn."""
 Json = dict[str, Any]

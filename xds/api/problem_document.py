@@ -23,6 +23,7 @@ from xds.model.problems import (
     NotFound,
     PeerError,
     PreconditionFailed,
+    TooMany,
     Unavailable,
 )
 
@@ -64,6 +65,7 @@ STATUS: Final[Mapping[type[FairleadError], int]] = {
     PayloadTooLarge: 413,
     UnsupportedMedia: 415,
     InvalidInput: 422,
+    TooMany: 429,
     PeerError: 500,
     Inconsistent: 500,
     Unavailable: 503,

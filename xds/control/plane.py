@@ -15,17 +15,23 @@ from xds.cache.roster import Roster
 from xds.cache.table import Cache
 from xds.cache.typestate import Node
 from xds.control.admission import Admitted
+from xds.control.alarms import Alarms
 from xds.control.gate import GateStatus, NodeGate, gate, refusals
+from xds.control.housekeeping import Housekeeping, StandingAlarms
 from xds.control.inbox import Inbox, Outcome
 from xds.control.loop import Loop, Parts
 from xds.control.nodes import Membership, Nodes
-from xds.control.ports import Clock, Lease, Leases, Receipt, Store
+from xds.control.notes import Notes
+from xds.control.ports import Clock, Lease, Leases, Note, Receipt, Store
 from xds.control.publisher import Publisher
-from xds.model.declare import Declaration
+from xds.model.alarm import Alarm
+from xds.model.declare import Declaration, subject
 from xds.model.health import Health
+from xds.model.incarnation import check_age
 from xds.model.intent import Intent, ref
 from xds.model.names import ServiceKey
-from xds.model.problems import Conflict, FairleadError, NotFound, Problem
+from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
+from xds.model.quota import Quotas
 from xds.model.rollout import Rollout
 from xds.model.view import ServiceView
 from xds.translate.build import Builder
@@ -67,7 +73,15 @@ class ServiceStatus:
 class ControlPlane:
     """Everything that the HTTP API, the ADS server and the sources talk to."""
 
-    def __init__(self, *, store: Store, clock: Clock, leases: Leases, filter: Admitted) -> None:  # noqa: A002 - its name
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        leases: Leases,
+        filter: Admitted,  # noqa: A002 - its name
+        quotas: Quotas = Quotas(),
+    ) -> None:
         """Assemble the parts around an empty intent; nothing runs before `start`."""
         self._filter = filter
         self.clock = clock
@@ -84,10 +98,24 @@ class ControlPlane:
         self._ready = False
         self._loop = Loop(
             Parts(
-                self.intent, store, self._publisher, self._nodes, self.roster, self._inbox, leases, clock, self._moved
+                self.intent,
+                store,
+                self._publisher,
+                self._nodes,
+                self.roster,
+                self._inbox,
+                leases,
+                clock,
+                self._moved,
+                quotas,
             )
         )
         self.roster.listen(self._loop.heard)
+        self.alarms = Alarms()
+        self.alarms.listen(self._note_alarm)
+        self._notes = Notes(store)
+        standing = StandingAlarms(self.alarms, self._loop.guard, self.roster, clock)
+        self.housekeeping = Housekeeping((standing.look, self._notes.write))
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
@@ -107,8 +135,10 @@ class ControlPlane:
         self._ready = True
 
     async def run(self) -> None:
-        """Run the loop until cancelled."""
-        await self._loop.run()
+        """Run the loop, and the housekeeping beside it, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.housekeeping.run(), name="housekeeping")
+            await self._loop.run()
 
     def ready(self) -> bool:
         """Say whether everything stored has been loaded and published."""
@@ -118,7 +148,12 @@ class ControlPlane:
 
     async def submit(self, declarations: Sequence[Declaration]) -> list[Outcome]:
         """Return a receipt or the reason of refusal for each declaration, once the accepted ones are durable."""
-        return await self._inbox.submit(declarations)
+        outcomes = await self._inbox.submit(declarations)
+        for declaration, outcome in zip(declarations, outcomes, strict=True):
+            if isinstance(outcome, Forbidden):
+                about = subject(declaration.change).key
+                self.note("refused", about, None, None, declaration.actor, outcome.message)
+        return outcomes
 
     async def declare(self, declaration: Declaration) -> Receipt:
         """Return the receipt of one declaration; raises the reason when it is refused."""
@@ -127,6 +162,16 @@ class ControlPlane:
             raise outcome
         return outcome
 
+    def note(  # noqa: PLR0913 - a row of the journal, field by field
+        self, kind: str, about: str, before: object, after: object, actor: str, reason: str = ""
+    ) -> None:
+        """Write down in the journal, soon, what was observed of an object or decided about it; returns at once.
+
+        `kind` says what it tells (`health`, `lease`, ...), `about` is the object's key; `before` and `after` are plain
+        JSON-able values.
+        """
+        self._notes.add(Note(self.clock.wall(), self.intent.revision, kind, about, before, after, actor, reason))
+
     def observe(self, health: Mapping[str, Health]) -> None:
         """Note what was seen of instances."""
         self._inbox.observe(health)
@@ -134,19 +179,16 @@ class ControlPlane:
     def renew(self, instance_id: str, *, epoch: int = 0, seq: int = 0) -> Lease | None:
         """Give an instance a full lease; None when it has none to renew.
 
-        A heartbeat creates nothing: NotFound `register_again` for an unknown instance, Conflict `stale_epoch` for an
-        older incarnation or an older message than what is known.
+        A heartbeat creates nothing: NotFound `register_again` for an unknown instance or incarnation, Conflict
+        `stale_epoch` for an older incarnation or an older message than what is known, heartbeats included.
         """
         instance = self.intent.instances.get(instance_id)
         if instance is None:
             raise NotFound(f"instance {instance_id} is not known: register it again", code="register_again")
-        if (epoch or instance.epoch, seq or instance.seq) < (instance.epoch, instance.seq):
-            raise Conflict(
-                f"instance {instance_id} is at epoch {instance.epoch}, seq {instance.seq}; this is older",
-                pointer="/epoch" if epoch < instance.epoch else "/seq",
-                code="stale_epoch",
-            )
-        return self._leases.renew(instance_id)
+        if epoch > instance.epoch:
+            raise NotFound(f"epoch {epoch} of instance {instance_id} is not known: register it", code="register_again")
+        check_age(instance, epoch, seq)
+        return self._leases.renew(instance_id, seq)
 
     def lease(self, instance_id: str) -> Lease | None:
         """Return what is left of an instance's lease, or None when it has none."""
@@ -222,6 +264,10 @@ class ControlPlane:
         while self._changes <= after:
             await self._changed.wait()
         return self._changes
+
+    def _note_alarm(self, alarm: Alarm, raised: bool) -> None:
+        before, after = (None, alarm.kind) if raised else (alarm.kind, None)
+        self.note("alarm", alarm.object, before, after, "fairlead", alarm.message)
 
     def _regroup(self, groups: Mapping[str, Group]) -> None:
         """Let nodes see other groups from now on; their streams are woken to send what that changes."""

@@ -80,6 +80,24 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """A row of the journal that no declaration made: what was observed of `about`, or decided about it.
+
+    `kind` says what it tells (`health`, `lease`, `alarm`, `refused`, ...), `before` and `after` are plain JSON-able
+    values, `revision` is the one that stood at the time.
+    """
+
+    at: datetime
+    revision: int
+    kind: str
+    about: str
+    before: object
+    after: object
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Remnant:
     """A published resource that nothing declares any more; `value` is its encoded message."""
 
@@ -118,6 +136,10 @@ class Store(Protocol):
 
     async def commit(self, commit: Commit) -> None:
         """Return when the batch is durable; raises Unavailable, and then nothing of it is."""
+        ...
+
+    async def note(self, notes: Sequence[Note]) -> None:
+        """Add these to the journal, in order; raises Unavailable, and then none of them is there."""
         ...
 
     async def preserve(self, remains: Remains) -> None:
@@ -169,8 +191,11 @@ class Leases(Protocol):
         """Take note of instances that came, changed or went; every one that came has a full lease."""
         ...
 
-    def renew(self, instance_id: str) -> Lease | None:
-        """Give a known instance a full lease; None when it never had one."""
+    def renew(self, instance_id: str, seq: int = 0) -> Lease | None:
+        """Give a known instance a full lease; None when it never had one.
+
+        `seq` is the number of the message that asks, 0 for none. Conflict `stale_epoch` for one that was heard before.
+        """
         ...
 
     def remaining(self, instance_id: str) -> Lease | None:

@@ -91,19 +91,22 @@ class Limits:
     """What each Envoy may have under way to one cluster; None leaves Fairlead's default.
 
     `pending` waits for a connection, `requests` and `retries` are in flight. Beyond a limit Envoy answers 503 at once.
+    `retry_budget` is percent of the requests in flight, and takes the place of `retries`.
     """
 
     connections: int | None = None
     pending: int | None = None
     requests: int | None = None
     retries: int | None = None
+    retry_budget: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would let nothing through, save for retries, and what Envoy cannot count."""
-        for name, least in (("connections", 1), ("pending", 1), ("requests", 1), ("retries", 0)):
+        bounds = dict.fromkeys(("connections", "pending", "requests"), (1, MOST))
+        for name, (least, most) in {**bounds, "retries": (0, MOST), "retry_budget": (0, 100)}.items():
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not least <= value <= MOST):
-                raise InvalidInput(f"{value} is not between {least} and {MOST}", pointer=f"/limits/{name}")
+            if value is not None and (isinstance(value, bool) or not least <= value <= most):
+                raise InvalidInput(f"{value} is not between {least} and {most}", pointer=f"/limits/{name}")
 
 
 NO_LIMITS: Final = Limits()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xds.model.breaker import Forced
-from xds.model.intent import Declared, Ref
+from xds.model.intent import Declared, Kind, Ref, ref
 from xds.model.names import ServiceKey
 from xds.model.rollout import Event, Step
 
@@ -19,9 +19,11 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove one declared object by name."""
+    """Remove one declared object by name; an `epoch` and `seq` speak for one incarnation of an instance only."""
 
     name: Ref
+    epoch: int = 0
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,19 @@ class ForceBreaker:
 
 
 Change = Put | Delete | StartRollout | StepRollout | ForceBreaker
+
+
+def subject(change: Change) -> Ref:
+    """Return the name of the object that a change is about."""
+    match change:
+        case Put():
+            return ref(change.declared)
+        case Delete():
+            return change.name
+        case StepRollout():
+            return Ref(Kind.ROLLOUT, change.rollout)
+        case StartRollout() | ForceBreaker():
+            return Ref(Kind.SERVICE, str(change.service))
 
 
 @dataclass(frozen=True, slots=True)

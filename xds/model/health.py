@@ -20,4 +20,4 @@ class Health(StrEnum):
     @property
     def serves(self) -> bool:
         """Say whether new requests may go there on purpose."""
-        return self in {Health.HEALTHY, Health.UNSTABLE}
+        return self is Health.HEALTHY or self is Health.UNSTABLE

@@ -1,47 +1,52 @@
 """The label index: which instances match a selector, by intersecting sets instead of scanning.
 
-It holds ids only. Adding or removing one instance costs its own labels; a selection costs the smallest set
-that its requirements name.
+It holds ids only, and indexes a key when a selector first names it: what nobody selects by costs nothing, however many
+instances carry it. From then on a change costs the keys that are indexed, and a selection the smallest set that its
+requirements name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Set
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Mapping, Set
+from typing import Protocol
 
 from xds.model.selector import Operator, Requirement, Selector
 
-_K = TypeVar("_K")
+KEYS = 64  # that are indexed at once; the one that was asked for first makes room
 
 _NONE: frozenset[str] = frozenset()
 
 
+class Labelled(Protocol):
+    """What is indexed."""
+
+    def fact(self, key: str) -> str | None:
+        """Return the value under a key, or None."""
+        ...
+
+
 class LabelIndex:
-    """A mutable map from labels to the ids that carry them."""
+    """A map from labels to the ids that carry them, over a table that somebody else changes."""
 
-    def __init__(self) -> None:
-        """Start empty."""
-        self._all: dict[str, Mapping[str, str]] = {}
-        self._by_value: dict[tuple[str, str], set[str]] = {}
-        self._by_key: dict[str, set[str]] = {}
+    def __init__(self, table: Mapping[str, Labelled]) -> None:
+        """Index what is in `table`, which goes on changing: each change is told to `replace`, before it is made."""
+        self._table = table
+        self._keys: dict[str, dict[str, set[str]]] = {}
 
-    def __len__(self) -> int:
-        """Return how many ids are indexed."""
-        return len(self._all)
-
-    def add(self, member: str, labels: Mapping[str, str]) -> None:
-        """Index `member` under `labels`, in place of what it carried before."""
-        self.discard(member)
-        self._all[member] = labels
-        for pair in labels.items():
-            self._by_value.setdefault(pair, set()).add(member)
-            self._by_key.setdefault(pair[0], set()).add(member)
-
-    def discard(self, member: str) -> None:
-        """Forget `member`; nothing happens when it is unknown."""
-        for pair in self._all.pop(member, {}).items():
-            _drop(self._by_value, pair, member)
-            _drop(self._by_key, pair[0], member)
+    def replace(self, member: str, before: Labelled | None, after: Labelled | None) -> None:
+        """Index `member` as `after` in place of `before`; None is nobody."""
+        for key, values in self._keys.items():
+            was = None if before is None else before.fact(key)
+            now = None if after is None else after.fact(key)
+            if was == now:
+                continue
+            if was is not None:
+                members = values[was]
+                members.discard(member)
+                if not members:
+                    del values[was]
+            if now is not None:
+                values.setdefault(now, set()).add(member)
 
     def select(self, selector: Selector, within: Collection[str] | None = None) -> set[str]:
         """Return the ids that match, of `within` only where it is given.
@@ -60,7 +65,7 @@ class LabelIndex:
         elif including:
             found = set(including.pop(0))
         else:
-            found = set(self._all)
+            found = set(self._table)
         for members in including:
             found &= members
         for members in excluding:
@@ -69,18 +74,34 @@ class LabelIndex:
 
     def values(self, key: str) -> list[str]:
         """Return the values that `key` has anywhere, sorted: what a person may select by."""
-        return sorted(value for (name, value) in self._by_value if name == key)
+        return sorted(self._indexed(key))
 
     def _members(self, requirement: Requirement) -> Set[str]:
         """Return the ids that the requirement names: those it keeps, or those it excludes."""
+        if requirement.key == "id":  # its own index: the table
+            if requirement.operator in {Operator.EXISTS, Operator.ABSENT}:
+                return self._table.keys()
+            return {member for member in requirement.values if member in self._table}
+        values = self._indexed(requirement.key)
         if requirement.operator in {Operator.EXISTS, Operator.ABSENT}:
-            return self._by_key.get(requirement.key, _NONE)
-        sets = [self._by_value.get((requirement.key, value), _NONE) for value in requirement.values]
-        return sets[0] if len(sets) == 1 else _NONE.union(*sets)
+            return _union(values.values())
+        return _union(values.get(value, _NONE) for value in requirement.values)
+
+    def _indexed(self, key: str) -> Mapping[str, set[str]]:
+        """Return who carries which value of a key, indexed now if nobody has asked before."""
+        values = self._keys.get(key)
+        if values is None:
+            values = {}
+            for member, labelled in self._table.items():
+                value = labelled.fact(key)
+                if value is not None:
+                    values.setdefault(value, set()).add(member)
+            while len(self._keys) >= KEYS:
+                del self._keys[next(iter(self._keys))]
+            self._keys[key] = values
+        return values
 
 
-def _drop(table: dict[_K, set[str]], key: _K, member: str) -> None:
-    members = table[key]
-    members.discard(member)
-    if not members:
-        del table[key]
+def _union(sets: Iterable[Set[str]]) -> Set[str]:
+    found = [*sets]
+    return found[0] if len(found) == 1 else _NONE.union(*found)

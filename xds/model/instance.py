@@ -86,7 +86,8 @@ class Instance:
     one is reached as the service `<service>.<port name>`. `weight` is relative inside the instance's version; 0
     takes it out of traffic. `ingress` is where its sidecar listens; Envoys are then sent there. `ttl` is the
     lease in seconds, None for an instance that is removed by word only. `epoch` counts incarnations, `seq`
-    the messages of one: whatever is older than what is known is refused.
+    the messages of one: whatever is older than what is known is refused. `start` is what tells this process from the
+    one before it, in words of its own ("" for an instance that does not say): another one begins a new epoch.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Instance:
     ttl: float | None = None
     epoch: int = 0
     seq: int = 0
+    start: str = ""
     owner: str = ""
 
     def __post_init__(self) -> None:
@@ -118,7 +120,7 @@ class Instance:
         for name in ("epoch", "seq"):
             if not 0 <= getattr(self, name) <= MAX_COUNT:
                 raise InvalidInput(f"{name} is not between 0 and {MAX_COUNT}", pointer=f"/{name}")
-        for name in ("region", "zone"):
+        for name in ("region", "zone", "start"):
             if value := getattr(self, name):
                 check_id(value, pointer=f"/{name}", what=name)
         check_labels(self.labels)
@@ -141,6 +143,21 @@ class Instance:
         if self.zone:
             own["zone"] = self.zone
         return {**self.labels, **own}
+
+    def fact(self, key: str) -> str | None:
+        """Return one of the `facts`, or None."""
+        match key:
+            case "service":
+                return self.service.name
+            case "env":
+                return self.service.env
+            case "version":
+                return self.version
+            case "id":
+                return self.id
+            case "region" | "zone" if found := self.region if key == "region" else self.zone:
+                return found
+        return self.labels.get(key)
 
     def endpoint(self, port: str) -> Address | None:
         """Return where Envoy sends traffic for `port`, or None when this instance has no such port."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import chain, islice
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from xds.model.gateway import Gateway
@@ -17,12 +17,13 @@ from xds.model.health import Health
 from xds.model.index import LabelIndex
 from xds.model.instance import Instance
 from xds.model.leaving import empties
+from xds.model.members import Members
 from xds.model.names import Key, ServiceKey
 from xds.model.rollout import Rollout
 from xds.model.route import Route
 from xds.model.selector import Selector
-from xds.model.service import EVERY, Service
-from xds.model.view import Member, ServiceView, without_leaving
+from xds.model.service import Service
+from xds.model.view import Member, ServiceView
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -30,6 +31,8 @@ _V = TypeVar("_V")
 
 class Kind(StrEnum):
     """The kinds of declared objects."""
+
+    __hash__ = str.__hash__  # an Enum's own is written in Python, and every table of objects is asked by kind
 
     INSTANCE = "instance"
     SERVICE = "service"
@@ -87,11 +90,11 @@ class Intent:
         self.gateways: dict[Key, Gateway] = {}
         self.rollouts: dict[str, Rollout] = {}
         self.revisions: dict[Ref, int] = {}
-        self.index = LabelIndex()
+        self.index = LabelIndex(self.instances)
         self._health: dict[str, Health] = {}
         self._leaving: dict[str, Instance] = {}
         self._held: dict[str, Member] = {}
-        self._members: dict[ServiceKey, set[str]] = {}
+        self._members: dict[ServiceKey, Members] = {}
         self._routes_of: dict[ServiceKey, set[Key]] = {}
         self._stale: dict[ServiceKey, None] = {}  # in the order in which they became so
         self._stale_gateways: set[str] = set()
@@ -118,7 +121,8 @@ class Intent:
 
     def members_of(self, key: ServiceKey) -> Collection[str]:
         """Return the ids registered for a service."""
-        return self._members.get(key, frozenset())
+        members = self._members.get(key)
+        return frozenset() if members is None else members.registered
 
     def routes_of(self, key: ServiceKey) -> list[Route]:
         """Return the routes of a service, by name."""
@@ -137,19 +141,9 @@ class Intent:
         service = self.services.get(key)
         if service is None:
             return None
-        held = {member: found for member, found in self._held.items() if found.instance.service == key}
-        members = {
-            member: held.get(member) or Member(self.instances[member], self.health(member))
-            for member in sorted({*self.members_of(key), *held})
-        }
-        members |= {m: Member(i, Health.HEALTHY, leaving=True) for m, i in self._leaving.items() if i.service == key}
-        subsets: dict[str, list[Member]] = {EVERY: list(members.values())}
-        for member in members.values():
-            subsets.setdefault(member.instance.version, []).append(member)
-        for subset in service.subsets:
-            subsets[subset.name] = [m for m in members.values() if subset.selector.matches(m.instance.facts)]
-        frozen = {name: without_leaving(found) for name, found in sorted(subsets.items())}
-        return ServiceView(service, tuple(members.values()), frozen, tuple(self.routes_of(key)))
+        members = self._members.get(key) or Members()
+        subsets = members.subsets(service.subsets)
+        return ServiceView(service, members.everybody, subsets, tuple(self.routes_of(key)))
 
     # -- changing -----------------------------------------------------------------------------------------------
 
@@ -185,7 +179,7 @@ class Intent:
         }
         for member, health in new.items():
             self._health[member] = health
-            self._stale[self.instances[member].service] = None
+            self._seat(member, self.instances[member].service)
         return bool(new)
 
     @property
@@ -207,15 +201,19 @@ class Intent:
         """Take over who was leaving and who was held before a restart, as far as nobody has declared them."""
         self._leaving |= {gone.id: gone for gone in leaving if gone.id not in self.instances}
         self._held |= {gone.instance.id: gone for gone in held if gone.instance.id not in self.instances}
+        for instance in (*self._leaving.values(), *(gone.instance for gone in self._held.values())):
+            self._seat(instance.id, instance.service)
 
     def release(self, member: str) -> None:
         """Let an instance go that is leaving or held; a held one may have to leave yet."""
         if instance := self._leaving.pop(member, None):
-            self._stale[instance.service] = None
+            self._seat(member, instance.service)
         if held := self._held.pop(member, None):
-            self._stale[held.instance.service] = None
+            service = held.instance.service
+            self._seat(member, service)
             if held.serves and self._was_last(held.instance):
                 self._leaving[member] = held.instance
+                self._seat(member, service)
 
     @property
     def stale(self) -> Collection[ServiceKey]:
@@ -254,33 +252,50 @@ class Intent:
                 _set(self.rollouts, rollout, after)
 
     def _replace_instance(self, member: str, before: Instance | None, after: Instance | None) -> None:
-        if before is not None:
-            served = Member(before, self.health(member)).serves
-            _drop(self._members, before.service, member)
-            self._stale[before.service] = None
-            if after is None and served and member not in self._held and self._was_last(before):
-                self._leaving[member] = before
-        if after is None:
-            self.instances.pop(member, None)
-            self.index.discard(member)
-            self._health.pop(member, None)
-        else:
+        self.index.replace(member, before, after)
+        if after is not None:
             self.instances[member] = after
-            self.index.add(member, after.facts)
-            self._members.setdefault(after.service, set()).add(member)
             self._leaving.pop(member, None)
             self._held.pop(member, None)
-            self._stale[after.service] = None
+            self._seat(member, after.service)
+        if before is not None and (after is None or after.service != before.service):
+            served = Member(before, self.health(member)).serves
+            if after is None:
+                del self.instances[member]
+                self._health.pop(member, None)
+            self._seat(member, before.service)
+            if after is None and served and member not in self._held and self._was_last(before):
+                self._leaving[member] = before
+                self._seat(member, before.service)
+
+    def _member(self, member: str) -> Member | None:
+        """Return an instance as traffic is to see it now, None when nothing is left of it."""
+        instance = self.instances.get(member)
+        if instance is not None:
+            return Member(instance, self.health(member))
+        leaving = self._leaving.get(member)
+        return self._held.get(member) or (Member(leaving, Health.HEALTHY, leaving=True) if leaving else None)
+
+    def _seat(self, member: str, service: ServiceKey) -> None:
+        """Let the members of a service follow what has changed about one of them."""
+        self._stale[service] = None
+        members = self._members.get(service)
+        found = self._member(member)
+        if found is not None and found.instance.service == service:
+            if members is None:
+                members = self._members[service] = Members()
+            members.put(found)
+        elif members is not None:
+            members.drop(member)
+            if not members:
+                del self._members[service]
 
     def _was_last(self, gone: Instance) -> bool:
         """Say whether `gone` left a subset empty that routes send users to, while others of the service serve."""
-        service = self.services.get(gone.service)
-        if service is None:
+        service, left = self.services.get(gone.service), self._members.get(gone.service)
+        if service is None or left is None:
             return False
-        left = (self.instances[member] for member in self._members.get(gone.service, ()))
-        serving = (instance for instance in left if Member(instance, self.health(instance.id)).serves)
-        held = (m.instance for m in self._held.values() if m.instance.service == gone.service and m.serves)
-        return empties(gone, service.subsets, self.wanted(gone.service), chain(serving, held))
+        return empties(gone, service.subsets, self.wanted(gone.service), left.serving())
 
     def wanted(self, key: ServiceKey) -> set[str]:
         """Return the subsets that a service's split and routes send users to."""
@@ -291,7 +306,7 @@ class Intent:
         return wanted
 
 
-def _drop(table: dict[ServiceKey, set[_K]], key: ServiceKey, item: _K) -> None:
+def _drop(table: dict[ServiceKey, set[Key]], key: ServiceKey, item: Key) -> None:
     table[key].discard(item)
     if not table[key]:
         del table[key]

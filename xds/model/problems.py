@@ -6,6 +6,7 @@
     ├── Forbidden           somebody else owns it                              HTTP 403
     ├── Conflict            it could work, but not in this state               HTTP 409
     ├── PreconditionFailed  it changed since the caller looked (If-Match)      HTTP 412
+    ├── TooMany             a quota is used up                                 HTTP 429
     ├── Unavailable         a part of ours is missing for now: try again       HTTP 503
     ├── PeerError           an xDS client broke the protocol                   gRPC INVALID_ARGUMENT
     └── Inconsistent        we built something Envoy would refuse              not published, alarm
@@ -71,6 +72,12 @@ class PreconditionFailed(FairleadError):
     """The object is not at the revision that the caller expects."""
 
     slug = "stale_revision"
+
+
+class TooMany(FairleadError):
+    """A quota is used up; the same request may succeed once something is gone."""
+
+    slug = "quota"
 
 
 class Unavailable(FairleadError):

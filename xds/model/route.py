@@ -1,6 +1,6 @@
 """Routes: which requests go to a service, and how they are treated on the way.
 
-A route matches by host, path, method, header and cookie; what it matches follows its service's split unless it
+A route matches by host, path, method, header, cookie and query; what it matches follows its service's split unless it
 names a subset or carries a split of its own (it is then outside rollouts, and shown as such).
 """
 
@@ -56,7 +56,7 @@ class MatchKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ValueMatch:
-    """A comparison of one header or cookie; `value` is empty for PRESENT and ABSENT."""
+    """A comparison of one header, cookie or parameter of the query; `value` is empty for PRESENT and ABSENT."""
 
     name: str
     kind: MatchKind
@@ -125,6 +125,7 @@ class Route:
     methods: tuple[str, ...] = ()
     headers: tuple[ValueMatch, ...] = ()
     cookies: tuple[ValueMatch, ...] = ()
+    queries: tuple[ValueMatch, ...] = ()
     priority: int = 0
     rewrite: str | None = None
     timeout: float | None = None
@@ -167,10 +168,11 @@ class Route:
     def _check_match(self) -> None:
         if len(self.hosts) > MAX_HOSTS:
             raise InvalidInput(f"{len(self.hosts)} hosts, at most {MAX_HOSTS} are allowed", pointer="/hosts")
-        if (found := len(self.headers) + len(self.cookies)) > MAX_MATCHES:
+        groups = {"headers": self.headers, "cookies": self.cookies, "queries": self.queries}
+        if (found := sum(map(len, groups.values()))) > MAX_MATCHES:
             raise InvalidInput(
-                f"{found} header and cookie matches, at most {MAX_MATCHES} are allowed",
-                pointer="/headers" if self.headers else "/cookies",
+                f"{found} header, cookie and query matches, at most {MAX_MATCHES} are allowed",
+                pointer=next(f"/{group}" for group, matches in groups.items() if matches),
             )
         for at, host in enumerate(self.hosts):
             check_hostname(host, pointer=f"/hosts/{at}")
@@ -184,9 +186,12 @@ class Route:
         for at, method in enumerate(self.methods):
             if not _METHOD.match(method):
                 raise InvalidInput(f"{method!r} is not a method, as in GET", pointer=f"/methods/{at}")
-        for group, matches in (("headers", self.headers), ("cookies", self.cookies)):
+        for group, matches in groups.items():
             for at, match in enumerate(matches):
                 _check_value_match(match, pointer=f"/{group}/{at}")
+        for at, match in enumerate(self.queries):
+            if match.kind is MatchKind.ABSENT:
+                raise InvalidInput("the absence of a parameter cannot be matched", pointer=f"/queries/{at}")
         if abs(self.priority) > MAX_PRIORITY:
             raise InvalidInput(f"priority {self.priority} is beyond {MAX_PRIORITY}", pointer="/priority")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from xds.model.balancing import BY_HASH, Balancing, Outlier
 from xds.model.breaker import Forced, Limits, Rule
 from xds.model.callers import parse_callers
 from xds.model.instance import check_port
@@ -21,7 +22,7 @@ from xds.model.names import ServiceKey, check_id
 from xds.model.problems import InvalidInput
 from xds.model.route import Retry, check_subsets, check_timeout
 from xds.model.selector import Selector
-from xds.model.split import Split
+from xds.model.split import Split, SplitKey
 
 EVERY = _EVERY  # the subset of all instances, whatever their version
 
@@ -38,14 +39,6 @@ class Protocol(StrEnum):
     def is_http(self) -> bool:
         """Say whether requests can be told apart, so that routes and sticky splits work."""
         return self is not Protocol.TCP
-
-
-class Balancing(StrEnum):
-    """How instances of one subset share its requests."""
-
-    ROUND_ROBIN = "round-robin"
-    LEAST_REQUEST = "least-request"
-    RANDOM = "random"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +58,11 @@ class Service:
     """The declared policy and the persisted split of one service; times are seconds.
 
     `protocol` is that of the service's own port, `protocols` those of the named ports that differ from HTTP.
-    `upstream_port` opens a local port of its own in every sidecar (a TCP service always gets one).
-    `breaker` is a rule, False for none, and `allow_from` who may call (`*` is everybody); where one of these or
-    `limits` is None, labels decide. `forced` are breakers held by operators, by subset; they stay when the policy is
-    declared anew.
+    `hash_key` is what balancing by hash looks at (for a request without it, the client's address); `outlier` None
+    leaves no instance out for what it answers. `upstream_port` opens a local port of its own in every sidecar (a TCP
+    service always gets one). `breaker` is a rule, False for none, and `allow_from` who may call (`*` is everybody);
+    where one of these or `limits` is None, labels decide. `forced` are breakers held by operators, by subset; they
+    stay when the policy is declared anew.
     """
 
     key: ServiceKey
@@ -78,6 +72,8 @@ class Service:
     stable: str = ""
     split: Split = Split()
     balancing: Balancing = Balancing.ROUND_ROBIN
+    hash_key: SplitKey = SplitKey()
+    outlier: Outlier | None = None
     connect_timeout: float = 2.0
     timeout: float = 15.0
     retry: Retry = Retry()
@@ -98,6 +94,8 @@ class Service:
             check_port(self.upstream_port, pointer="/upstream_port")
         if self.allow_from is not None:
             parse_callers(self.allow_from, pointer="/allow_from")
+        if self.balancing in BY_HASH and not self.protocol.is_http:
+            raise InvalidInput(f"{self.balancing} needs requests, and TCP has none", pointer="/balancing")
         check_labels(self.labels)
         check_id(self.key.env, pointer="/env", what="env")
         check_id(self.key.name, pointer="/name", what="service name")

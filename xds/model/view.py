@@ -53,10 +53,3 @@ class ServiceView:
     def serving(self) -> frozenset[str]:
         """Return the subsets that have at least one member to count on."""
         return frozenset(name for name, members in self.subsets.items() if any(m.serves for m in members))
-
-
-def without_leaving(members: list[Member]) -> tuple[Member, ...]:
-    """Return them without those that are leaving, where somebody else serves."""
-    if any(member.serves for member in members):
-        return tuple(member for member in members if not member.leaving)
-    return tuple(members)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TypeVar
 
-from xds.control.ports import Commit, Entry, Kept, Loaded, Receipt, Remains
+from xds.control.ports import Commit, Entry, Kept, Loaded, Note, Receipt, Remains
 from xds.model.intent import Declared, Kind, Ref
 from xds.model.problems import FairleadError, Problem, Unavailable
+from xds.store import journal as _journal
 from xds.store import remains as _remains
 from xds.store import rows
 
@@ -74,6 +74,15 @@ class SqliteStore:
         """Return when the batch is on disk; raises Unavailable, and then nothing of it is."""
         await self._run(lambda: self._commit(commit))
 
+    async def note(self, notes: Sequence[Note]) -> None:
+        """Add these to the journal; raises Unavailable, and then none of them is there."""
+
+        def work() -> None:
+            with self._transaction() as db:
+                _journal.add(db, notes)
+
+        await self._run(work)
+
     async def preserve(self, remains: Remains) -> None:
         """Keep these in place of those before; raises Unavailable, and then those before are still kept."""
 
@@ -85,7 +94,7 @@ class SqliteStore:
 
     async def journal(self, *, after: int = 0, limit: int = 500) -> Sequence[Mapping[str, object]]:
         """Return journal rows with an id above `after`, oldest first."""
-        return await self._run(lambda: self._journal(after, limit))
+        return await self._run(lambda: _journal.rows(self._db, after, limit))
 
     async def close(self) -> None:
         """Finish the queue, close the database and free the lock."""
@@ -213,21 +222,10 @@ class SqliteStore:
                 self._db.execute("ROLLBACK")
             raise
 
-    def _journal(self, after: int, limit: int) -> list[Mapping[str, object]]:
-        names = ("id", "revision", "at", "actor", "reason", "kind", "key", "before", "after")
-        query = f"SELECT {', '.join(names)} FROM journal WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - names are constants
-        found = self._db.execute(query, (after, limit)).fetchall()
-        return [{name: _plain(value) for name, value in zip(names, row, strict=True)} for row in found]
-
 
 def _row(commit: Commit, entry: Entry, before: bytes | None, after: bytes | None) -> tuple[object, ...]:
     at = commit.at.isoformat(timespec="milliseconds")
     return (commit.revision, at, entry.actor, entry.reason, entry.name.kind, entry.name.key, before, after)
-
-
-def _plain(value: object) -> object:
-    """Return a column as what JSON can say: a stored object as its document."""
-    return json.loads(value) if isinstance(value, bytes) else value
 
 
 def _lock(path: Path) -> IO[str]:

@@ -12,11 +12,13 @@ import functools
 from envoy_data_plane.envoy.config.cluster.v3 import (
     CircuitBreakers,
     CircuitBreakersThresholds,
+    CircuitBreakersThresholdsRetryBudget,
     Cluster,
     ClusterCommonLbConfig,
     ClusterDiscoveryType,
     ClusterEdsClusterConfig,
     ClusterLbPolicy,
+    OutlierDetection,
 )
 from envoy_data_plane.envoy.config.core.v3 import (
     AggregatedConfigSource,
@@ -31,11 +33,13 @@ from envoy_data_plane.envoy.extensions.upstreams.http.v3 import (
     HttpProtocolOptions,
     HttpProtocolOptionsExplicitHttpConfig,
 )
+from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any as AnyMessage
 
+from xds.model.balancing import Balancing, Outlier
 from xds.model.breaker import NO_LIMITS, Limits
 from xds.model.instance import Address
-from xds.model.service import Balancing, Protocol, Service
+from xds.model.service import Protocol, Service
 from xds.wire.codec import decode, encode
 from xds.wire.endpoint import cluster_load_assignment, lb_endpoint, locality_endpoints
 from xds.wire.fragments import field, text
@@ -59,6 +63,8 @@ _POLICIES = {
     Balancing.ROUND_ROBIN: ClusterLbPolicy.ROUND_ROBIN,
     Balancing.LEAST_REQUEST: ClusterLbPolicy.LEAST_REQUEST,
     Balancing.RANDOM: ClusterLbPolicy.RANDOM,
+    Balancing.RING_HASH: ClusterLbPolicy.RING_HASH,
+    Balancing.MAGLEV: ClusterLbPolicy.MAGLEV,
 }
 
 
@@ -77,7 +83,8 @@ def cluster(service: Service, subset: str, port: str = "", limits: Limits = NO_L
     name = naming.cluster(service.key.name, subset, port)
     head = text(_NAME, name) + text(_ALT_STAT_NAME, naming.stat_name(name))
     facts = {"service": naming.host(service.key.name, port), "subset": subset}
-    policy = _policy(service.protocol_of(port), service.balancing, service.connect_timeout, limits)
+    balancing, outlier = service.balancing, service.outlier
+    policy = _policy(service.protocol_of(port), balancing, service.connect_timeout, limits, outlier)
     return head + field(_METADATA, metadata(facts)) + policy
 
 
@@ -99,7 +106,9 @@ def local_cluster(service: str, protocol: Protocol, app: Address) -> bytes:
 
 
 @functools.lru_cache(maxsize=1024)
-def _policy(protocol: Protocol, balancing: Balancing, connect_timeout: float, limits: Limits) -> bytes:
+def _policy(
+    protocol: Protocol, balancing: Balancing, connect_timeout: float, limits: Limits, outlier: Outlier | None
+) -> bytes:
     """Return the fields that do not depend on the subset.
 
     Updates are not merged over time in Envoy: the control plane has gathered them already. A removed host goes at
@@ -113,6 +122,7 @@ def _policy(protocol: Protocol, balancing: Balancing, connect_timeout: float, li
             per_connection_buffer_limit_bytes=BUFFER,
             lb_policy=_POLICIES[balancing],
             circuit_breakers=_breakers(limits),
+            outlier_detection=None if outlier is None else _outlier(outlier),
             common_lb_config=ClusterCommonLbConfig(update_merge_window=datetime.timedelta()),
             ignore_health_on_host_removal=True,
             typed_extension_protocol_options=_http_options(protocol),
@@ -127,7 +137,22 @@ def _breakers(limits: Limits) -> CircuitBreakers:
         max_requests=_or(limits.requests, MAX_REQUESTS),
         max_retries=_or(limits.retries, MAX_RETRIES),
     )
+    if limits.retry_budget is not None:
+        thresholds.retry_budget = CircuitBreakersThresholdsRetryBudget(
+            budget_percent=Percent(value=float(limits.retry_budget))
+        )
     return CircuitBreakers(thresholds=[thresholds])
+
+
+def _outlier(outlier: Outlier) -> OutlierDetection:
+    """Return what was asked for and no more: by default Envoy judges success rates as well."""
+    return OutlierDetection(
+        consecutive_5xx=outlier.consecutive_5xx,
+        interval=duration(outlier.interval),
+        base_ejection_time=duration(outlier.ejection),
+        max_ejection_percent=outlier.max_ejected,
+        enforcing_success_rate=0,
+    )
 
 
 def _or(value: int | None, default: int) -> int:

@@ -20,13 +20,14 @@ from xds.wire.types import ResourceType
 
 from . import naming
 from .access import Access, exposed
+from .assembly import Assembly
 from .grpc import GrpcClients
 from .hosts import Hosts, Site, carried
 from .nodes import Front, Nodes
 from .outputs import Ledger, OutputKey
 from .policy import Policy
 from .ports import Claims, Upstreams
-from .product import Product, claimed_ports, product
+from .product import Product, product
 from .routes import route_configuration
 from .scopes import Scopes
 
@@ -50,6 +51,7 @@ class Environment:
         self._with_filter = with_filter
         self._views: dict[str, ServiceView] = {}
         self._products: dict[str, Product] = {}
+        self._endpoints: dict[str, Assembly] = {}
         self._access = Access(self._views, self._products)
         self._claims = Claims()
         self._upstreams = Upstreams()
@@ -120,22 +122,36 @@ class Environment:
         for name, view in changed.items():
             if view is None:
                 self._views.pop(name, None)
-            else:
-                self._views[name] = view
-            dirty |= self._claims.state(name, claimed_ports(view) if view else None)
+                self._endpoints.pop(name, None)
+                dirty |= self._claims.state(name, None)
+            elif self._assemble(name, view):
+                dirty |= self._claims.state(name, self._endpoints[name].named_ports)
         return dirty
+
+    def _assemble(self, name: str, view: ServiceView) -> bool:
+        """Let a service's endpoints follow; say whether they could. If not, `_translate` meets the reason too."""
+        self._views[name] = view
+        endpoints = self._endpoints.setdefault(name, Assembly())
+        try:
+            endpoints.take(view)
+        except Exception:  # noqa: BLE001 - as in `_translate`, where it is said in full
+            del self._endpoints[name]
+            return False
+        return True
 
     def _translate(self, service: str) -> None:
         before, view = self._products.get(service), self._views.get(service)
         self._problems.pop(service, None)
         try:
-            after = product(view, self._claims.granted(service), before) if view else None
+            endpoints = self._endpoints.get(service)
+            after = product(view, self._claims.granted(service), before, endpoints) if view else None
         except Exception as error:  # noqa: BLE001 - whatever it is, it costs this service only and is said in full
             what = f"{type(error).__name__}: {error}"
             message = f"it cannot be translated ({what}); what Envoys have of it stays as it was"
             self._problems[service] = (Problem("service", str(ServiceKey(self._name, service)), "", message),)
             return
-        self._replace(ResourceType.CLUSTER, before.clusters if before else {}, after.clusters if after else {})
+        if before is None or after is None or before.clusters is not after.clusters:
+            self._replace(ResourceType.CLUSTER, before.clusters if before else {}, after.clusters if after else {})
         self._replace(ResourceType.ENDPOINT, before.assignments if before else {}, after.assignments if after else {})
         if view is None or after is None:
             self._products.pop(service, None)
@@ -143,8 +159,9 @@ class Environment:
             self._upstreams.put(service, None)
             return
         self._products[service] = after
-        self._hosts.put(service, after.by_host, after.inside)
-        self._upstreams.put(service, after.upstream)
+        if before is None or before.by_host is not after.by_host:
+            self._hosts.put(service, after.by_host, after.inside)
+            self._upstreams.put(service, after.upstream)
         if problems := (*after.problems, *self._unmet(view, after.shape.policy)):
             self._problems[service] = problems
 

@@ -121,7 +121,8 @@ class GrpcClients:
 
     def _endpoints(self, product: Product) -> _Made:
         for port in product.splits:
-            for subset, shown in product.shown.items():
+            for subset in product.shape.subsets:
+                shown = product.endpoints.shown(subset, elsewhere=product.shape.anybody)
                 name = naming.cluster(product.shape.service.key.name, subset, port)
                 yield self._key(ResourceType.ENDPOINT, name), assignment(name, shown, port), {}
 

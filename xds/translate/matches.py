@@ -1,4 +1,4 @@
-"""What a route matches, in Envoy's words: path, method, headers and cookies, and which of two routes goes first.
+"""What a route matches, in Envoy's words: path, method, headers, cookies and query, and which of two routes goes first.
 
 Every check that Envoy would make and that the model cannot (RE2) is made here, with a pointer to the field, because
 one bad match would refuse the routes of everybody in its resource.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 
-from envoy_data_plane.envoy.config.route.v3 import CookieMatcher, HeaderMatcher, RouteMatch
+from envoy_data_plane.envoy.config.route.v3 import CookieMatcher, HeaderMatcher, QueryParameterMatcher, RouteMatch
 from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher, StringMatcher
 
 from xds.model.route import MatchKind, PathKind, PathMatch, Route, ValueMatch
@@ -31,7 +31,7 @@ def order(route: Route) -> Order:
     Higher priority, then exact before regex before prefix, longer prefix, more other conditions, name.
     """
     prefix = len(route.path.value) if route.path.kind is PathKind.PREFIX else 0
-    conditions = len(route.headers) + len(route.cookies) + bool(route.methods)
+    conditions = len(route.headers) + len(route.cookies) + len(route.queries) + bool(route.methods)
     return (-route.priority, _RANK[route.path.kind], -prefix, -conditions, route.key.name)
 
 
@@ -42,6 +42,7 @@ def signature(route: Route) -> Signature:
         frozenset(route.methods),
         frozenset((_header_name(match.name), match.kind, match.value) for match in route.headers),
         frozenset(route.cookies),
+        frozenset(route.queries),
     )
 
 
@@ -51,11 +52,13 @@ def encoded_match(
     methods: tuple[str, ...] = (),
     headers: tuple[ValueMatch, ...] = (),
     cookies: tuple[ValueMatch, ...] = (),
+    queries: tuple[ValueMatch, ...] = (),
 ) -> bytes:
     """Return an encoded RouteMatch; InvalidInput with a pointer to what Envoy would refuse."""
     message = _path(path)
     message.headers = [*_methods(methods), *(_header(match, f"/headers/{at}") for at, match in enumerate(headers))]
     message.cookies = [_cookie(match, f"/cookies/{at}") for at, match in enumerate(cookies)]
+    message.query_parameters = [_query(match, f"/queries/{at}") for at, match in enumerate(queries)]
     check(route_match(message))
     return encode(message)
 
@@ -109,6 +112,12 @@ def _cookie(match: ValueMatch, pointer: str) -> CookieMatcher:
         anything = StringMatcher(safe_regex=RegexMatcher(regex=_ANYTHING))
         return CookieMatcher(name=match.name, string_match=anything, invert_match=match.kind is MatchKind.ABSENT)
     return CookieMatcher(name=match.name, string_match=_value(match, pointer))
+
+
+def _query(match: ValueMatch, pointer: str) -> QueryParameterMatcher:
+    if match.kind is MatchKind.PRESENT:
+        return QueryParameterMatcher(name=match.name, present_match=True)
+    return QueryParameterMatcher(name=match.name, string_match=_value(match, pointer))
 
 
 _ANYTHING = "(?s).*"

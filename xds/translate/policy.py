@@ -29,14 +29,15 @@ RULE: Final[Mapping[str, str]] = {
 }
 """Field of a breaker's rule by label."""
 LIMITS: Final[Mapping[str, str]] = {
-    f"{BREAKER}.max-{name}": name for name in ("connections", "pending", "requests", "retries")
+    **{f"{BREAKER}.max-{name}": name for name in ("connections", "pending", "requests", "retries")},
+    "fairlead.retry.budget": "retry_budget",
 }
 """Field of the limits by label."""
 _OURS: Final = "fairlead."
 _KNOWN: Final = (BREAKER, *RULE, *LIMITS, ALLOW_FROM)
 _OFF: Final = BreakerRule(consecutive=0, errors=0, slow=0)
 """Opens for nothing: what an operator's word rides in where a service has no breaker."""
-_PERCENT: Final = frozenset({"errors", "slow"})
+_PERCENT: Final = frozenset({"errors", "slow", "retry_budget"})
 _WORDS: Final = {"true": True, "on": True, "false": False, "off": False}
 
 
@@ -111,17 +112,15 @@ class _Labels:
         for label, value in sorted(labels.items()):
             try:
                 if label in RULE:
-                    numbers |= _rule(RULE[label], value)
+                    numbers[RULE[label]] = read_rule(RULE[label], value)
                 elif label in LIMITS:
-                    self.limits = replace(self.limits or NO_LIMITS, **{LIMITS[label]: _number(value)})
+                    self.limits = replace(self.limits or NO_LIMITS, **{LIMITS[label]: read_limit(LIMITS[label], value)})
                 elif label == ALLOW_FROM:
-                    self.allow_from = _callers(value)
+                    self.allow_from = read_callers(value)
                 elif label != BREAKER:
                     raise InvalidInput(_unknown(label))
-                elif value not in _WORDS:
-                    raise InvalidInput(f"{value[:64]!r} is neither true nor false")
                 else:
-                    self.rule = {} if _WORDS[value] else False
+                    self.rule = {} if read_flag(value) else False
             except InvalidInput as error:
                 note(f"/labels/{escape(label)}", f"label {label}{whose}: {error.message}; it is left out")
         if self.rule is not False and (numbers or self.rule is not None):
@@ -157,26 +156,40 @@ def _agreed(said: Mapping[OwnLabels, int], version: str, note: Note) -> Labels:
     return agreed
 
 
-def _rule(field: str, value: str) -> dict[str, int | bool]:
+def read_flag(value: str) -> bool:
+    """Return true or false; InvalidInput for any other word, as for what the readers below cannot read."""
+    if value not in _WORDS:
+        raise InvalidInput(f"{value[:64]!r} is neither true nor false")
+    return _WORDS[value]
+
+
+def read_rule(field: str, value: str) -> int | bool:
+    """Return what a label says of a field of the rule."""
     if field == "service":
-        if value not in {*_WORDS, "open"}:
-            raise InvalidInput(f"{value[:64]!r} is neither true nor false")
-        return {field: _WORDS.get(value, True)}
-    number = _number(value.removesuffix("%") if field in _PERCENT else value)
+        return value == "open" or read_flag(value)
+    number = _number(field, value)
     try:
         BreakerRule.model_validate({field: number})
     except ValidationError as error:
         raise InvalidInput(_words(error)) from None
-    return {field: number}
+    return number
 
 
-def _number(value: str) -> int:
+def read_limit(field: str, value: str) -> int:
+    """Return what a label says of a field of the limits."""
+    number = _number(field, value)
+    replace(NO_LIMITS, **{field: number})
+    return number
+
+
+def _number(field: str, value: str) -> int:
+    value = value.removesuffix("%") if field in _PERCENT else value
     if not (value.isascii() and value.isdigit() and len(value) <= 18):
         raise InvalidInput(f"{value[:64]!r} is not a whole number")
     return int(value)
 
 
-def _callers(value: str) -> tuple[str, ...] | None:
+def read_callers(value: str) -> tuple[str, ...] | None:
     """Return who is named; a label without any name says nothing, as an empty variable in a template would."""
     names = tuple(name for part in value.split(",") if (name := part.strip()))
     if names:

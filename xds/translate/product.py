@@ -8,23 +8,21 @@ fragment and a join.
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from xds.model.instance import Instance
 from xds.model.labels import escape
 from xds.model.names import Key
 from xds.model.problems import InvalidInput, Problem, Severity
 from xds.model.route import Route
 from xds.model.service import Protocol, Service
 from xds.model.split import Split
-from xds.model.view import Member, ServiceView
+from xds.model.view import ServiceView
 from xds.wire.filter_schema import RouteBreaker
 
 from . import naming
+from .assembly import Assembly
 from .clusters import cluster
-from .endpoints import Endpoint, Endpoints, assignment, named_ports, present, refresh
 from .policy import OwnLabels, Policy, policy
 from .routes import RETRY_CONDITIONS, Rule, catch_all, rule
 from .splits import Effective, effective
@@ -54,16 +52,22 @@ class Shape:
     ports: tuple[str, ...]
     own_ports: frozenset[str]
     serving: Serving
+    labels: Mapping[str, Mapping[OwnLabels, int]]
     policy: Policy
+
+    @property
+    def anybody(self) -> bool:
+        """Say whether there is a subset that can take the requests of others."""
+        return bool(self.serving[""])
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
     """One service's share of everything. `by_host` are rules under declared hosts, `inside` under names in the mesh.
 
-    `splits` are the effective ones of its ports that speak HTTP, "" for its own; `shown` are the endpoints of each
-    subset that get requests. `good` are the routes behind those rules: the declared ones, or for one that Envoy would
-    refuse the one before it.
+    `splits` are the effective ones of its ports that speak HTTP, "" for its own. `good` are the routes behind those
+    rules: the declared ones, or for one that Envoy would refuse the one before it. `endpoints` go on changing with the
+    service, `assignments` are what they were.
     """
 
     shape: Shape
@@ -74,20 +78,20 @@ class Product:
     upstream: Upstream | None
     problems: tuple[Problem, ...]
     good: Mapping[Key, Route]
-    endpoints: Endpoints
-    shown: Mapping[str, Sequence[Endpoint]]
+    endpoints: Assembly
     assignments: Mapping[str, bytes]
 
 
-def claimed_ports(view: ServiceView) -> frozenset[str]:
-    """Return the named ports that would be services of their own."""
-    return frozenset(port for member in view.members for port in named_ports(member.instance))
+def product(view: ServiceView, ports: Set[str], before: Product | None, endpoints: Assembly | None = None) -> Product:
+    """Translate one view; `ports` are the named ports it may offer, `before` what it gave last time.
 
-
-def product(view: ServiceView, ports: Set[str], before: Product | None) -> Product:
-    """Translate one view; `ports` are the named ports it may offer, `before` what it gave last time."""
-    endpoints = refresh(before.endpoints if before else {}, view.members)
-    shape = _shape(view, ports, endpoints)
+    `endpoints` have taken the view already; without them they are assembled from it.
+    """
+    if endpoints is None:
+        endpoints = Assembly()
+        endpoints.take(view)
+    shape = _shape(view, ports, endpoints, before)
+    clusters: Mapping[str, bytes]
     made: _Made
     if before is None or before.shape != shape:
         clusters = {
@@ -97,51 +101,29 @@ def product(view: ServiceView, ports: Set[str], before: Product | None) -> Produ
         }
         made = _Maker(shape, before.good if before else {}).make()
     else:
-        clusters = dict(before.clusters)
+        shape, clusters = before.shape, before.clusters
         made = before.by_host, before.inside, before.splits, before.upstream, before.problems, before.good
-    shown: dict[str, Sequence[Endpoint]] = {}
     assignments: dict[str, bytes] = {}
     for subset in shape.subsets:
-        members = [endpoints[member.instance.id] for member in view.subsets.get(subset, ())]
-        shown[subset] = present(members, elsewhere=bool(shape.serving[""]))
         for port in ("", *shape.ports):
             name = naming.cluster(view.key.name, subset, port)
-            assignments[name] = assignment(name, shown[subset], port)
-    return Product(shape, clusters, *made, endpoints, shown, assignments)
+            assignments[name] = endpoints.assignment(name, subset, port, elsewhere=shape.anybody)
+    return Product(shape, clusters, *made, endpoints, assignments)
 
 
-def _shape(view: ServiceView, ports: Set[str], endpoints: Endpoints) -> Shape:
+def _shape(view: ServiceView, ports: Set[str], endpoints: Assembly, before: Product | None) -> Shape:
     wanted = set(view.subsets) | set(view.service.split.weights)
     for route in view.routes:
         wanted |= {route.subset} - {""} if route.split is None else set(route.split.weights)
     offered = tuple(sorted(ports))
-    serving = {port: _serving(view.subsets, port) for port in ("", *offered)}
-    own = frozenset(next(iter(member.instance.ports)) for member in view.members)
-    holds = policy(view.service, _labels(endpoints.values()))
-    return Shape(view.service, view.routes, tuple(sorted(wanted)), offered, own, serving, holds)
-
-
-def _labels(endpoints: Iterable[Endpoint]) -> dict[str, dict[OwnLabels, int]]:
-    """Return which labels that are policy the instances of each version have, and how many of them."""
-    told = Counter(
-        (endpoint.member.instance.version, endpoint.policy)
-        for endpoint in endpoints
-        if endpoint.policy and not endpoint.member.leaving
-    )
-    found: dict[str, dict[OwnLabels, int]] = {}
-    for (version, labels), instances in told.items():
-        found.setdefault(version, {})[labels] = instances
-    return found
-
-
-def _serving(subsets: Mapping[str, tuple[Member, ...]], port: str) -> frozenset[str]:
-    return frozenset(
-        name for name, members in subsets.items() if any(m.serves and _has(m.instance, port) for m in members)
-    )
-
-
-def _has(instance: Instance, port: str) -> bool:
-    return not port or port in named_ports(instance)
+    serving = {port: endpoints.serving(port) for port in ("", *offered)}
+    labels = endpoints.labels
+    if before is not None and before.shape.service is view.service and before.shape.labels == labels:
+        holds = before.shape.policy
+    else:
+        holds = policy(view.service, labels)
+    subsets = tuple(sorted(wanted))
+    return Shape(view.service, view.routes, subsets, offered, endpoints.own_ports, serving, labels, holds)
 
 
 _Rules = Mapping[str, tuple[Rule, ...]]

@@ -19,6 +19,10 @@ from envoy_data_plane.envoy.config.route.v3 import (
     RetryPolicy,
     RetryPolicyRetryHostPredicate,
     RouteAction,
+    RouteActionHashPolicy,
+    RouteActionHashPolicyConnectionProperties,
+    RouteActionHashPolicyCookie,
+    RouteActionHashPolicyHeader,
     RouteConfiguration,
 )
 from envoy_data_plane.envoy.config.route.v3 import Route as RouteMessage
@@ -26,6 +30,7 @@ from envoy_data_plane.envoy.extensions.retry.host.previous_hosts.v3 import Previ
 from envoy_data_plane.envoy.type.matcher.v3 import RegexMatchAndSubstitute, RegexMatcher
 from envoy_data_plane.google.protobuf import Any as AnyMessage
 
+from xds.model.balancing import BY_HASH
 from xds.model.names import ServiceKey
 from xds.model.route import MAX_ATTEMPTS, PathKind, PathMatch, Retry, Route
 from xds.model.service import Service
@@ -92,8 +97,8 @@ def rule(  # noqa: PLR0913 - a route, its service, and what is known of both
     """Return the rule of a declared route with the effective `split`; InvalidInput for what Envoy would refuse."""
     timeout = service.timeout if route.timeout is None else route.timeout
     retry = _enough(route.retry or service.retry, split)
-    policy = _policy(timeout, route.idle_timeout, retry, route.path, route.rewrite)
-    match = encoded_match(route.path, route.methods, route.headers, route.cookies)
+    policy = _policy(timeout, route.idle_timeout, retry, _hashed(service), route.path, route.rewrite)
+    match = encoded_match(route.path, route.methods, route.headers, route.cookies, route.queries)
     body = _body(route.key.name, match, policy, _target(service, split, port, breaker))
     weights = split.weights if inherits else None
     needs = clusters_of(service.key.name, split, port)
@@ -103,7 +108,7 @@ def rule(  # noqa: PLR0913 - a route, its service, and what is known of both
 def catch_all(service: Service, split: Split, port: str = "", breaker: RouteBreaker | None = None) -> Rule:
     """Return the rule by which a service answers under its own name whatever its routes do not match."""
     name = naming.host(service.key.name, port)
-    policy = _policy(service.timeout, None, _enough(service.retry, split))
+    policy = _policy(service.timeout, None, _enough(service.retry, split), _hashed(service))
     match = everything()
     body = _body(name, match, policy, _target(service, split, port, breaker))
     needs = clusters_of(service.key.name, split, port)
@@ -178,21 +183,42 @@ def _weighted(service: Service, split: Split, port: str) -> bytes:
 
 
 @functools.lru_cache(maxsize=4096)
-def _policy(
+def _policy(  # noqa: PLR0913 - the parts of one message, most of them left out
     timeout: float,
     idle_timeout: float | None,
     retry: Retry,
+    hashed: SplitKey | None = None,
     path: PathMatch = _ANY_PATH,
     rewrite: str | None = None,
 ) -> bytes:
     """Return the encoded RouteAction but for its clusters."""
-    action = RouteAction(timeout=duration(timeout), retry_policy=_retry(retry))
+    action = RouteAction(timeout=duration(timeout), retry_policy=_retry(retry), hash_policy=_hash_policy(hashed))
     if idle_timeout is not None:
         action.idle_timeout = duration(idle_timeout)
     if rewrite is not None:
         _rewrite(action, path, rewrite)
     check(route_action(action))
     return encode(action)
+
+
+def _hashed(service: Service) -> SplitKey | None:
+    return service.hash_key if service.balancing in BY_HASH else None
+
+
+def _hash_policy(key: SplitKey | None) -> list[RouteActionHashPolicy]:
+    """Return what balancing by hash looks at: the key, and for a request without it the client's address."""
+    if key is None:
+        return []
+    address = RouteActionHashPolicy(connection_properties=RouteActionHashPolicyConnectionProperties(source_ip=True))
+    match key.source:
+        case KeySource.HEADER:
+            header = RouteActionHashPolicyHeader(header_name=key.name)
+            return [RouteActionHashPolicy(header=header, terminal=True), address]
+        case KeySource.COOKIE:
+            cookie = RouteActionHashPolicyCookie(name=key.name)
+            return [RouteActionHashPolicy(cookie=cookie, terminal=True), address]
+        case KeySource.SOURCE:
+            return [address]
 
 
 def _facts(service: Service, split: Split, port: str, breaker: RouteBreaker | None) -> bytes:

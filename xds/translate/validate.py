@@ -18,10 +18,12 @@ from envoy_data_plane.envoy.config.core.v3 import HeaderValueOption
 from envoy_data_plane.envoy.config.route.v3 import (
     CookieMatcher,
     HeaderMatcher,
+    QueryParameterMatcher,
     RetryPolicy,
     RetryPolicyRetryHostPredicate,
     Route,
     RouteAction,
+    RouteActionHashPolicy,
     RouteMatch,
     VirtualHost,
     WeightedCluster,
@@ -53,8 +55,9 @@ class Fault(NamedTuple):
 Faults = Iterator[Fault]
 
 _DECLARED = {
-    "headers": "/headers", "cookies": "/cookies", "timeout": "/timeout", "idle_timeout": "/idle_timeout",
-    "retry_policy": "/retry", "prefix_rewrite": "/rewrite", "regex_rewrite": "/rewrite",
+    "headers": "/headers", "cookies": "/cookies", "query_parameters": "/queries", "timeout": "/timeout",
+    "idle_timeout": "/idle_timeout", "retry_policy": "/retry",
+    "prefix_rewrite": "/rewrite", "regex_rewrite": "/rewrite",
 }  # fmt: skip
 """The field of a declared route from which a field of the message comes; the others come from its path."""
 
@@ -109,7 +112,7 @@ def route(message: Route, at: str = "") -> Faults:
 
 def route_match(match: RouteMatch, at: str = "") -> Faults:
     """Yield what is wrong with what a route matches."""
-    yield from _beyond(match, at, "prefix", "path", "safe_regex", "headers", "cookies")
+    yield from _beyond(match, at, "prefix", "path", "safe_regex", "headers", "cookies", "query_parameters")
     if (match.prefix, match.path, match.safe_regex) == (None, None, None):
         yield Fault(at, "says no path")
     if match.safe_regex is not None:
@@ -122,12 +125,16 @@ def route_match(match: RouteMatch, at: str = "") -> Faults:
         yield from _matcher(cookie, f"{at}/cookies/{number}")
         if cookie.string_match is None:
             yield Fault(f"{at}/cookies/{number}", "compares with nothing")
+    for number, query in enumerate(match.query_parameters):
+        yield from _matcher(query, f"{at}/query_parameters/{number}")
+        if query.string_match is None and not query.present_match:
+            yield Fault(f"{at}/query_parameters/{number}", "compares with nothing")
 
 
 def route_action(action: RouteAction, at: str = "") -> Faults:
     """Yield what is wrong with how a route treats its requests; where they go is `cluster_of`'s."""
     known = ("cluster", "weighted_clusters", "timeout", "idle_timeout", "prefix_rewrite", "regex_rewrite")
-    yield from _beyond(action, at, *known, "retry_policy")
+    yield from _beyond(action, at, *known, "retry_policy", "hash_policy")
     yield from _duration(action.timeout, f"{at}/timeout")
     yield from _duration(action.idle_timeout, f"{at}/idle_timeout")
     yield from _sendable(action.prefix_rewrite, f"{at}/prefix_rewrite")
@@ -137,6 +144,16 @@ def route_action(action: RouteAction, at: str = "") -> Faults:
         yield from _substitution(action.regex_rewrite, f"{at}/regex_rewrite")
     if action.retry_policy is not None:
         yield from _retry(action.retry_policy, f"{at}/retry_policy")
+    for number, policy in enumerate(action.hash_policy):
+        yield from _hash_policy(policy, f"{at}/hash_policy/{number}")
+
+
+def _hash_policy(policy: RouteActionHashPolicy, at: str) -> Faults:
+    yield from _beyond(policy, at, "header", "cookie", "connection_properties", "terminal")
+    name = policy.header.header_name if policy.header else policy.cookie.name if policy.cookie else "-"
+    if not name:
+        yield Fault(at, "names nothing")
+    yield from _sendable(name, at)
 
 
 def cluster_of(action: RouteAction, at: str = "") -> Faults:
@@ -163,9 +180,10 @@ def _weight(each: WeightedClusterClusterWeight, at: str) -> Faults:
         yield Fault(f"{at}/name", "is empty")
 
 
-def _matcher(matcher: HeaderMatcher | CookieMatcher, at: str) -> Faults:
-    header = ("present_match",) if isinstance(matcher, HeaderMatcher) else ()
-    yield from _beyond(matcher, at, "name", "string_match", "invert_match", *header)
+def _matcher(matcher: HeaderMatcher | CookieMatcher | QueryParameterMatcher, at: str) -> Faults:
+    present = () if isinstance(matcher, CookieMatcher) else ("present_match",)
+    inverted = () if isinstance(matcher, QueryParameterMatcher) else ("invert_match",)
+    yield from _beyond(matcher, at, "name", "string_match", *inverted, *present)
     if not matcher.name:
         yield Fault(f"{at}/name", "is empty")
     yield from _sendable(matcher.name, f"{at}/name")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xds.api.scalars import read_duration, write_duration, write_percent
+from xds.api.scalars import write_percent
+from xds.model.duration import read_duration, write_duration
 
 
 @pytest.mark.parametrize(

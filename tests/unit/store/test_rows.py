@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.harness.declared import WEB, instance, route, service, split
+from xds.model.balancing import Balancing, Outlier
 from xds.model.gateway import Gateway, GatewayListener
 from xds.model.instance import Address, Instance
 from xds.model.intent import Declared, Kind, ref
@@ -15,7 +16,7 @@ from xds.model.problems import InvalidInput
 from xds.model.rollout import Phase, Rollout, Step
 from xds.model.route import MatchKind, PathKind, PathMatch, Retry, ValueMatch
 from xds.model.selector import Selector
-from xds.model.service import Balancing, Protocol, Subset
+from xds.model.service import Protocol, Subset
 from xds.model.split import KeySource, Split, SplitKey
 from xds.store import rows
 
@@ -28,6 +29,7 @@ OBJECTS: tuple[Declared, ...] = (
     service(),
     service(
         protocol=Protocol.TCP, protocols={"grpc": Protocol.GRPC}, balancing=Balancing.RANDOM, stable="v1",
+        hash_key=SplitKey(KeySource.HEADER, "x-user"), outlier=Outlier(3, 1.5, 20.0, 25),
         subsets=(Subset("eu", Selector.parse("region in (eu,us),!canary,zone")),), retry=Retry(0, (), 0.5),
         split=Split(split(v1=8000, v2=2000).segments, SplitKey(KeySource.COOKIE, "sid"), "salt"), upstream_port=16_000,
         connect_timeout=0.1, timeout=0.0, labels={"team": "a"},
@@ -37,6 +39,7 @@ OBJECTS: tuple[Declared, ...] = (
         hosts=("*", "a.b"), path=PathMatch(PathKind.REGEX, "/a.*"), methods=("GET",), priority=-3,
         split=split(v1=10_000),
         headers=(ValueMatch("x", MatchKind.ABSENT),), cookies=(ValueMatch("y", MatchKind.EXACT, "z"),), timeout=1.5,
+        queries=(ValueMatch("q", MatchKind.PRESENT),),
         idle_timeout=0.0, retry=Retry(), port="grpc", owner="file:set",
     ),
     Gateway(Key("prod", "edge"), (GatewayListener("a", "::", 80), GatewayListener("b", "::", 81)), ("*.example.com",)),

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.translate.views import SIDECAR, Published, member, view
+from xds.model.balancing import Balancing
 from xds.model.health import Health
 from xds.model.names import DEFAULT_ENV, ServiceKey
 from xds.model.node import NodeProfile, Role
-from xds.model.service import Balancing, Protocol
+from xds.model.service import Protocol
 from xds.wire.types import ResourceType
 
 CLIENT = NodeProfile(Role.GRPC)

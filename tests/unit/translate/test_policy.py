@@ -55,7 +55,7 @@ def test_every_field_of_the_rule_and_of_the_limits_has_its_label() -> None:
     found = held(web(), {**values, **dict.fromkeys(LIMITS, "9")})
     numbers = dict.fromkeys(BreakerRule.model_fields, 7) | {"service": True}
     assert found.breaker == BreakerRule.model_validate(numbers)
-    assert found.limits == Limits(9, 9, 9, 9)
+    assert found.limits == Limits(9, 9, 9, 9, 9)
     assert found.problems == ()
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from xds.api.convert.pointers import renamed
-from xds.api.scalars import write_duration
 from xds.api.schemas.instance import InstanceIn, InstanceOut, LeaseOut
 from xds.control.ports import Lease
+from xds.model.duration import write_duration
 from xds.model.health import Health
 from xds.model.instance import DEFAULT_PORT, Address, Instance
 from xds.model.names import DEFAULT_ENV, ServiceKey
@@ -47,6 +47,7 @@ def instance_of(document: InstanceIn, owner: str, instance_id: str | None = None
             ttl=document.ttl,
             epoch=document.epoch or 0,
             seq=document.seq or 0,
+            start=document.start,
             owner=owner,
         )
 
@@ -70,6 +71,7 @@ def instance_out(instance: Instance, *, revision: int, health: Health, lease: Le
         ttl=None if instance.ttl is None else write_duration(instance.ttl),
         epoch=instance.epoch,
         seq=instance.seq,
+        start=instance.start,
         revision=revision,
         health=health.value,
         owner=instance.owner,

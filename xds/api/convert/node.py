@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from typing import Any  # the keyword arguments that two documents share
 
 from xds.api.convert.breaker import node_breakers
-from xds.api.scalars import write_duration
 from xds.api.schemas.node import GroupOut, NackOut, NodeListed, NodeOut, TallyOut, TypeCounts, TypeOut
 from xds.cache.resource import Held
 from xds.cache.roster import NodeState
 from xds.cache.typestate import TypeState
 from xds.control.nodes import Membership
 from xds.model.breaker import Reported
+from xds.model.duration import write_duration
 from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile
 

@@ -18,9 +18,13 @@ def route_of(document: RouteIn, env: str, owner: str, name: str | None = None) -
     """Return the route of a document; `name` is the one in the path, which the document may repeat."""
     service = ServiceKey.of(document.service, env)
     full = _full_name(document, name)
-    headers, cookies = _matches(document.headers, "headers"), _matches(document.cookies, "cookies")
-    places = {f"/headers/{at}": f"/headers/{escape(match.name)}" for at, match in enumerate(headers)}
-    places |= {f"/cookies/{at}": f"/cookies/{escape(match.name)}" for at, match in enumerate(cookies)}
+    given = {"headers": document.headers, "cookies": document.cookies, "queries": document.queries}
+    matches = {group: _matches(documents, group) for group, documents in given.items()}
+    places = {
+        f"/{group}/{at}": f"/{group}/{escape(match.name)}"
+        for group, found in matches.items()
+        for at, match in enumerate(found)
+    }
     with renamed(places):
         return Route(
             key=Key(env, full),
@@ -28,8 +32,9 @@ def route_of(document: RouteIn, env: str, owner: str, name: str | None = None) -
             hosts=tuple(document.hosts),
             path=PathMatch() if document.path is None else _path(document.path),
             methods=tuple(document.methods),
-            headers=headers,
-            cookies=cookies,
+            headers=matches["headers"],
+            cookies=matches["cookies"],
+            queries=matches["queries"],
             priority=document.priority,
             rewrite=document.rewrite,
             timeout=document.timeout,
@@ -53,6 +58,7 @@ def route_out(route: Route, *, revision: int) -> RouteOut:
         methods=list(route.methods),
         headers=_matches_out(route.headers),
         cookies=_matches_out(route.cookies),
+        queries=_matches_out(route.queries),
         priority=route.priority,
         rewrite=route.rewrite,
         timeout=maybe_duration(route.timeout),

@@ -7,14 +7,24 @@ from types import MappingProxyType
 
 from xds.api.convert.breaker import breaker_of, limits_of, limits_out
 from xds.api.convert.pointers import renamed, under
-from xds.api.convert.weights import retry_of, retry_out, segments_out, split_key_out, split_of, weights_out
-from xds.api.scalars import write_duration
+from xds.api.convert.weights import (
+    retry_of,
+    retry_out,
+    segments_out,
+    split_key_of,
+    split_key_out,
+    split_of,
+    weights_out,
+)
 from xds.api.schemas.breaker import ForcedOut
-from xds.api.schemas.service import ServiceIn, ServiceOut, SubsetIn, SubsetOut
+from xds.api.schemas.service import OutlierOut, ServiceIn, ServiceOut, SubsetIn, SubsetOut
+from xds.model.balancing import Balancing, Outlier
+from xds.model.duration import write_duration
 from xds.model.names import ServiceKey, check_id
 from xds.model.route import Retry
 from xds.model.selector import Selector
-from xds.model.service import Balancing, Protocol, Service, Subset
+from xds.model.service import Protocol, Service, Subset
+from xds.model.split import SplitKey
 
 
 def service_of(document: ServiceIn, key: ServiceKey, owner: str) -> Service:
@@ -34,6 +44,8 @@ def service_of(document: ServiceIn, key: ServiceKey, owner: str) -> Service:
         stable=document.stable or "",
         split=split_of(document.split, document.split_key),
         balancing=Balancing(document.balancing),
+        hash_key=_hash_key(document),
+        outlier=None if document.outlier is None else Outlier(**document.outlier.model_dump()),
         connect_timeout=bare.connect_timeout if document.connect_timeout is None else document.connect_timeout,
         timeout=bare.timeout if document.timeout is None else document.timeout,
         retry=Retry() if document.retry is None else retry_of(document.retry),
@@ -68,6 +80,8 @@ def service_out(
         salt=service.split.salt,
         split_key=split_key_out(service.split.key),
         balancing=service.balancing.value,
+        hash_key=split_key_out(service.hash_key),
+        outlier=None if service.outlier is None else _outlier_out(service.outlier),
         connect_timeout=write_duration(service.connect_timeout),
         timeout=write_duration(service.timeout),
         retry=retry_out(service.retry),
@@ -80,6 +94,20 @@ def service_out(
         revision=revision,
         owner=service.owner,
         instances=instances,
+    )
+
+
+def _hash_key(document: ServiceIn) -> SplitKey:
+    with renamed({"/split_key": "/hash_key"}):
+        return split_key_of(document.hash_key)
+
+
+def _outlier_out(outlier: Outlier) -> OutlierOut:
+    return OutlierOut(
+        consecutive_5xx=outlier.consecutive_5xx,
+        interval=write_duration(outlier.interval),
+        ejection=write_duration(outlier.ejection),
+        max_ejected=outlier.max_ejected,
     )
 
 

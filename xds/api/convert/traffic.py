@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xds.api.scalars import write_duration
 from xds.api.schemas.traffic import (
     AnswersOut,
     AttemptsOut,
@@ -16,6 +15,7 @@ from xds.api.schemas.traffic import (
 )
 from xds.control.plane import ControlPlane
 from xds.control.ports import Traffic
+from xds.model.duration import write_duration
 from xds.model.names import ServiceKey
 from xds.model.problems import NotFound
 from xds.model.traffic import Answers, Attempts, Measured, success_rate

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from xds.api.convert.pointers import renamed
-from xds.api.scalars import write_duration, write_percent
+from xds.api.scalars import write_percent
 from xds.api.schemas.weights import RetryIn, RetryOut, SplitKeyModel, WeightIn, WeightOut
+from xds.model.duration import write_duration
 from xds.model.problems import InvalidInput
 from xds.model.route import Retry
 from xds.model.split import KeySource, Segment, Split, SplitKey, weight_from_percent

@@ -116,11 +116,34 @@ async def put_instance(
 
 
 @router.delete("/instances/{instance_id}", summary="Deregister an instance", status_code=204, responses=writes())
-async def delete_instance(instance_id: InstanceId, caller: CallerOf) -> Response:
+async def delete_instance(
+    instance_id: InstanceId,
+    caller: CallerOf,
+    epoch: Annotated[int, Query(ge=0, description="of the incarnation that goes; 0: whichever is there")] = 0,
+    seq: Annotated[int, Query(ge=0, description="of this message; 0: not said")] = 0,
+) -> Response:
     """Take an instance out for good; the last of a subset leaves Envoy once no route wants it."""
     name = Ref(Kind.INSTANCE, instance_id)
-    await caller.declare(Delete(name), name)
+    await caller.declare(Delete(name, epoch, seq), name)
     return Response(status_code=204)
+
+
+@router.post(
+    "/instances:deregister", summary="Deregister many instances", tags=[BATCH], responses=writes(404, 429),
+    response_model=BatchOut,
+)  # fmt: skip
+async def deregister_many(document: HeartbeatsIn, caller: CallerOf, settings: SettingsOf) -> Response:
+    """Take out all that can be, in one commit; each item gets its own revision or its own error."""
+    items = list[object](document.items)
+    check_items(items, settings.max_batch_items)
+    outcomes = await caller.declare_each([_removal(item) for item in items])
+    results: list[dict[str, object]] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Receipt):
+            results.append({"id": outcome.name.key, "revision": caller.plane.intent.revision})
+        else:
+            results.append({"error": problem_document.document(outcome)})
+    return _many(results)
 
 
 @router.put("/instances/{instance_id}/heartbeat", summary="Renew an instance's lease", responses=writes(412))
@@ -157,6 +180,14 @@ def _renewed(plane: ControlPlane, item: object) -> dict[str, object]:
     except FairleadError as error:
         return {"id": said.id, "error": problem_document.document(error)}
     return {"id": said.id, "expires_in": None if lease is None else expires_in(lease)}
+
+
+def _removal(item: object) -> Delete | FairleadError:
+    try:
+        said = _HEARTBEAT.validate_python(item)
+    except ValidationError as error:
+        return explain(error.errors(), NamedHeartbeatIn)
+    return Delete(Ref(Kind.INSTANCE, said.id), said.epoch or 0, said.seq or 0)
 
 
 def _put(item: object, actor: str) -> Put | FairleadError:

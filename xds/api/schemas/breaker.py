@@ -12,7 +12,7 @@ from xds.api.schemas.base import Input, Output, Page
 from xds.wire.filter_schema import BreakerRule
 
 _FORCED: JsonDict = {"force": "open", "by": "api:token", "reason": "it loses orders", "expires_in": "9m58s"}
-_LIMITS: JsonDict = {"connections": 1024, "pending": 256, "requests": None, "retries": None}
+_LIMITS: JsonDict = {"connections": 1024, "pending": 256, "requests": None, "retries": None, "retry_budget": None}
 _MOST = 0xFFFF_FFFF
 _COUNTS: JsonDict = {"state": "open", "opens": 1, "probes": 0, "remapped": 52, "rejected": 0}
 _OUT: JsonDict = {
@@ -58,6 +58,9 @@ class LimitsIn(Input):
     pending: int | None = Field(None, ge=1, le=_MOST, description="requests that wait for a connection")
     requests: int | None = Field(None, ge=1, le=_MOST, description="requests in flight")
     retries: int | None = Field(None, ge=0, le=_MOST, description="retries in flight")
+    retry_budget: int | None = Field(
+        None, ge=0, le=100, description="percent of the requests in flight that may be retries; instead of `retries`"
+    )
 
 
 class LimitsOut(Output):
@@ -69,6 +72,7 @@ class LimitsOut(Output):
     pending: int | None
     requests: int | None
     retries: int | None
+    retry_budget: int | None
 
 
 class ForceIn(Input):

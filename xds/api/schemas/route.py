@@ -27,6 +27,7 @@ _OUT: JsonDict = {
     "methods": [],
     "headers": {"x-tenant": {"exact": "acme"}},
     "cookies": {},
+    "queries": {},
     "priority": 0,
     "rewrite": None,
     "idle_timeout": None,
@@ -113,6 +114,7 @@ class RouteIn(Input):
     methods: list[Line] = Field(default_factory=list, max_length=16)
     headers: dict[str, ValueIn] = Field(default_factory=dict)
     cookies: dict[str, ValueIn] = Field(default_factory=dict)
+    queries: dict[str, ValueIn] = Field(default_factory=dict, description="parameters of the query, by name")
     priority: int = 0
     rewrite: Line | None = None
     timeout: Duration | None = None
@@ -136,6 +138,7 @@ class RouteOut(Output):
     methods: list[str]
     headers: dict[str, dict[str, str | bool]]
     cookies: dict[str, dict[str, str | bool]]
+    queries: dict[str, dict[str, str | bool]]
     priority: int
     rewrite: str | None
     timeout: str | None

@@ -13,8 +13,9 @@ from xds.api.schemas.breaker import BreakerIn, ForcedOut, LimitsIn, LimitsOut
 from xds.api.schemas.weights import RetryIn, RetryOut, SplitKeyIn, WeightIn, WeightOut
 
 ProtocolName = Literal["http", "h2c", "grpc", "tcp"]
-BalancingName = Literal["round-robin", "least-request", "random"]
+BalancingName = Literal["round-robin", "least-request", "random", "ring-hash", "maglev"]
 
+_OUTLIER: JsonDict = {"consecutive_5xx": 5, "interval": "10s", "ejection": "30s", "max_ejected": 50}
 _EXAMPLE: JsonDict = {
     "name": "web",
     "protocol": "http",
@@ -32,6 +33,8 @@ _OUT: JsonDict = {
     "segments": [{"subset": "v1", "weight": 95}, {"subset": "v2", "weight": 5}],
     "salt": "default/web",
     "balancing": "round-robin",
+    "hash_key": "source",
+    "outlier": None,
     "connect_timeout": "2s",
     "retry": {"attempts": 2, "on": ["connect-failure"], "per_try": None},
     "upstream_port": None,
@@ -63,6 +66,28 @@ class SubsetOut(Output):
     selector: str
 
 
+class OutlierIn(Input):
+    """When Envoy leaves out an instance: `consecutive_5xx` failures in a row cost it `ejection`, longer each time."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"consecutive_5xx": 5, "ejection": "30s"}]})
+
+    consecutive_5xx: Annotated[int, Field(ge=1, le=1_000_000)] = 5
+    interval: Duration = 10.0
+    ejection: Duration = 30.0
+    max_ejected: Annotated[int, Field(ge=1, le=100, description="percent of a version's instances")] = 50
+
+
+class OutlierOut(Output):
+    """When Envoy leaves out an instance, times as text."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_OUTLIER]})
+
+    consecutive_5xx: int
+    interval: str
+    ejection: str
+    max_ejected: int
+
+
 class ServiceIn(Input):
     """A service. What the document does not say of `stable`, `split` and `upstream_port` stays as it is."""
 
@@ -77,6 +102,8 @@ class ServiceIn(Input):
     split: list[WeightIn] | None = Field(None, max_length=64, description="an empty list says nothing of it either")
     split_key: SplitKeyIn | None = None
     balancing: BalancingName = "round-robin"
+    hash_key: SplitKeyIn | None = Field(None, description="what balancing by hash looks at; the client's address else")
+    outlier: OutlierIn | None = Field(None, description="leaves out instances by what they answer; null: none")
     connect_timeout: Duration | None = None
     timeout: Duration | None = None
     retry: RetryIn | None = None
@@ -105,6 +132,8 @@ class ServiceOut(Output):
     salt: str
     split_key: str | dict[str, str]
     balancing: str
+    hash_key: str | dict[str, str]
+    outlier: OutlierOut | None
     connect_timeout: str
     timeout: str
     retry: RetryOut
