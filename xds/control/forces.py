@@ -1,8 +1,6 @@
 """Breakers that operators force for a time: who is held until when, and giving them back when it is over.
 
-While the process runs, deadlines are monotonic. A restart has only the clock of the wall to ask how much of the time
-is left. It is believed within the time that was given: a clock that jumped meanwhile gives a breaker back too early, or
-its whole time once more, and never more than that.
+Deadlines are monotonic; what a restart goes by is the same as for overlays (`expiries`).
 """
 
 from __future__ import annotations
@@ -10,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from xds.control.expiries import left
 from xds.control.ports import Entry
 from xds.model.breaker import Forced
 from xds.model.declare import Declaration, ForceBreaker
@@ -20,11 +19,6 @@ from xds.model.service import Service
 ACTOR = "breaker"
 
 _Place = tuple[ServiceKey, str]  # service, subset
-
-
-def left(lasts: float, until: datetime | None, wall: datetime) -> float:
-    """Return how many seconds are left of `lasts` for what ends at `until`."""
-    return lasts if until is None else max(0.0, min(lasts, (until - wall).total_seconds()))
 
 
 class Forces:
