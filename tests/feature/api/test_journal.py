@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness.declared import instance, route, service, split
 from xds.api.convert.document import document_of
-from xds.api.routers.apply import _read
+from xds.api.routers.apply import read_document
 from xds.control.plane import ControlPlane
 from xds.model.declare import Declaration, Delete, Put
 from xds.model.gateway import Gateway
@@ -98,7 +98,7 @@ def declared(plane: ControlPlane) -> list[Declared]:
     ids=["service", "instance", "route", "gateway"],
 )
 def test_a_document_says_all_that_its_object_declares(said: Declared) -> None:
-    assert _read(document_of(said), said.owner) == said
+    assert read_document(document_of(said), said.owner) == said
 
 
 async def test_two_moments_differ_in_objects_and_in_what_envoys_are_sent(
