@@ -18,6 +18,7 @@ from xds.cli import (
     importing,
     journal,
     objects,
+    overlay,
     register,
     serve,
     simulate,
@@ -102,6 +103,7 @@ importing.add_to(app)
 objects.add_to(app)
 traffic.add_to(app)
 canary.add_to(app)
+overlay.add_to(app)
 breaker.add_to(app)
 guard.add_to(app)
 hold.add_to(app)
