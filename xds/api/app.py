@@ -22,6 +22,7 @@ from xds.api.routers import (
     labels,
     nodes,
     operations,
+    overlays,
     rollouts,
     routes,
     services,
@@ -30,7 +31,7 @@ from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 from xds.model.problems import FairleadError
 
-_PARTS = (instances, services, routes, gateways, rollouts, breakers, nodes, guard, labels, apply, operations)
+_PARTS = (instances, services, routes, gateways, rollouts, overlays, breakers, nodes, guard, labels, apply, operations)
 
 _log = logging.getLogger("fairlead.api")
 

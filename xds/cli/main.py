@@ -16,6 +16,7 @@ from xds.cli import (
     guard,
     importing,
     objects,
+    overlay,
     register,
     serve,
     simulate,
@@ -99,6 +100,7 @@ importing.add_to(app)
 objects.add_to(app)
 traffic.add_to(app)
 canary.add_to(app)
+overlay.add_to(app)
 breaker.add_to(app)
 guard.add_to(app)
 simulate.add_to(app)
