@@ -7,7 +7,25 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from xds.cli import agent, apply, breaker, canary, envoy, extproc, guard, objects, register, serve, simulate, traffic
+from xds.cli import (
+    agent,
+    apply,
+    breaker,
+    canary,
+    envoy,
+    extproc,
+    guard,
+    hold,
+    importing,
+    journal,
+    objects,
+    overlay,
+    register,
+    serve,
+    simulate,
+    store,
+    traffic,
+)
 from xds.cli import filter as filters
 from xds.cli.connection import DEFAULT_SERVER, Connection
 from xds.cli.demo import command as demo
@@ -83,11 +101,16 @@ extproc.add_to(app)
 register.add_to(app)
 apply.add_to(app)
 lint.add_to(app)
+importing.add_to(app)
 objects.add_to(app)
 traffic.add_to(app)
 canary.add_to(app)
+overlay.add_to(app)
 breaker.add_to(app)
 guard.add_to(app)
+hold.add_to(app)
+journal.add_to(app)
+store.add_to(app)
 simulate.add_to(app)
 filters.add_to(app)
 demo.add_to(app)

@@ -64,6 +64,10 @@ def _gate(row: Row) -> str:
     return f"{gate.get('acked', 0)} of {gate.get('live', 0)}"
 
 
+def _laid_on(row: Row) -> str:
+    return f"{row['service']} {row['version']}" if row.get("service") else text(row.get("selector"))
+
+
 def _percent(row: Row) -> str:
     return f"{row.get('weight')} %"
 
@@ -118,8 +122,22 @@ KINDS: Final[Mapping[str, Listed]] = {
             "state": field("state"), "acked": _gate, "reason": field("reason"),
         },
     ),
+    "overlays": Listed(
+        "overlay",
+        {
+            "id": field("id"), "act": field("act"), "on": _laid_on, "weight": field("weight"),
+            "instances": field("instances"), "ends in": field("expires_in"), "owner": field("owner"),
+            "reason": field("reason"),
+        },
+    ),
     "nodes": Listed("node", nodes.LISTED, removable=False),
     "breakers": Listed("breaker", BREAKERS, named="service", removable=False, by_name=False),
+    "alarms": Listed(
+        "alarm",
+        {"priority": field("priority"), "kind": field("kind"), "object": field("object"), "since": field("since"),
+         "message": field("message")},
+        in_env=False, removable=False, by_name=False,
+    ),
     "problems": Listed(
         "problem",
         {"severity": field("severity"), "kind": field("kind"), "object": field("object"),
@@ -151,7 +169,10 @@ def path_of(plural: str, name: str) -> str:
 def get(
     ctx: typer.Context,
     kind: Annotated[
-        str, typer.Argument(help="instances, services, routes, gateways, rollouts, nodes, breakers or problems.")
+        str,
+        typer.Argument(
+            help="instances, services, routes, gateways, rollouts, overlays, nodes, breakers, alarms or problems."
+        ),
     ],
     name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",
     selector: Annotated[
@@ -186,7 +207,7 @@ def get(
 
 def delete(
     ctx: typer.Context,
-    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway or rollout.")],
+    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway, rollout or overlay.")],
     name: Annotated[str, typer.Argument(help="Its name or id.")],
     env: Env = DEFAULT_ENV,
 ) -> None:
@@ -217,6 +238,19 @@ def explain(
     _print_explained(found)
 
 
+def _decided(row: Row) -> str:
+    """Return whose word an instance's health rests on, why, and the numbers that it goes by."""
+    verdict = cast("Row", row.get("verdict") or {})
+    told = [
+        signal
+        for signal in cast("list[Row]", verdict.get("signals") or [])
+        if signal["source"] == verdict["decided_by"]
+    ]
+    numbers = [f"{name} {number}" for signal in told for name, number in cast("Row", signal["numbers"]).items()]
+    words = f"{verdict.get('decided_by')}: {verdict.get('why')}"
+    return f"{words} ({', '.join(numbers)})" if numbers else words
+
+
 def _print_explained(found: Row) -> None:
     typer.echo(
         f"{found['env']}/{found['service']}  stable {text(found.get('stable'))}  rollout {text(found.get('rollout'))}"
@@ -230,15 +264,15 @@ def _print_explained(found: Row) -> None:
     members: dict[str, Cell] = {
         "instance": field("id"), "version": field("version"), "address": field("address"), "weight": field("weight"),
         "health": field("health"), "serves": field("serves"), "leaving": field("leaving"),
-        "held": field("held"),
+        "held": field("held"), "overlays": field("overlays"), "decided by": _decided,
     }  # fmt: skip
     envoys: dict[str, Cell] = {
         "envoy": field("node"), "state": field("state"), "sent": lambda row: weights(row.get("sent")),
         "acked": lambda row: weights(row.get("acked")), "says": field("message"),
     }  # fmt: skip
-    parts = (("subsets", subsets), ("instances", members), ("nodes", envoys), ("routes", KINDS["routes"].columns),
-             ("breakers", BREAKERS), ("problems", KINDS["problems"].columns))  # fmt: skip
-    for name, columns in parts:
+    shared = {name: KINDS[name].columns for name in ("routes", "overlays", "breakers", "problems")}
+    parts = {"subsets": subsets, "instances": members, "nodes": envoys, **shared}
+    for name, columns in parts.items():
         rows = cast("list[Row]", found.get(name) or [])
         if rows:
             console_print(table(columns, rows))
