@@ -9,6 +9,7 @@ from xds.model.draft import Draft
 from xds.model.instance import Instance
 from xds.model.intent import Declared, Intent, Kind, Ref
 from xds.model.names import Key, ServiceKey
+from xds.model.quota import Quotas
 from xds.model.rollout import Event, Rollout, Step
 from xds.model.route import Route
 from xds.model.service import Service
@@ -41,12 +42,13 @@ def split(**weights: int) -> Split:
 class Book:
     """An intent into which declarations are entered and committed one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, quotas: Quotas = Quotas()) -> None:
         self.intent = Intent()
+        self._quotas = quotas
 
     def enter(self, change: Change, actor: str = "api:test", **more: object) -> Declared | None:
         """Declare, commit and return the object as it is now; `more` are fields of Declaration."""
-        draft = Draft(self.intent)
+        draft = Draft(self.intent, self._quotas)
         declaration = Declaration(change, actor, **more)  # type: ignore[arg-type]  # the keywords are Declaration's own
         name = draft.declare(declaration)
         writes = {at: after for at, after in draft.writes.items() if self._standing(at, after) != after}

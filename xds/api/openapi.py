@@ -25,6 +25,7 @@ TAGS: Final = [
     {"name": "rollouts", "description": "Canaries: start, watch, steer, promote, abort."},
     {"name": "breakers", "description": "Circuit breakers: what Envoys tell of them, and what operators force."},
     {"name": "nodes", "description": "The Envoys, and what each has acknowledged."},
+    {"name": "agents", "description": "The programs on hosts that tell what runs there."},
     {"name": "guard", "description": "What went by absence alone and is held, and letting it go."},
     {"name": "control plane", "description": "Problems, bootstraps, metrics, health."},
     {"name": "batch", "description": "Requests that hold many objects, each judged by itself."},

@@ -119,6 +119,14 @@ KINDS: Final[Mapping[str, Listed]] = {
         },
     ),
     "nodes": Listed("node", nodes.LISTED, removable=False),
+    "agents": Listed(
+        "agent",
+        {
+            "id": field("id"), "ip": field("ip"), "role": field("role"), "version": field("version"),
+            "state": field("state"), "last seen": field("last_seen"), "lag": field("lag"),
+        },
+        in_env=False,
+    ),
     "breakers": Listed("breaker", BREAKERS, named="service", removable=False, by_name=False),
     "problems": Listed(
         "problem",
@@ -151,7 +159,8 @@ def path_of(plural: str, name: str) -> str:
 def get(
     ctx: typer.Context,
     kind: Annotated[
-        str, typer.Argument(help="instances, services, routes, gateways, rollouts, nodes, breakers or problems.")
+        str,
+        typer.Argument(help="instances, services, routes, gateways, rollouts, nodes, agents, breakers or problems."),
     ],
     name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",
     selector: Annotated[
@@ -186,7 +195,7 @@ def get(
 
 def delete(
     ctx: typer.Context,
-    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway or rollout.")],
+    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway, rollout or agent.")],
     name: Annotated[str, typer.Argument(help="Its name or id.")],
     env: Env = DEFAULT_ENV,
 ) -> None:

@@ -15,6 +15,7 @@ from xds.cache.roster import Roster
 from xds.cache.table import Cache
 from xds.cache.typestate import Node
 from xds.control.admission import Admitted
+from xds.control.agents import Agents
 from xds.control.alarms import Alarms
 from xds.control.gate import GateStatus, NodeGate, gate, refusals
 from xds.control.housekeeping import Housekeeping, StandingAlarms
@@ -114,8 +115,9 @@ class ControlPlane:
         self.alarms = Alarms()
         self.alarms.listen(self._note_alarm)
         self._notes = Notes(store)
+        self.agents = Agents(clock, self.alarms)
         standing = StandingAlarms(self.alarms, self._loop.guard, self.roster, clock)
-        self.housekeeping = Housekeeping((standing.look, self._notes.write))
+        self.housekeeping = Housekeeping((standing.look, self.agents.look, self._notes.write))
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
