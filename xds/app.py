@@ -58,8 +58,8 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
     store = SqliteStore(settings.data_dir / "fairlead.db")
     try:
         admitted = await _filter(settings)
-        leases = HeapLeases(clock)
-        plane = ControlPlane(store=store, clock=clock, leases=leases, filter=admitted)
+        leases = HeapLeases(clock, settings.leases)
+        plane = ControlPlane(store=store, clock=clock, leases=leases, filter=admitted, quotas=settings.quotas)
         telemetry = _telemetry(plane, settings)
         async with asyncio.TaskGroup() as tasks:
             ads = await _start_ads(plane, telemetry, settings)
