@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from xds.model.instance import Address, check_port
 from xds.model.problems import InvalidInput
 from xds.model.quota import Quotas
+from xds.net.targets import LOOPBACK, PRIVATE, Network, networks
 from xds.sources.preservation import Rules
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Settings:
 
     `filter` is the health filter's module, None for none (splits then hold at random, not per user); `filter_config`
     a JSON file with its global defaults. `token` guards both API and ADS. `ads_limits` is what ADS bears; None for the
-    defaults. `leases` says how much silence is believed, `quotas` how many instances are taken.
+    defaults. `leases` says how much silence is believed, `quotas` how many instances are taken. `check_networks` are
+    where checks may go besides the public internet; link-local addresses and metadata services are never called.
     """
 
     data_dir: Path = Path("fairlead-data")
@@ -53,6 +55,7 @@ class Settings:
     ads_limits: AdsSettings | None = None
     leases: Rules = field(default_factory=Rules)
     quotas: Quotas = Quotas()
+    check_networks: tuple[Network, ...] = (*PRIVATE, *LOOPBACK)
 
     def __post_init__(self) -> None:
         """Refuse an open door beyond loopback, and files that are not there."""
@@ -84,9 +87,10 @@ class Settings:
         told = {name: _told(env, flags, name) for name in ("data_dir", "api", "ads", "filter", "filter_config")}
         defaults = cls.__dataclass_fields__
         filter_path = told["filter"]
+        api = read_bind(told["api"], pointer="/api") if told["api"] else API
         return cls(
             data_dir=Path(told["data_dir"] or str(defaults["data_dir"].default)),
-            api=read_bind(told["api"], pointer="/api") if told["api"] else API,
+            api=api,
             ads=read_bind(told["ads"], pointer="/ads") if told["ads"] else ADS,
             token=read_token(env, _text(flags.get("token_file"))),
             insecure_non_loopback=_switch(env, flags, "insecure_non_loopback"),
@@ -96,7 +100,23 @@ class Settings:
             ads_limits=read_limits(env),
             leases=read_numbers(env, "LEASES_", Rules, "rule of leases"),
             quotas=read_numbers(env, "QUOTA_", Quotas, "quota"),
+            check_networks=read_networks(env.get(PREFIX + "CHECK_NETWORKS", ""), api),
         )
+
+
+def read_networks(text: str, api: Address) -> tuple[Network, ...]:
+    """Return networks written with commas between them; nothing said is private ones, and loopback if `api` is there.
+
+    Whoever registers at a control plane that only this host reaches may have it call this host; others may not.
+    InvalidInput for what is no network.
+    """
+    if not text:
+        return (*PRIVATE, *LOOPBACK) if is_loopback(api.host) else PRIVATE
+    try:
+        return networks(*[each.strip() for each in text.split(",") if each.strip() not in {"", "none"}])
+    except ValueError as error:
+        message = f"{PREFIX}CHECK_NETWORKS: {error}; write networks such as 10.0.0.0/8,fd00::/8, or none"
+        raise InvalidInput(message, pointer="/check_networks") from None
 
 
 def read_limits(env: Mapping[str, str]) -> AdsSettings:

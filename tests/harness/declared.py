@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 from xds.model.declare import Change, Declaration, Delete, Put, StartRollout, StepRollout
@@ -19,8 +20,10 @@ WEB = ServiceKey("default", "web")
 
 
 def instance(name: str = "web-1", version: str = "v1", *, service: ServiceKey = WEB, **more: object) -> Instance:
-    """An instance on 10.0.0.1:8080; `more` are fields of Instance."""
-    plain = Instance(name, service, "10.0.0.1", {"http": 8080}, version=version)
+    """An instance on port 8080 of an address of its own, web-1 on 10.0.0.1; `more` are fields of Instance."""
+    number = zlib.crc32(f"{service}/{name}".encode())
+    address = "10.0.0.1" if name == "web-1" else f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    plain = Instance(name, service, address, {"http": 8080}, version=version)
     return replace(plain, **more)  # type: ignore[arg-type]  # the keywords are Instance's own
 
 

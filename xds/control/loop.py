@@ -17,6 +17,7 @@ from xds.cache.roster import Nacked, NodeEvent, Roster
 from xds.control.committer import Committer
 from xds.control.forces import Forces
 from xds.control.gate import behind
+from xds.control.health import HealthBoard, Noted
 from xds.control.inbox import Inbox, Submission
 from xds.control.nodes import Nodes
 from xds.control.pace import Pace
@@ -34,12 +35,15 @@ from xds.model.quota import Quotas
 SLICE = 32  # services that are translated at a stretch: some tens of milliseconds at most
 RETRY = 1.0  # seconds until a rollout's step is tried again that the store did not take
 
+Follower = Callable[[Sequence[Entry]], None]
+"""Hears of every commit, after it is durable and applied."""
+
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the loop works with; `moved` is called after every turn."""
+    """What the loop works with; `moved` is called after every turn, `noted` when a health changes."""
 
     intent: Intent
     store: Store
@@ -50,6 +54,7 @@ class Parts:
     leases: Leases
     clock: Clock
     moved: Callable[[], None]
+    noted: Noted
     quotas: Quotas = Quotas()
 
 
@@ -73,6 +78,8 @@ class Loop:
         self._guard_at: float | None = None
         self._preserver = Preserver(parts.intent, parts.publisher, parts.store)
         self.guard = ShrinkGuard()
+        self.health = HealthBoard(parts.intent, parts.noted)
+        self._followers: list[Follower] = []
         self.committer = Committer(parts.intent, parts.store, parts.clock, parts.inbox.nudge, parts.quotas)
         self.driver = RolloutDriver(parts.intent, parts.publisher)
         self.forces = Forces(parts.intent)
@@ -84,13 +91,20 @@ class Loop:
         self._intent.restore(loaded.objects, loaded.revision)
         self.committer.remember(loaded.kept)
         self.problems = loaded.problems
-        self._leases.committed([Entry(name, None, self._intent.get(name), "store") for name in self._intent.revisions])
+        known = [Entry(name, None, self._intent.get(name), "store") for name in self._intent.revisions]
+        self._leases.committed(known)
         now = self._clock.monotonic()
         self._preserver.restore(loaded.remains, now + RECONNECT)
+        for follower in self._followers:
+            follower(known)
         self.driver.restored(now)
         self.forces.restored(now)
         await self._publish(now, most=None)
         self._hold(now)
+
+    def follow(self, follower: Follower) -> None:
+        """Call `follower` from now on with what was committed, and at the start with all that is known."""
+        self._followers.append(follower)
 
     def heard(self, event: NodeEvent) -> None:
         """Take note of what a node did, and take a turn."""
@@ -107,9 +121,10 @@ class Loop:
         arrivals = self._inbox.take()
         entries = await self._enter(arrivals.submissions)
         now = self._clock.monotonic()
-        failing = [member for member, health in arrivals.health.items() if not health.serves]
+        seen = self.health.hear(arrivals.words, now) | self.health.due(now)
+        failing = [m for m, health in seen.items() if not health.serves and not self.health.flaps(m, now)]
         gone = [entry.before for entry in entries if isinstance(entry.before, Instance) and entry.after is None]
-        if self._intent.observe_health(arrivals.health):
+        if self._intent.observe_health(seen):
             self._pace.changed(now)
         if entries or (self._guard_at is not None and self._guard_at <= now):
             self._hold(now)
@@ -129,7 +144,7 @@ class Loop:
         sweep = self._publisher.sweep(lambda variant: self._behind(variant, now), now)
         look = await self._drive(now)
         kept = self._preserver.keep(now)
-        deadlines = (verdict, sweep, look, kept, self._guard_at, self.committer.deadline)
+        deadlines = (verdict, sweep, look, kept, self._guard_at, self.committer.deadline, self.health.deadline)
         self._deadline = min((at for at in deadlines if at is not None), default=None)
         if entries:
             self._pace.worked(self._clock.monotonic())
@@ -142,6 +157,9 @@ class Loop:
         if not entries:
             return ()
         self._leases.committed(entries)
+        self._intent.observe_health(self.health.committed(entries, self._clock.monotonic()))
+        for follower in self._followers:
+            follower(entries)
         self._nodes.committed(entries)
         self.forces.committed(entries, self._clock.monotonic())
         return entries

@@ -7,7 +7,7 @@ one event loop and the intent changes only after a commit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xds.cache.group import Group
@@ -17,16 +17,18 @@ from xds.cache.typestate import Node
 from xds.control.admission import Admitted
 from xds.control.agents import Agents
 from xds.control.alarms import Alarms
+from xds.control.duplicates import Duplicates
 from xds.control.gate import GateStatus, NodeGate, gate, refusals
 from xds.control.housekeeping import Housekeeping, StandingAlarms
 from xds.control.inbox import Inbox, Outcome
-from xds.control.loop import Loop, Parts
+from xds.control.loop import Follower, Loop, Parts
 from xds.control.nodes import Membership, Nodes
 from xds.control.notes import Notes
 from xds.control.ports import Clock, Lease, Leases, Note, Receipt, Store
 from xds.control.publisher import Publisher
 from xds.model.alarm import Alarm
 from xds.model.declare import Declaration, subject
+from xds.model.fusion import Verdict
 from xds.model.health import Health
 from xds.model.incarnation import check_age
 from xds.model.intent import Intent, ref
@@ -34,6 +36,7 @@ from xds.model.names import ServiceKey
 from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
 from xds.model.quota import Quotas
 from xds.model.rollout import Rollout
+from xds.model.signal import Signal
 from xds.model.view import ServiceView
 from xds.translate.build import Builder
 from xds.translate.policy import Policy
@@ -108,6 +111,7 @@ class ControlPlane:
                 leases,
                 clock,
                 self._moved,
+                self._note_health,
                 quotas,
             )
         )
@@ -117,7 +121,12 @@ class ControlPlane:
         self._notes = Notes(store)
         self.agents = Agents(clock, self.alarms)
         standing = StandingAlarms(self.alarms, self._loop.guard, self.roster, clock)
-        self.housekeeping = Housekeeping((standing.look, self.agents.look, self._notes.write))
+        self._duplicates = Duplicates(self.intent, self.alarms, self.observe, self._loop.health.words)
+        self._loop.follow(self._duplicates.committed)
+        self.housekeeping = Housekeeping(
+            (standing.look, self.agents.look, self._duplicates.look, self._look_at_health, self._notes.write)
+        )
+        self._heartbeats: list[Callable[[str], None]] = []
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
@@ -174,9 +183,9 @@ class ControlPlane:
         """
         self._notes.add(Note(self.clock.wall(), self.intent.revision, kind, about, before, after, actor, reason))
 
-    def observe(self, health: Mapping[str, Health]) -> None:
-        """Note what was seen of instances."""
-        self._inbox.observe(health)
+    def observe(self, source: str, seen: Mapping[str, Signal | None]) -> None:
+        """Note what a source saw of instances; its word about each stands until it says otherwise, or takes it back."""
+        self._inbox.observe(source, seen)
 
     def renew(self, instance_id: str, *, epoch: int = 0, seq: int = 0) -> Lease | None:
         """Give an instance a full lease; None when it has none to renew.
@@ -190,7 +199,18 @@ class ControlPlane:
         if epoch > instance.epoch:
             raise NotFound(f"epoch {epoch} of instance {instance_id} is not known: register it", code="register_again")
         check_age(instance, epoch, seq)
-        return self._leases.renew(instance_id, seq)
+        lease = self._leases.renew(instance_id, seq)
+        for heard in self._heartbeats:
+            heard(instance_id)
+        return lease
+
+    def follow(self, follower: Follower) -> None:
+        """Call `follower` with whatever is committed from now on, and at the start with all that is known."""
+        self._loop.follow(follower)
+
+    def listen_heartbeats(self, heard: Callable[[str], None]) -> None:
+        """Call `heard` with the id of each instance that says it is alive."""
+        self._heartbeats.append(heard)
 
     def lease(self, instance_id: str) -> Lease | None:
         """Return what is left of an instance's lease, or None when it has none."""
@@ -208,7 +228,7 @@ class ControlPlane:
         filter_problem = () if self._filter.problem is None else (self._filter.problem,)
         now = self.clock.monotonic()
         refused = refusals(self.roster.nodes(), now)
-        ours = (*filter_problem, *self._loop.problems, *self._loop.guard.problems)
+        ours = (*filter_problem, *self._loop.problems, *self._loop.guard.problems, *self._duplicates.problems)
         lingering = self._publisher.lingering.problems(now)
         return tuple(sorted((*ours, *self._publisher.problems, *lingering, *refused)))
 
@@ -270,6 +290,21 @@ class ControlPlane:
     def _note_alarm(self, alarm: Alarm, raised: bool) -> None:
         before, after = (None, alarm.kind) if raised else (alarm.kind, None)
         self.note("alarm", alarm.object, before, after, "fairlead", alarm.message)
+
+    def verdict(self, instance_id: str) -> Verdict:
+        """Return what the words about an instance come to now, and whose word decides."""
+        return self._loop.health.verdict(instance_id)
+
+    def words(self, instance_id: str) -> Mapping[str, Signal]:
+        """Return what every source says of an instance now."""
+        return self._loop.health.words(instance_id)
+
+    def _note_health(self, member: str, before: Health, verdict: Verdict) -> None:
+        after = {"health": verdict.health, "numbers": dict(verdict.signal.numbers)}
+        self.note("health", member, {"health": before}, after, verdict.source, verdict.signal.why)
+
+    async def _look_at_health(self) -> None:
+        self.alarms.set("health", self._loop.health.alarms(self.clock.monotonic()))
 
     def _regroup(self, groups: Mapping[str, Group]) -> None:
         """Let nodes see other groups from now on; their streams are woken to send what that changes."""

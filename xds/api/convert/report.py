@@ -5,6 +5,7 @@ from __future__ import annotations
 from xds.api.convert.breaker import breakers_of
 from xds.api.convert.rollout import node_gate_out
 from xds.api.convert.route import route_out
+from xds.api.convert.verdict import verdict_out
 from xds.api.convert.weights import percents
 from xds.api.scalars import write_percent
 from xds.api.schemas.report import ExplainOut, MemberOut, StandingProblem, SubsetReport
@@ -31,7 +32,7 @@ def explain(plane: ControlPlane, breakers: Breakers, key: ServiceKey) -> Explain
         env=key.env,
         stable=view.service.stable,
         revision=status.revision,
-        instances=[_member_out(member) for member in view.members],
+        instances=[_member_out(plane, member) for member in view.members],
         subsets=[_subset_out(name, members, status) for name, members in view.subsets.items()],
         wanted=percents(status.wanted) or {},
         effective=percents(status.effective) or {},
@@ -54,7 +55,7 @@ def problem_out(problem: Problem) -> StandingProblem:
     )
 
 
-def _member_out(member: Member) -> MemberOut:
+def _member_out(plane: ControlPlane, member: Member) -> MemberOut:
     instance = member.instance
     return MemberOut(
         id=instance.id,
@@ -66,6 +67,7 @@ def _member_out(member: Member) -> MemberOut:
         serves=member.serves,
         leaving=member.leaving,
         held=member.held,
+        verdict=verdict_out(plane, instance.id),
     )
 
 
