@@ -173,10 +173,11 @@ class Machine(RuleBasedStateMachine):
         for at, seen in enumerate(self.seen):
             rows = self.runner.run(self.store.journal(after=self.read[at], limit=1 + 3 * at))
             for row in rows:
-                assert row["id"] > self.read[at]  # type: ignore[operator]  # a number
-                self.read[at] = row["id"]  # type: ignore[assignment]
+                number, revision = int(str(row["id"])), int(str(row["revision"]))
+                assert number > self.read[at]
+                self.read[at] = number
                 if row["kind"] == "instance":
-                    seen.append(row["revision"])  # type: ignore[arg-type]
+                    seen.append(revision)
             assert seen == sorted(seen)
         longest = max(self.seen, key=len)
         assert all(seen == longest[: len(seen)] for seen in self.seen)

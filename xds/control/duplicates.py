@@ -141,5 +141,5 @@ def _claims(instance: Instance) -> Sequence[_Claim]:
     """Return where Envoys send an instance's requests."""
     if instance.ingress is None:
         return [(instance.address, number) for number in instance.ports.values()]
-    first, *others = instance.ports.values()
+    _, *others = instance.ports.values()
     return [(instance.ingress.host, instance.ingress.port), *((instance.address, number) for number in others)]

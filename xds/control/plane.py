@@ -31,6 +31,7 @@ from xds.model.declare import Declaration, subject
 from xds.model.fusion import Verdict
 from xds.model.health import Health
 from xds.model.incarnation import check_age
+from xds.model.instance import Instance
 from xds.model.intent import Intent, ref
 from xds.model.names import ServiceKey
 from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
@@ -164,6 +165,8 @@ class ControlPlane:
             if isinstance(outcome, Forbidden):
                 about = subject(declaration.change).key
                 self.note("refused", about, None, None, declaration.actor, outcome.message)
+            elif type(outcome) is Receipt and type(outcome.declared) is Instance:
+                self._leases.renew(outcome.name.key)  # also by what changed nothing: whoever registers is alive
         return outcomes
 
     async def declare(self, declaration: Declaration) -> Receipt:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Protocol
@@ -25,6 +25,7 @@ from xds.model.names import ServiceKey
 from xds.model.problems import Conflict
 from xds.model.signal import Signal
 from xds.sources.preservation import FLOOR, Losses, Rules, Silence, is_too_much
+from xds.sources.suspicion import NoProbes, Probes
 
 PASS = 1.0  # seconds between passes
 LATE = 1.0  # a pass that is this late was not the instances' fault
@@ -41,29 +42,6 @@ class Registry(Protocol):
     def members_of(self, key: ServiceKey) -> Collection[str]:
         """Return the ids registered for a service."""
         ...
-
-
-class Probes(Protocol):
-    """Who can ask an instance whether it is alive when its heartbeat is missing."""
-
-    def suspect(self, members: Iterable[str]) -> None:
-        """Ask these at once."""
-        ...
-
-    def verdict(self, member: str, since: float) -> bool | None:
-        """Return whether the last answer asked for after `since` was good; None when there is none."""
-        ...
-
-
-class NoProbes:
-    """Nobody can ask."""
-
-    def suspect(self, members: Iterable[str]) -> None:
-        """Do nothing."""
-
-    def verdict(self, member: str, since: float) -> bool | None:  # noqa: ARG002 - as `Probes` has it
-        """Return None."""
-        return None
 
 
 @dataclass(slots=True)
@@ -115,7 +93,7 @@ class HeapLeases:
         self._due: dict[str, float] = {}  # id -> when its entry in the heap comes up
         self._silent: dict[ServiceKey, dict[str, _Held]] = {}
         self._vouched: dict[str, None] = {}  # silent, and well by their checks
-        self._taken_back: dict[str, Signal | None] = {}  # marked no longer
+        self._said: dict[str, Signal | None] = {}  # words that the next pass hands on
         self._losses = Losses(self._rules.window)
         self._awake = -inf  # since when we have not been away
 
@@ -130,7 +108,7 @@ class HeapLeases:
                 same = isinstance(before, Instance) and before.epoch == after.epoch
                 self._grant(after, seq=known.seq if known is not None and same else 0)
             elif after is None:
-                self._taken_back.pop(member, None)
+                self._said.pop(member, None)
                 if entry.actor == ACTOR and isinstance(before, Instance):
                     self._losses.add(before.service, self._clock.monotonic())
 
@@ -163,15 +141,14 @@ class HeapLeases:
         if late:
             self._awake = now
         self._losses.forget(now)
-        said, self._taken_back = self._taken_back, {}
         lapsed = list(self._lapsed(now))
         for member in lapsed:
-            self._fell_silent(member, now, said)
+            self._fell_silent(member, now)
         if lapsed:
             self.probes.suspect(lapsed)
-        if not self._silent:
-            return Pass((), said, ())
-        return self._judge(registry, now, said)
+        gone, alarms = self._judge(registry, now) if self._silent else ((), ())
+        said, self._said = self._said, {}
+        return Pass(tuple(gone), said, tuple(alarms))
 
     # -- one lease ----------------------------------------------------------------------------------------------
 
@@ -205,22 +182,22 @@ class HeapLeases:
             del self._silent[held.service]
         self._vouched.pop(member, None)
         if held.marked:
-            self._taken_back[member] = None
+            self._said[member] = None
         held.silent, held.marked = None, False
 
-    def _fell_silent(self, member: str, now: float, said: dict[str, Signal | None]) -> None:
+    def _fell_silent(self, member: str, now: float) -> None:
         held = self._held[member]
         held.silent = now
         self._silent.setdefault(held.service, {})[member] = held
         if not held.checked:
-            held.marked, said[member] = True, LAPSED
+            held.marked, self._said[member] = True, LAPSED
 
     def _deadline(self, held: _Held) -> float:
         return max(held.renewed, self._awake) + held.ttl
 
     # -- who may go ---------------------------------------------------------------------------------------------
 
-    def _judge(self, registry: Registry, now: float, said: dict[str, Signal | None]) -> Pass:
+    def _judge(self, registry: Registry, now: float) -> tuple[Sequence[Gone], Sequence[Alarm]]:
         gone: list[Gone] = []
         alarms: list[Alarm] = []
         silent = sum(map(len, self._silent.values()))
@@ -235,29 +212,20 @@ class HeapLeases:
             holds = len(members) >= left or is_too_much(silence, self._rules)
             if holds:
                 alarms.append(_held_alarm(str(key), silence))
-            gone += self._going(members, now, said, left=left, holds=holds or held_all, most=share)
+            gone += self._going(members, now, left=left, holds=holds or held_all, most=share)
         for member in list(self._vouched)[:ALARMS]:
             text = "its check is good, and its heartbeats do not come"
             alarms.append(Alarm("lease_without_heartbeat", member, text))
-        return Pass(tuple(gone), said, tuple(alarms))
+        return gone, alarms
 
-    def _going(
-        self,
-        members: dict[str, _Held],
-        now: float,
-        said: dict[str, Signal | None],
-        *,
-        left: int,
-        holds: bool,
-        most: int,
-    ) -> list[Gone]:
+    def _going(self, members: dict[str, _Held], now: float, *, left: int, holds: bool, most: int) -> list[Gone]:
         """Return who of a service goes now; those who were looked at go to the end of the line."""
         gone: list[Gone] = []
         for member in list(members)[:most]:
             held = members[member] = members.pop(member)
             silent = held.silent if held.silent is not None else now
             verdict = self.probes.verdict(member, silent) if held.checked else None
-            self._mark(member, held, verdict, said, waited=now - silent)
+            self._mark(member, held, verdict, waited=now - silent)
             since = max(silent, self._awake)
             if not held.marked or now < self._awake + held.ttl:
                 continue
@@ -271,17 +239,15 @@ class HeapLeases:
                 break  # one by one
         return gone
 
-    def _mark(
-        self, member: str, held: _Held, verdict: bool | None, said: dict[str, Signal | None], *, waited: float
-    ) -> None:
+    def _mark(self, member: str, held: _Held, verdict: bool | None, *, waited: float) -> None:
         """Tell what silence means for an instance's health, once its check has had time to answer."""
         if verdict is True:
             self._vouched[member] = None
             if held.marked:
-                held.marked, said[member] = False, None
+                held.marked, self._said[member] = False, None
         elif not held.marked and (verdict is False or waited >= self._rules.patience):
             self._vouched.pop(member, None)
-            held.marked, said[member] = True, LAPSED
+            held.marked, self._said[member] = True, LAPSED
 
     # -- the heap -----------------------------------------------------------------------------------------------
 

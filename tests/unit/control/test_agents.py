@@ -100,13 +100,13 @@ def test_r4_the_id_of_a_live_agent_on_another_address_is_refused(yard: Yard) -> 
 async def test_a_lost_agent_is_an_alarm_and_forgotten_after_a_day(yard: Yard) -> None:
     yard.agents.register(HOST)
     await yard.agents.look()
-    assert yard.alarms.standing == ()
+    assert not yard.alarms.standing
     yard.pass_by(11.0)
     await yard.agents.look()
     assert [(alarm.kind, alarm.object) for alarm in yard.alarms.standing] == [("stale_source", "host-7")]
     yard.agents.heartbeat("host-7")
     await yard.agents.look()
-    assert yard.alarms.standing == ()
+    assert not yard.alarms.standing
     yard.pass_by(FORGOTTEN_AFTER + 1)
     await yard.agents.look()
     await yard.agents.look()

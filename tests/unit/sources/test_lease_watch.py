@@ -86,7 +86,7 @@ async def test_the_watch_observes_and_raises_what_it_holds_and_takes_both_back(h
         assert [alarm.kind for alarm in heard.alarms] == ["hold"]
         for name in ("a", "b"):
             house.leases.renew(name)
-        await until(lambda: set(heard.words.values()) == {None}, what="both are taken back")
+        await until(lambda: all(word is None for word in heard.words.values()), what="both are taken back")
         await until(lambda: not heard.alarms, what="the alarm is over")
     assert not heard.submitted
 
