@@ -14,11 +14,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from xds.model.duration import read_duration
 from xds.model.instance import Address, check_port
 from xds.model.problems import InvalidInput
 from xds.model.quota import Quotas
 from xds.net.targets import LOOPBACK, PRIVATE, Network, networks
 from xds.sources.preservation import Rules
+from xds.store.settings import StoreSettings
 
 if TYPE_CHECKING:
     from xds.ads.settings import AdsSettings
@@ -56,6 +58,7 @@ class Settings:
     leases: Rules = field(default_factory=Rules)
     quotas: Quotas = Quotas()
     check_networks: tuple[Network, ...] = (*PRIVATE, *LOOPBACK)
+    store: StoreSettings = field(default_factory=StoreSettings)
 
     def __post_init__(self) -> None:
         """Refuse an open door beyond loopback, and files that are not there."""
@@ -101,6 +104,7 @@ class Settings:
             leases=read_numbers(env, "LEASES_", Rules, "rule of leases"),
             quotas=read_numbers(env, "QUOTA_", Quotas, "quota"),
             check_networks=read_networks(env.get(PREFIX + "CHECK_NETWORKS", ""), api),
+            store=read_store(env),
         )
 
 
@@ -155,6 +159,18 @@ def read_numbers(env: Mapping[str, str], prefix: str, kind: type[_S], what: str)
         at = f"/{prefix.lower()}{name}"
         raise InvalidInput(f"{PREFIX}{prefix}{name.upper()} {rest}", pointer=at) from None
     return made
+
+
+def read_store(env: Mapping[str, str]) -> StoreSettings:
+    """Return how much the journal keeps: FAIRLEAD_JOURNAL_ROWS, and FAIRLEAD_JOURNAL_AGE as in `30d`; InvalidInput."""
+    told: dict[str, int | float] = {}
+    for name, read in (("journal_rows", int), ("journal_age", read_duration)):
+        if text := env.get(PREFIX + name.upper(), ""):
+            try:
+                told[name] = read(text)
+            except ValueError as error:
+                raise InvalidInput(f"{PREFIX}{name.upper()}: {error}", pointer=f"/{name}") from None
+    return StoreSettings(**told)  # type: ignore[arg-type]  # by name, each of its own type
 
 
 def read_token(env: Mapping[str, str], token_file: str = "") -> str:

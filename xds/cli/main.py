@@ -12,6 +12,7 @@ from xds.cli import filter as filters
 from xds.cli.connection import DEFAULT_SERVER, Connection
 from xds.cli.demo import command as demo
 from xds.cli.exits import EXITS_HELP, reported
+from xds.cli.lint import command as lint
 
 
 class Commands(TyperGroup):
@@ -80,6 +81,7 @@ envoy.add_to(app)
 extproc.add_to(app)
 register.add_to(app)
 apply.add_to(app)
+lint.add_to(app)
 objects.add_to(app)
 traffic.add_to(app)
 canary.add_to(app)

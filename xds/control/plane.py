@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from xds.cache.group import Group
 from xds.cache.roster import Roster
@@ -18,61 +17,31 @@ from xds.control.admission import Admitted
 from xds.control.agents import Agents
 from xds.control.alarms import Alarms
 from xds.control.duplicates import Duplicates
-from xds.control.gate import GateStatus, NodeGate, gate, refusals
-from xds.control.housekeeping import Housekeeping, StandingAlarms
+from xds.control.gate import gate, refusals
+from xds.control.hold import Hold, Keep
+from xds.control.housekeeping import Housekeeping, StandingAlarms, StoreKeeping
 from xds.control.inbox import Inbox, Outcome
 from xds.control.loop import Follower, Loop, Parts
 from xds.control.nodes import Membership, Nodes
 from xds.control.notes import Notes
 from xds.control.ports import Clock, Lease, Leases, Note, Receipt, Store
 from xds.control.publisher import Publisher
+from xds.control.status import RolloutStatus, ServiceStatus
 from xds.model.alarm import Alarm
 from xds.model.declare import Declaration, subject
 from xds.model.fusion import Verdict
 from xds.model.health import Health
 from xds.model.incarnation import check_age
 from xds.model.instance import Instance
-from xds.model.intent import Intent, ref
+from xds.model.intent import Intent, Kind, Ref, ref
 from xds.model.names import ServiceKey
 from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
 from xds.model.quota import Quotas
-from xds.model.rollout import Rollout
 from xds.model.signal import Signal
-from xds.model.view import ServiceView
 from xds.translate.build import Builder
 from xds.translate.policy import Policy
 from xds.translate.warmup import warm_up
 from xds.wire.types import ResourceType
-
-
-@dataclass(frozen=True, slots=True)
-class RolloutStatus:
-    """A rollout with the state of its gate; `state` is its phase, or `blocked`."""
-
-    rollout: Rollout
-    revision: int
-    gate: GateStatus
-
-    @property
-    def state(self) -> str:
-        """Return `blocked` while the gate is, the phase otherwise."""
-        return self.gate.state.value if self.gate.state == "blocked" and self._waits else self.rollout.phase.value
-
-    @property
-    def _waits(self) -> bool:
-        return not self.rollout.phase.is_over and not self.rollout.acked
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceStatus:
-    """A service as it is wanted (weights in 10,000ths), as it is published, and as each live node has it."""
-
-    view: ServiceView
-    revision: int
-    wanted: Mapping[str, int]
-    effective: Mapping[str, int]
-    nodes: tuple[NodeGate, ...]
-    problems: tuple[Problem, ...]
 
 
 class ControlPlane:
@@ -121,12 +90,13 @@ class ControlPlane:
         self.alarms.listen(self._note_alarm)
         self._notes = Notes(store)
         self.agents = Agents(clock, self.alarms)
-        standing = StandingAlarms(self.alarms, self._loop.guard, self.roster, clock)
+        standing = StandingAlarms(self.alarms, self._loop, self.roster, clock)
         self._duplicates = Duplicates(self.intent, self.alarms, self.observe, self._loop.health.words)
         self._loop.follow(self._duplicates.committed)
         self.housekeeping = Housekeeping(
-            (standing.look, self.agents.look, self._duplicates.look, self._look_at_health, self._notes.write)
+            (standing.look, self.agents.look, self._duplicates.look, self._look_at_health, self._write_notes)
         )
+        self.store_keeping = StoreKeeping(store, self.alarms, self._loop, self.intent, clock)
         self._heartbeats: list[Callable[[str], None]] = []
 
     def use_filter(self, admitted: Admitted) -> None:
@@ -149,7 +119,9 @@ class ControlPlane:
     async def run(self) -> None:
         """Run the loop, and the housekeeping beside it, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.housekeeping.run(), name="housekeeping")
+            at_leisure = Housekeeping((self.store_keeping.tidy, self.store_keeping.keep_good))
+            for name, steps in (("housekeeping", self.housekeeping), ("store keeping", at_leisure)):
+                tasks.create_task(steps.run(), name=name)
             await self._loop.run()
 
     def ready(self) -> bool:
@@ -184,7 +156,25 @@ class ControlPlane:
         `kind` says what it tells (`health`, `lease`, ...), `about` is the object's key; `before` and `after` are plain
         JSON-able values.
         """
-        self._notes.add(Note(self.clock.wall(), self.intent.revision, kind, about, before, after, actor, reason))
+        found = self.intent.standing(Ref(Kind.INSTANCE, about))
+        service = str(found.service) if isinstance(found, Instance) else about if "/" in about else ""
+        self._notes.add(Note(self.clock.wall(), kind, about, before, after, actor, reason, service))
+
+    @property
+    def hold(self) -> Hold | None:
+        """Return why nothing is accepted, and what is held against what; None in peace."""
+        return self._loop.committer.hold
+
+    async def decide(self, keep: Keep, actor: str, reason: str) -> int:
+        """Return the revision with which what is served, or what the store holds, is what counts from now on.
+
+        Conflict when nothing is held, Unavailable when the store does not take it.
+        """
+        return await self._inbox.decide(keep, actor, reason)
+
+    def store_age(self) -> float:
+        """Return for how many seconds the store has taken nothing that it was given; 0 while it works."""
+        return self._loop.committer.away(self.clock.monotonic())
 
     def observe(self, source: str, seen: Mapping[str, Signal | None]) -> None:
         """Note what a source saw of instances; its word about each stands until it says otherwise, or takes it back."""
@@ -289,6 +279,10 @@ class ControlPlane:
         while self._changes <= after:
             await self._changed.wait()
         return self._changes
+
+    async def _write_notes(self) -> None:
+        if self.hold is None:
+            await self._notes.write()
 
     def _note_alarm(self, alarm: Alarm, raised: bool) -> None:
         before, after = (None, alarm.kind) if raised else (alarm.kind, None)
