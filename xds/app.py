@@ -88,6 +88,7 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
                     tasks.create_task(renewals, name="leases"),
                     tasks.create_task(checks.run(), name="checks"),
                     tasks.create_task(telemetry.run(), name="telemetry"),
+                    tasks.create_task(telemetry.opinions.run(plane.observe), name="opinions"),
                     tasks.create_task(_reload_filter(plane, settings, asked), name="reload"),
                 ]
                 started(started_at)
@@ -110,8 +111,8 @@ def _checks(plane: ControlPlane, settings: Settings, own_ports: Sequence[int]) -
     schedule = Schedule(random.random, plane.intent.health)
     prober = Prober(dialer, plane.clock.monotonic)
     checks = Checks(schedule, prober, plane.clock, plane.observe, plane.alarms.set)
-    plane.follow(checks.committed)
-    plane.listen_heartbeats(checks.heartbeat)
+    plane.followers.append(checks.committed)
+    plane.heartbeats.append(checks.heartbeat)
     return checks
 
 
@@ -121,6 +122,7 @@ def _telemetry(plane: ControlPlane, settings: Settings) -> Telemetry:
         cache=plane.cache,
         problems=lambda: plane.problems,
         clusters=plane.clusters,
+        view=plane.intent.view,
         authorize=_guard(settings.token),
         clock=plane.clock.monotonic,
     )

@@ -22,6 +22,7 @@ from xds.api.routers import (
     instances,
     nodes,
     operations,
+    overlays,
     rollouts,
     routes,
     services,
@@ -30,7 +31,9 @@ from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 from xds.model.problems import FairleadError
 
-_PARTS = (instances, services, routes, gateways, rollouts, breakers, nodes, agents, guard, apply, operations)
+_PARTS = (
+    instances, services, routes, gateways, rollouts, overlays, breakers, nodes, agents, guard, apply, operations,
+)  # fmt: skip
 
 _log = logging.getLogger("fairlead.api")
 

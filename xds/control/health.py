@@ -109,5 +109,15 @@ class HealthBoard:
         self._noted(member, self._intent.health(member), self.verdict(member))
 
 
+def noting(note: Callable[[str, str, object, object, str, str], None]) -> Noted:
+    """Return what writes changes of health down by `note`, a line of the journal each."""
+
+    def noted(member: str, before: Health, verdict: Verdict) -> None:
+        after = {"health": verdict.health, "numbers": dict(verdict.signal.numbers)}
+        note("health", member, {"health": before}, after, verdict.source, verdict.signal.why)
+
+    return noted
+
+
 def _checked(declared: Declared | None) -> bool:
     return isinstance(declared, Instance) and declared.check is not None

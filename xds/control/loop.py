@@ -15,6 +15,7 @@ from math import inf
 
 from xds.cache.roster import Nacked, NodeEvent, Roster
 from xds.control.committer import Committer
+from xds.control.expiries import Expiries
 from xds.control.failpoints import failpoint
 from xds.control.forces import Forces
 from xds.control.gate import behind
@@ -81,10 +82,11 @@ class Loop:
         self._preserver = Preserver(parts.intent, parts.publisher, parts.store)
         self.guard = ShrinkGuard()
         self.health = HealthBoard(parts.intent, parts.noted)
-        self._followers: list[Follower] = []
+        self.followers: list[Follower] = []
         self.committer = Committer(parts.intent, parts.store, parts.clock, parts.inbox.nudge, parts.quotas)
         self.driver = RolloutDriver(parts.intent, parts.publisher)
         self.forces = Forces(parts.intent)
+        self.expiries = Expiries(parts.intent)
         self.problems: tuple[Problem, ...] = ()
 
     async def start(self) -> None:
@@ -101,16 +103,13 @@ class Loop:
         self._leases.committed(known)
         now = self._clock.monotonic()
         self._preserver.restore(loaded.remains, now + RECONNECT)
-        for follower in self._followers:
+        for follower in self.followers:
             follower(known)
         self.driver.restored(now)
         self.forces.restored(now)
+        self.expiries.restored(now, self._clock.wall())
         await self._publish(now, most=None)
         self._hold(now)
-
-    def follow(self, follower: Follower) -> None:
-        """Call `follower` from now on with what was committed, and at the start with all that is known."""
-        self._followers.append(follower)
 
     def heard(self, event: NodeEvent) -> None:
         """Take note of what a node did, and take a turn."""
@@ -166,10 +165,12 @@ class Loop:
             return ()
         self._leases.committed(entries)
         self._intent.observe_health(self.health.committed(entries, self._clock.monotonic()))
-        for follower in self._followers:
+        for follower in self.followers:
             follower(entries)
         self._nodes.committed(entries)
-        self.forces.committed(entries, self._clock.monotonic())
+        now = self._clock.monotonic()
+        self.forces.committed(entries, now)
+        self.expiries.committed(entries, now)
         return entries
 
     async def _publish(self, now: float, only: Collection[ServiceKey] = (), most: int | None = SLICE) -> None:
@@ -206,7 +207,7 @@ class Loop:
         return again
 
     async def _drive(self, now: float) -> float | None:
-        """Let observations move the rollouts, and time end what is forced.
+        """Let observations move the rollouts, and time end what is forced and laid over.
 
         Only what has been published counts, so changes of those services come first.
         """
@@ -218,17 +219,19 @@ class Loop:
         for member in moves.release:
             self._intent.release(member)
             self._pace.changed(now)
-        lapsed, lapse = self.forces.look(now)
-        deadline = min((at for at in (moves.deadline, lapse) if at is not None), default=None)
-        if (moves.declarations or lapsed) and not self.committer.is_busy:
+        given_back, lapse = self.forces.look(now)
+        taken_back, expiry = self.expiries.look(now)
+        deadline = min((at for at in (moves.deadline, lapse, expiry) if at is not None), default=None)
+        declarations = (*moves.declarations, *given_back, *taken_back)
+        if declarations and not self.committer.is_busy:
             answer = asyncio.get_running_loop().create_future()
-            if await self._enter([Submission((*moves.declarations, *lapsed), answer)]):
+            if await self._enter([Submission(declarations, answer)]):
                 self._pace.changed(now, urgent=True)
             if not answer.done():
                 return deadline  # the store takes its time, and wakes the loop when it has it
             for outcome in answer.result():
                 if isinstance(outcome, FairleadError):
-                    _log.warning("a rollout or a breaker could not move: %s", outcome.message)
+                    _log.warning("a rollout, a breaker or an overlay could not move: %s", outcome.message)
             if any(isinstance(outcome, Unavailable) for outcome in answer.result()):
                 return min(deadline or inf, now + RETRY)  # nobody says when the store is back
         return deadline

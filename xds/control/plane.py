@@ -18,10 +18,11 @@ from xds.control.agents import Agents
 from xds.control.alarms import Alarms
 from xds.control.duplicates import Duplicates
 from xds.control.gate import gate, refusals
+from xds.control.health import noting
 from xds.control.hold import Hold, Keep
 from xds.control.housekeeping import Housekeeping, StandingAlarms, StoreKeeping
 from xds.control.inbox import Inbox, Outcome
-from xds.control.loop import Follower, Loop, Parts
+from xds.control.loop import Loop, Parts
 from xds.control.nodes import Membership, Nodes
 from xds.control.notes import Notes
 from xds.control.ports import Clock, Lease, Leases, Note, Receipt, Store
@@ -29,8 +30,6 @@ from xds.control.publisher import Publisher
 from xds.control.status import RolloutStatus, ServiceStatus
 from xds.model.alarm import Alarm
 from xds.model.declare import Declaration, subject
-from xds.model.fusion import Verdict
-from xds.model.health import Health
 from xds.model.incarnation import check_age
 from xds.model.instance import Instance
 from xds.model.intent import Intent, Kind, Ref, ref
@@ -45,7 +44,10 @@ from xds.wire.types import ResourceType
 
 
 class ControlPlane:
-    """Everything that the HTTP API, the ADS server and the sources talk to."""
+    """Everything that the HTTP API, the ADS server and the sources talk to.
+
+    `followers` hear of every commit, and at the start of all that is known; `heartbeats` of who says it is alive.
+    """
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class ControlPlane:
                 leases,
                 clock,
                 self._moved,
-                self._note_health,
+                noting(self.note),
                 quotas,
             )
         )
@@ -92,12 +94,11 @@ class ControlPlane:
         self.agents = Agents(clock, self.alarms)
         standing = StandingAlarms(self.alarms, self._loop, self.roster, clock)
         self._duplicates = Duplicates(self.intent, self.alarms, self.observe, self._loop.health.words)
-        self._loop.follow(self._duplicates.committed)
-        self.housekeeping = Housekeeping(
-            (standing.look, self.agents.look, self._duplicates.look, self._look_at_health, self._write_notes)
-        )
+        self._loop.followers.append(self._duplicates.committed)
+        self.housekeeping = Housekeeping((standing.look, self.agents.look, self._duplicates.look, self._write_notes))
         self.store_keeping = StoreKeeping(store, self.alarms, self._loop, self.intent, clock)
-        self._heartbeats: list[Callable[[str], None]] = []
+        self.health, self.followers = self._loop.health, self._loop.followers
+        self.heartbeats: list[Callable[[str], None]] = []
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
@@ -193,17 +194,9 @@ class ControlPlane:
             raise NotFound(f"epoch {epoch} of instance {instance_id} is not known: register it", code="register_again")
         check_age(instance, epoch, seq)
         lease = self._leases.renew(instance_id, seq)
-        for heard in self._heartbeats:
+        for heard in self.heartbeats:
             heard(instance_id)
         return lease
-
-    def follow(self, follower: Follower) -> None:
-        """Call `follower` with whatever is committed from now on, and at the start with all that is known."""
-        self._loop.follow(follower)
-
-    def listen_heartbeats(self, heard: Callable[[str], None]) -> None:
-        """Call `heard` with the id of each instance that says it is alive."""
-        self._heartbeats.append(heard)
 
     def lease(self, instance_id: str) -> Lease | None:
         """Return what is left of an instance's lease, or None when it has none."""
@@ -251,7 +244,7 @@ class ControlPlane:
         effective = next((weights for weights in published if weights is not None), {})
         about = {str(key), *(str(route.key) for route in view.routes), *(m.instance.id for m in view.members)}
         problems = tuple(problem for problem in self.problems if problem.object in about)
-        wanted = view.service.split.weights
+        wanted = self.intent.services[key].split.weights  # what a pin is laid over
         revision = self.intent.revisions.get(ref(view.service), 0)
         return ServiceStatus(view, revision, wanted, effective, found.nodes, problems)
 
@@ -262,6 +255,10 @@ class ControlPlane:
     def forced_for(self, key: ServiceKey, subset: str) -> float | None:
         """Return for how many seconds a breaker is still forced, None when that has no end."""
         return self._loop.forces.remaining(key, subset, self.clock.monotonic())
+
+    def overlaid_for(self, overlay: str) -> float | None:
+        """Return for how many seconds an overlay still stands, None when that has no end."""
+        return self._loop.expiries.remaining(overlay, self.clock.monotonic())
 
     def membership(self, node_id: str) -> Membership | None:
         """Return which group a node is in and why, or None for a node that is not known."""
@@ -287,21 +284,6 @@ class ControlPlane:
     def _note_alarm(self, alarm: Alarm, raised: bool) -> None:
         before, after = (None, alarm.kind) if raised else (alarm.kind, None)
         self.note("alarm", alarm.object, before, after, "fairlead", alarm.message)
-
-    def verdict(self, instance_id: str) -> Verdict:
-        """Return what the words about an instance come to now, and whose word decides."""
-        return self._loop.health.verdict(instance_id)
-
-    def words(self, instance_id: str) -> Mapping[str, Signal]:
-        """Return what every source says of an instance now."""
-        return self._loop.health.words(instance_id)
-
-    def _note_health(self, member: str, before: Health, verdict: Verdict) -> None:
-        after = {"health": verdict.health, "numbers": dict(verdict.signal.numbers)}
-        self.note("health", member, {"health": before}, after, verdict.source, verdict.signal.why)
-
-    async def _look_at_health(self) -> None:
-        self.alarms.set("health", self._loop.health.alarms(self.clock.monotonic()))
 
     def _regroup(self, groups: Mapping[str, Group]) -> None:
         """Let nodes see other groups from now on; their streams are woken to send what that changes."""

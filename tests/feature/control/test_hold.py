@@ -150,7 +150,7 @@ async def test_s3_in_hold_heartbeats_are_taken_and_health_is_pushed(tmp_path: Pa
         lease = plane.renew("web-1")
         assert lease is not None
         assert lease.expires_in == 60.0
-        plane.observe("check", {"web-1": Signal(Health.UNHEALTHY, "it is away")})
+        plane.observe("check", {"web-1": Signal(Health.UNHEALTHY, "nobody listens")})
         await until(lambda: published(plane) != before, timeout=5, what="it is published")
 
 

@@ -8,7 +8,7 @@ from xds.control.plane import ControlPlane
 
 def verdict_out(plane: ControlPlane, instance_id: str) -> VerdictOut:
     """Return why an instance is as healthy as it is."""
-    verdict = plane.verdict(instance_id)
+    verdict = plane.health.verdict(instance_id)
     return VerdictOut(
         health=verdict.health.value,
         decided_by=verdict.source,
@@ -16,6 +16,6 @@ def verdict_out(plane: ControlPlane, instance_id: str) -> VerdictOut:
         overruled=list(verdict.overruled),
         signals=[
             SignalOut(source=source, health=word.health.value, why=word.why, numbers=dict(word.numbers))
-            for source, word in sorted(plane.words(instance_id).items())
+            for source, word in sorted(plane.health.words(instance_id).items())
         ],
     )
