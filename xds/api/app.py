@@ -17,9 +17,12 @@ from xds.api.routers import (
     agents,
     apply,
     breakers,
+    events,
     gateways,
     guard,
+    hold,
     instances,
+    journal,
     nodes,
     operations,
     overlays,
@@ -32,8 +35,22 @@ from xds.control.plane import ControlPlane
 from xds.model.problems import FairleadError
 
 _PARTS = (
-    instances, services, routes, gateways, rollouts, overlays, breakers, nodes, agents, guard, apply, operations,
-)  # fmt: skip
+    instances,
+    services,
+    routes,
+    gateways,
+    rollouts,
+    overlays,
+    breakers,
+    nodes,
+    agents,
+    guard,
+    journal,
+    events,
+    apply,
+    hold,
+    operations,
+)
 
 _log = logging.getLogger("fairlead.api")
 
@@ -68,6 +85,7 @@ def create_app(plane: ControlPlane, settings: ApiSettings, telemetry: Telemetry)
     app.state.settings = settings
     app.state.telemetry = telemetry
     app.state.stopping = False
+    app.state.streams = 0
     for part in _PARTS:
         app.include_router(part.router)
     openapi.install(app, has_token=settings.token is not None)

@@ -140,6 +140,12 @@ KINDS: Final[Mapping[str, Listed]] = {
         in_env=False,
     ),
     "breakers": Listed("breaker", BREAKERS, named="service", removable=False, by_name=False),
+    "alarms": Listed(
+        "alarm",
+        {"priority": field("priority"), "kind": field("kind"), "object": field("object"), "since": field("since"),
+         "message": field("message")},
+        in_env=False, removable=False, by_name=False,
+    ),
     "problems": Listed(
         "problem",
         {"severity": field("severity"), "kind": field("kind"), "object": field("object"),
@@ -173,7 +179,7 @@ def get(
     kind: Annotated[
         str,
         typer.Argument(
-            help="instances, services, routes, gateways, rollouts, overlays, nodes, agents, breakers or problems."
+            help="instances, services, routes, gateways, rollouts, overlays, nodes, agents, breakers, alarms, problems."
         ),
     ],
     name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",
