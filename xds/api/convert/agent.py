@@ -1,4 +1,4 @@
-"""Agents, both ways."""
+"""Agents from documents and back, field by field."""
 
 from __future__ import annotations
 
