@@ -17,6 +17,7 @@ from xds.api.schemas import (
     base,
     gateway,
     instance,
+    labels,
     node,
     report,
     rollout,
@@ -28,7 +29,7 @@ from xds.api.schemas import (
 from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 
-MODULES = (agent, apply, base, gateway, instance, node, report, rollout, route, service, traffic, weights)
+MODULES = (agent, apply, base, gateway, instance, labels, node, report, rollout, route, service, traffic, weights)
 MODELS = {
     value
     for module in MODULES
