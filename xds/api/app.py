@@ -22,6 +22,7 @@ from xds.api.routers import (
     nodes,
     operations,
     overlays,
+    policies,
     rollouts,
     routes,
     services,
@@ -30,7 +31,20 @@ from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 from xds.model.problems import FairleadError
 
-_PARTS = (instances, services, routes, gateways, rollouts, overlays, breakers, nodes, guard, apply, operations)
+_PARTS = (
+    instances,
+    services,
+    routes,
+    gateways,
+    rollouts,
+    policies,
+    overlays,
+    breakers,
+    nodes,
+    guard,
+    apply,
+    operations,
+)
 
 _log = logging.getLogger("fairlead.api")
 

@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from xds.cli import apply, breaker, canary, envoy, extproc, guard, objects, overlay, register, serve, simulate, traffic
+from xds.cli import (
+    apply,
+    breaker,
+    canary,
+    envoy,
+    extproc,
+    guard,
+    objects,
+    overlay,
+    plan,
+    register,
+    serve,
+    simulate,
+    traffic,
+)
 from xds.cli import filter as filters
 from xds.cli.connection import DEFAULT_SERVER, Connection
 from xds.cli.demo import command as demo
@@ -81,6 +95,7 @@ envoy.add_to(app)
 extproc.add_to(app)
 register.add_to(app)
 apply.add_to(app)
+plan.add_to(app)
 lint.add_to(app)
 objects.add_to(app)
 traffic.add_to(app)

@@ -64,6 +64,11 @@ def _gate(row: Row) -> str:
     return f"{gate.get('acked', 0)} of {gate.get('live', 0)}"
 
 
+def _says(row: Row) -> str:
+    fields = ("timeout", "retry", "breaker", "limits", "allow_from", "mirror")
+    return text([name for name in fields if row.get(name) is not None])
+
+
 def _laid_on(row: Row) -> str:
     return f"{row['service']} {row['version']}" if row.get("service") else text(row.get("selector"))
 
@@ -122,6 +127,13 @@ KINDS: Final[Mapping[str, Listed]] = {
             "state": field("state"), "acked": _gate, "reason": field("reason"),
         },
     ),
+    "policies": Listed(
+        "policy",
+        {
+            "name": field("name"), "selector": field("selector"), "priority": field("priority"), "says": _says,
+            "services": field("services"), "owner": field("owner"),
+        },
+    ),
     "overlays": Listed(
         "overlay",
         {
@@ -164,7 +176,9 @@ def get(
     ctx: typer.Context,
     kind: Annotated[
         str,
-        typer.Argument(help="instances, services, routes, gateways, rollouts, overlays, nodes, breakers or problems."),
+        typer.Argument(
+            help="instances, services, routes, gateways, rollouts, policies, overlays, nodes, breakers or problems."
+        ),
     ],
     name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",
     selector: Annotated[
@@ -199,7 +213,7 @@ def get(
 
 def delete(
     ctx: typer.Context,
-    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway, rollout or overlay.")],
+    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway, rollout, policy or overlay.")],
     name: Annotated[str, typer.Argument(help="Its name or id.")],
     env: Env = DEFAULT_ENV,
 ) -> None:
@@ -249,8 +263,9 @@ def _print_explained(found: Row) -> None:
         "envoy": field("node"), "state": field("state"), "sent": lambda row: weights(row.get("sent")),
         "acked": lambda row: weights(row.get("acked")), "says": field("message"),
     }  # fmt: skip
+    policy = {"field": field("field"), "value": field("value"), "by": field("by")}
     shared = {name: KINDS[name].columns for name in ("routes", "overlays", "breakers", "problems")}
-    parts = {"subsets": subsets, "instances": members, "nodes": envoys, **shared}
+    parts = {"subsets": subsets, "instances": members, "nodes": envoys, "policy": policy, **shared}
     for name, columns in parts.items():
         rows = cast("list[Row]", found.get(name) or [])
         if rows:

@@ -16,6 +16,7 @@ from xds.cache.table import Cache
 from xds.cache.typestate import Node
 from xds.control.admission import Admitted
 from xds.control.alarms import Alarms
+from xds.control.drift import DriftAlarms
 from xds.control.gate import GateStatus, NodeGate, gate, refusals
 from xds.control.housekeeping import Housekeeping, StandingAlarms
 from xds.control.inbox import Inbox, Outcome
@@ -30,11 +31,13 @@ from xds.model.health import Health
 from xds.model.incarnation import check_age
 from xds.model.intent import Intent, ref
 from xds.model.names import ServiceKey
+from xds.model.node import NodeProfile
 from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
 from xds.model.quota import Quotas
 from xds.model.rollout import Rollout
 from xds.model.view import ServiceView
 from xds.translate.build import Builder
+from xds.translate.outputs import FilterSpec
 from xds.translate.policy import Policy
 from xds.translate.warmup import warm_up
 from xds.wire.types import ResourceType
@@ -114,8 +117,9 @@ class ControlPlane:
         self.alarms = Alarms()
         self.alarms.listen(self._note_alarm)
         self._notes = Notes(store)
+        drift = DriftAlarms(self.alarms, self._loop.drifting)
         standing = StandingAlarms(self.alarms, self._loop.guard, self.roster, clock)
-        self.housekeeping = Housekeeping((standing.look, self._notes.write))
+        self.housekeeping = Housekeeping((standing.look, drift.look, self._notes.write))
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
@@ -243,6 +247,11 @@ class ControlPlane:
     def policy(self, key: ServiceKey) -> Policy:
         """Return the policy that holds for a service as it was last published, labels considered."""
         return self._publisher.policy(key)
+
+    @property
+    def translating(self) -> tuple[frozenset[NodeProfile], FilterSpec | None]:
+        """Return what translation works with beside the intent: the profiles of nodes in use, and the filter."""
+        return self._nodes.profiles, self._filter.spec
 
     def forced_for(self, key: ServiceKey, subset: str) -> float | None:
         """Return for how many seconds a breaker is still forced, None when that has no end."""
