@@ -11,9 +11,9 @@ import pytest
 from tests.harness import upstream
 from tests.harness.load import Load, request, users
 from tests.harness.mesh import USER, Mesh, Town
-from tests.harness.plane import FAIRLEAD, PYTHON
+from tests.harness.plane import PYTHON
 from tests.harness.ports import free_port
-from tests.harness.processes import Program
+from tests.harness.processes import FAIRLEAD, Program
 from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
@@ -70,11 +70,11 @@ def test_processes_by_fairlead_register_come_and_go_without_a_failed_request(tow
         assert mesh.plane.get(f"instances/vm-127-0-0-1-{ports['a']}")["health"] == "healthy"
         load.wait_rounds(2)
 
-        programs["b"].popen.terminate()
+        programs["b"].send(signal.SIGTERM)
         assert programs["b"].wait(20) == 0
         assert instances(mesh) == {"a"}
         load.wait_rounds()
     assert not load.failures, (len(load.failures), load.failures[:3])
     assert again.running
-    again.popen.terminate()
+    again.send(signal.SIGTERM)
     assert again.wait(20) == 0

@@ -14,6 +14,7 @@ from xds.cli import (
     envoy,
     extproc,
     guard,
+    importing,
     objects,
     overlay,
     plan,
@@ -97,6 +98,7 @@ register.add_to(app)
 apply.add_to(app)
 plan.add_to(app)
 lint.add_to(app)
+importing.add_to(app)
 objects.add_to(app)
 traffic.add_to(app)
 canary.add_to(app)

@@ -18,7 +18,8 @@ from xds.control.admission import Admitted
 from xds.control.alarms import Alarms
 from xds.control.drift import DriftAlarms
 from xds.control.gate import GateStatus, NodeGate, gate, refusals
-from xds.control.housekeeping import Housekeeping, StandingAlarms
+from xds.control.hold import Hold, Keep
+from xds.control.housekeeping import Housekeeping, StandingAlarms, StoreKeeping
 from xds.control.inbox import Inbox, Outcome
 from xds.control.loop import Loop, Parts
 from xds.control.nodes import Membership, Nodes
@@ -29,7 +30,8 @@ from xds.model.alarm import Alarm
 from xds.model.declare import Declaration, subject
 from xds.model.health import Health
 from xds.model.incarnation import check_age
-from xds.model.intent import Intent, ref
+from xds.model.instance import Instance
+from xds.model.intent import Intent, Kind, Ref, ref
 from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
@@ -118,8 +120,9 @@ class ControlPlane:
         self.alarms.listen(self._note_alarm)
         self._notes = Notes(store)
         drift = DriftAlarms(self.alarms, self._loop.drifting)
-        standing = StandingAlarms(self.alarms, self._loop.guard, self.roster, clock)
-        self.housekeeping = Housekeeping((standing.look, drift.look, self._notes.write))
+        standing = StandingAlarms(self.alarms, self._loop, self.roster, clock)
+        self.housekeeping = Housekeeping((standing.look, drift.look, self._write_notes))
+        self.store_keeping = StoreKeeping(store, self.alarms, self._loop, self.intent, clock)
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
@@ -141,7 +144,9 @@ class ControlPlane:
     async def run(self) -> None:
         """Run the loop, and the housekeeping beside it, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.housekeeping.run(), name="housekeeping")
+            at_leisure = Housekeeping((self.store_keeping.tidy, self.store_keeping.keep_good))
+            for name, steps in (("housekeeping", self.housekeeping), ("store keeping", at_leisure)):
+                tasks.create_task(steps.run(), name=name)
             await self._loop.run()
 
     def ready(self) -> bool:
@@ -174,7 +179,25 @@ class ControlPlane:
         `kind` says what it tells (`health`, `lease`, ...), `about` is the object's key; `before` and `after` are plain
         JSON-able values.
         """
-        self._notes.add(Note(self.clock.wall(), self.intent.revision, kind, about, before, after, actor, reason))
+        found = self.intent.standing(Ref(Kind.INSTANCE, about))
+        service = str(found.service) if isinstance(found, Instance) else about if "/" in about else ""
+        self._notes.add(Note(self.clock.wall(), kind, about, before, after, actor, reason, service))
+
+    @property
+    def hold(self) -> Hold | None:
+        """Return why nothing is accepted, and what is held against what; None in peace."""
+        return self._loop.committer.hold
+
+    async def decide(self, keep: Keep, actor: str, reason: str) -> int:
+        """Return the revision with which what is served, or what the store holds, is what counts from now on.
+
+        Conflict when nothing is held, Unavailable when the store does not take it.
+        """
+        return await self._inbox.decide(keep, actor, reason)
+
+    def store_age(self) -> float:
+        """Return for how many seconds the store has taken nothing that it was given; 0 while it works."""
+        return self._loop.committer.away(self.clock.monotonic())
 
     def observe(self, health: Mapping[str, Health]) -> None:
         """Note what was seen of instances."""
@@ -277,6 +300,10 @@ class ControlPlane:
         while self._changes <= after:
             await self._changed.wait()
         return self._changes
+
+    async def _write_notes(self) -> None:
+        if self.hold is None:
+            await self._notes.write()
 
     def _note_alarm(self, alarm: Alarm, raised: bool) -> None:
         before, after = (None, alarm.kind) if raised else (alarm.kind, None)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.harness import upstream
-from tests.harness.plane import FAIRLEAD, Plane
-from tests.harness.processes import Program, Programs
+from tests.harness.plane import Plane
+from tests.harness.processes import FAIRLEAD, Program, Programs
 from tests.harness.waiting import wait_until
 from xds.cli.exits import Exit, Failed
 from xds.cli.readiness import Probe
