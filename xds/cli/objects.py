@@ -99,6 +99,7 @@ KINDS: Final[Mapping[str, Listed]] = {
         {
             "id": field("id"), "service": field("service"), "version": field("version"), "address": _address,
             "weight": field("weight"), "zone": field("zone"), "health": field("health"), "labels": field("labels"),
+            "drift": lambda row: text(list(cast("dict[str, object]", row.get("drift") or {}))),
         },
         selectable=True,
     ),

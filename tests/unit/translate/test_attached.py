@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any  # fields of a policy and a service, as keywords
+
 import pytest
 
 from tests.harness.declared import WEB, Book, instance, service
@@ -15,11 +17,11 @@ from xds.model.selector import Selector
 from xds.translate.policy import TIMEOUT, OwnLabels, Policy, policy
 
 
-def attach(name: str, selector: str = "", **says: object) -> ServicePolicy:
-    return ServicePolicy(Key("default", name), Selector.parse(selector), **says)  # type: ignore[arg-type]  # its fields
+def attach(name: str, selector: str = "", **says: Any) -> ServicePolicy:
+    return ServicePolicy(Key("default", name), Selector.parse(selector), **says)
 
 
-def holds(*policies: ServicePolicy, labelled: dict[str, str] | None = None, **fields: object) -> Policy:
+def holds(*policies: ServicePolicy, labelled: dict[str, str] | None = None, **fields: Any) -> Policy:
     book = Book()
     book.put(service(labels={"tier": "web"}, stable="v1", **fields), instance("web-1"), *policies)
     view = book.intent.view(WEB)
@@ -103,7 +105,7 @@ def test_a_policy_that_comes_changes_or_goes_makes_anew_whom_it_picks_and_nobody
         ({"allow_from": ("Web",)}, "/allow_from"),
     ],
 )
-def test_what_envoy_could_not_run_is_refused_c3(says: dict[str, object], pointer: str) -> None:
+def test_what_envoy_could_not_run_is_refused_c3(says: dict[str, Any], pointer: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         attach("a", **says)
     assert refused.value.pointer == pointer

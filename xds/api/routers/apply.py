@@ -71,7 +71,8 @@ async def plan(document: ApplyIn, caller: CallerOf, settings: SettingsOf) -> Pla
 
 async def _try(document: ApplyIn, documents: list[object], caller: Caller, settings: ApiSettings) -> Trial:
     """Read the documents and try them on a draft."""
-    check_items(documents, settings.max_batch_items)
+    if documents or not document.prune:  # a set that names nothing any more prunes everything, if that is forced
+        check_items(documents, settings.max_batch_items)
     if document.prune and not document.set:
         raise InvalidInput("only what a set declared is pruned: name it with `set`", pointer="/prune")
     owner = f"file:{document.set}" if document.set else caller.actor

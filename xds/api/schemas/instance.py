@@ -35,6 +35,7 @@ _OUT: JsonDict = {
     "health": "healthy",
     "owner": "api:anonymous",
     "lease": None,
+    "drift": {},
 }
 
 
@@ -80,6 +81,15 @@ class LeaseOut(Output):
     expires_in: str
 
 
+class DriftOut(Output):
+    """One label, or field that selectors see: as a set of files declared it, and as the instance says it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"declared": "shop", "found": None}]})
+
+    declared: str
+    found: str | None = Field(description="null: it is missing")
+
+
 class InstanceOut(Output):
     """An instance as it is declared, and what is known of it."""
 
@@ -106,6 +116,7 @@ class InstanceOut(Output):
     health: str
     owner: str
     lease: LeaseOut | None
+    drift: dict[str, DriftOut] = Field(description="what is not as a set of files declared it, by label")
 
 
 class InstanceList(Page[InstanceOut]):
