@@ -16,9 +16,13 @@ from xds.api.ports import Telemetry
 from xds.api.routers import (
     apply,
     breakers,
+    events,
     gateways,
     guard,
+    hold,
     instances,
+    journal,
+    labels,
     nodes,
     operations,
     overlays,
@@ -42,7 +46,11 @@ _PARTS = (
     breakers,
     nodes,
     guard,
+    labels,
+    journal,
+    events,
     apply,
+    hold,
     operations,
 )
 
@@ -79,6 +87,7 @@ def create_app(plane: ControlPlane, settings: ApiSettings, telemetry: Telemetry)
     app.state.settings = settings
     app.state.telemetry = telemetry
     app.state.stopping = False
+    app.state.streams = 0
     for part in _PARTS:
         app.include_router(part.router)
     openapi.install(app, has_token=settings.token is not None)

@@ -42,16 +42,20 @@ def apply(
 ) -> None:
     """Declare what files say. Everything is checked first; one mistake and nothing is applied.
 
-    A file holds documents, divided by `---`, each with a `kind`: service, policy, instance, route or gateway. Applying
-    the same again changes nothing. `fairlead plan` tells beforehand what would change.
+    A file holds documents, divided by `---`, each with a `kind`: service, policy, instance, route, gateway, or labels
+    for a machine that says all of it by labels. Applying the same again changes nothing. `fairlead plan` tells
+    beforehand what would change.
     """
+    from xds.cli.labelled import expanded
+
     documents = documents_in(files, sys.stdin.buffer, may_be_empty=prune)
     if prune and not name:
         raise Failed("--prune needs --set: only what a set declared before is removed", Exit.INVALID)
-    said: dict[str, object] = {"documents": bodies_of(documents, env), **({"set": name} if name else {})}
-    if prune:
-        said |= {"prune": True, "force": force}
     with connection(ctx).client() as client:
+        documents = expanded(client, documents, env=env, name=name)
+        said: dict[str, object] = {"documents": bodies_of(documents, env), **({"set": name} if name else {})}
+        if prune:
+            said |= {"prune": True, "force": force}
         results = _send(client, documents, {**said, "dry_run": True})
         _stop_at_mistakes(documents, results, output, "nothing was applied")
         if not dry_run:

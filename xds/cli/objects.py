@@ -145,6 +145,12 @@ KINDS: Final[Mapping[str, Listed]] = {
     ),
     "nodes": Listed("node", nodes.LISTED, removable=False),
     "breakers": Listed("breaker", BREAKERS, named="service", removable=False, by_name=False),
+    "alarms": Listed(
+        "alarm",
+        {"priority": field("priority"), "kind": field("kind"), "object": field("object"), "since": field("since"),
+         "message": field("message")},
+        in_env=False, removable=False, by_name=False,
+    ),
     "problems": Listed(
         "problem",
         {"severity": field("severity"), "kind": field("kind"), "object": field("object"),
@@ -178,7 +184,7 @@ def get(
     kind: Annotated[
         str,
         typer.Argument(
-            help="instances, services, routes, gateways, rollouts, policies, overlays, nodes, breakers or problems."
+            help="instances, services, routes, gateways, rollouts, policies, overlays, nodes, breakers, alarms, problems."
         ),
     ],
     name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",

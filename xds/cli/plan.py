@@ -87,10 +87,13 @@ _DRIFT: Final = {"created": "missing", "changed": "differs", "removed": "undecla
 
 def _ask(ctx: typer.Context, files: list[str], name: str, env: str, *, prune: bool) -> tuple[Row, list[Document]]:
     """Return the control plane's plan for the documents of files; what goes wrong ends with 1, never with 2."""
+    from xds.cli.labelled import expanded
+
     try:
-        documents = documents_in(files, sys.stdin.buffer)
-        body: dict[str, object] = {"documents": bodies_of(documents, env), "prune": prune}
+        documents = documents_in(files, sys.stdin.buffer, may_be_empty=prune)
         with connection(ctx).client() as client:
+            documents = expanded(client, documents, env=env, name=name)
+            body: dict[str, object] = {"documents": bodies_of(documents, env), "prune": prune}
             return client.post("/v1/plan", {**body, **({"set": name} if name else {})}), documents
     except Failed as error:
         raise Failed(str(error)) from None

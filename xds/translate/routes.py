@@ -28,7 +28,7 @@ from xds.wire.fragments import field, join_repeated, text, varint
 
 from . import naming
 from .matches import CATCH_ALL, Order, Signature, encoded_match, everything, order, signature
-from .metadata import metadata
+from .metadata import metadata, told_by
 from .splits import clusters_of
 from .treatment import Treated
 
@@ -138,7 +138,7 @@ def _body(name: str, match: bytes, policy: bytes, target: tuple[bytes, bytes]) -
             field(_ROUTE_MATCH, match),
             field(_ROUTE_ACTION, policy + weighted),
             field(_ROUTE_METADATA, facts),
-            text(_ROUTE_NAME, name),
+            text(_ROUTE_NAME, told_by(name, facts)),
         )
     )
 
