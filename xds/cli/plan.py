@@ -1,4 +1,4 @@
-"""`plan` and `diff`: what files would change, and where what is there differs from what they say.
+"""`plan`: what files would change; and for `diff`, where what is there differs from what they say.
 
 Both end with 0 where nothing differs, 2 where something does, and 1 for whatever went wrong, so that a pipeline can
 ask before it applies.
@@ -29,7 +29,7 @@ EPILOG: Final = "Exit codes: 0 nothing differs, 2 something does, 1 anything els
 
 
 class Found(IntEnum):
-    """How `plan` and `diff` end."""
+    """How `plan` ends, and `diff` with files."""
 
     NOTHING = 0
     TROUBLE = 1
@@ -61,18 +61,8 @@ def plan(
     _end(found, documents)
 
 
-def diff(
-    ctx: typer.Context,
-    files: Files,
-    name: Set = "",
-    env: Env = DEFAULT_ENV,
-    output: Output = Format.TABLE,
-) -> None:
-    """Show where what is there differs from what files say, field by field and label by label.
-
-    `-` is what the files say, `+` what is there instead. With `--set`, also what that set declared and the files name
-    no more. `fairlead apply` with the same options repairs it.
-    """
+def drift(ctx: typer.Context, files: list[str], name: str, env: str, output: Format) -> None:
+    """Show where what is there differs from what files say, and end the command as `plan` does."""
     found, documents = _ask(ctx, files, name, env, prune=bool(name))
     objects = [row for row in _rows(found, "objects") if row.get("outcome") != "unchanged"]
     if output is Format.JSON:
@@ -153,6 +143,5 @@ def _each(value: object) -> Iterator[Row]:
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
+    """Register the command."""
     app.command(epilog=EPILOG)(plan)
-    app.command(epilog=EPILOG)(diff)
