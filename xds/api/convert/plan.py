@@ -26,7 +26,9 @@ from xds.translate.outputs import Output
 from xds.wire.codec import decode
 from xds.wire.types import ResourceType
 
-_OBSERVED = frozenset({"revision", "owner", "instances", "forced", "segments", "health", "lease", "services", "drift"})
+_OBSERVED = frozenset(
+    {"revision", "owner", "instances", "forced", "segments", "health", "lease", "services", "drift", "verdict"}
+)
 """Fields of documents that are told of an object and not declared by it."""
 _COUNTED = frozenset({"epoch", "seq"})
 """Fields that a registration counts up by itself."""
