@@ -192,8 +192,8 @@ def get(
     kind: Annotated[
         str,
         typer.Argument(
-            help="instances, services, routes, gateways, rollouts, policies, overlays, nodes, agents, breakers, alarms or "
-            "problems."
+            help="instances, services, routes, gateways, rollouts, policies, overlays, nodes, agents, breakers, alarms "
+            "or problems."
         ),
     ],
     name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",
