@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
+from dataclasses import asdict
 
+from xds.model.check import Check, CheckKind
 from xds.sources.docker.registration import Registration
 
 
-def document(registration: Registration, *, ttl: float, region: str = "", zone: str = "") -> Mapping[str, object]:
-    """Return the body of its registration; `region` and `zone` are the host's, for a container that says none."""
-    instance = registration.instance
+def document(
+    registration: Registration, *, ttl: float, region: str = "", zone: str = "", checked: bool = False
+) -> Mapping[str, object]:
+    """Return the body of its registration; `region` and `zone` are the host's, for a container that says none.
+
+    `checked` asks the control plane to go on with the check, where it can: not on this host's loopback.
+    """
+    instance, check = registration.instance, registration.check
+    if not checked or ipaddress.ip_address(instance.address).is_loopback:
+        check = None
     return {
         "service": instance.service.name,
         "env": instance.service.env,
@@ -22,4 +32,9 @@ def document(registration: Registration, *, ttl: float, region: str = "", zone: 
         "labels": dict(instance.labels),
         "metadata": dict(instance.metadata),
         "ttl": ttl,
+        **({} if check is None else {"check": _check(check)}),
     }
+
+
+def _check(check: Check) -> Mapping[str, object]:
+    return {name: value.value if isinstance(value, CheckKind) else value for name, value in asdict(check).items()}

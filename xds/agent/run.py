@@ -9,11 +9,14 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 from xds.agent.document import document
 from xds.agent.ledger import Ledger
+from xds.agent.policy import Item, Policy, item_of
+from xds.agent.presence import Presence
 from xds.agent.reporting import Reporter
 from xds.agent.settings import AgentSettings
 from xds.agent.spool import Spool
@@ -43,6 +46,7 @@ class Agent:
         self.ledger = Ledger(settings.ttl, random.random)
         self.ledger.restore(self._spool.read(), time.monotonic())
         self._reporter = Reporter(server, self.ledger, self._spool, monotonic=time.monotonic, token=token)
+        self._policy = Policy(self._reporter.request, self._items)
         self._followers: list[Follower] = []
         self._said: dict[str, str] = {}
 
@@ -52,6 +56,9 @@ class Agent:
         async with self._reporter, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._reporter.run(), name="agent-report")
             tasks.create_task(self._show_for_ever(), name="agent-status")
+            tasks.create_task(self._policy.run(), name="agent-policy")
+            presence = Presence(self.settings.name, self.settings.address, metadata.version("fairlead"))
+            tasks.create_task(presence.run(self._reporter.request, self._is_well), name="agent-presence")
             while True:
                 following = tasks.create_task(self._follow(), name="agent-follow")
                 await self._changed(again)
@@ -63,11 +70,12 @@ class Agent:
         """Return how everything stands: engines, containers by name, and the control plane."""
         return {
             "agent": self.settings.name,
-            "ready": not self.ledger.trouble and not any(each.stale for each in self._followers),
+            "ready": not self.ledger.trouble and self._is_well(),
             "control_plane": self.ledger.trouble or "reached",
             "engines": {str(each.engine.endpoint): each.trouble or "followed" for each in self._followers},
             "containers": {name: state for each in self._followers for name, state in each.containers.states().items()},
             "refused": self.ledger.refusals(),
+            "proposals": list(self._policy.proposals),
         }
 
     async def _follow(self) -> None:
@@ -76,7 +84,12 @@ class Agent:
             self._followers = []
             for endpoint in settings.endpoints:
                 engine = await engines.enter_async_context(Engine(endpoint))
-                containers = Containers(claims=settings.claims, stand=settings.stand, host=settings.name)
+                containers = Containers(
+                    claims=settings.claims,
+                    stand=settings.stand,
+                    host=settings.name,
+                    first_answer=settings.central_checks,
+                )
                 follower = Follower(engine, containers, self._tell, monotonic=time.monotonic, chance=random.random)
                 self._followers.append(follower)
                 tasks.create_task(follower.run(), name=f"docker {endpoint}")
@@ -94,13 +107,27 @@ class Agent:
         for word in words:
             if isinstance(word, Register):
                 instance = word.registration.instance
-                said = document(word.registration, ttl=settings.ttl, region=settings.region, zone=settings.zone)
+                said = document(
+                    word.registration,
+                    ttl=settings.ttl,
+                    region=settings.region,
+                    zone=settings.zone,
+                    checked=settings.central_checks,
+                )
                 if not self.ledger.put(instance.id, instance.epoch, said):
                     _log.error("%s is one container more than an agent keeps", instance.id)
             else:
                 _log.info("%s is withdrawn: %s", word.instance_id, word.why)
                 self.ledger.drop(word.instance_id)
         self._reporter.wake()
+        self._policy.wake()
+
+    def _items(self) -> list[Item]:
+        lives = (life for each in self._followers for life in each.containers.lives())
+        return [item for life in lives if (item := item_of(life)) is not None]
+
+    def _is_well(self) -> bool:
+        return bool(self._followers) and not any(each.stale for each in self._followers)
 
     async def _changed(self, asked: asyncio.Event) -> None:
         """Wait until the settings are others than before."""

@@ -43,6 +43,7 @@ class AgentSettings:
     `docker` are its engines, `certificates` the folder for those over TLS. `address` is this host's, as Envoys know it;
     `remote` says that they are on other hosts, `networks` which of the engine's networks they share. `envs` and
     `services` are what labels may claim here, None for anything. `ttl` is the lease of what is registered, in seconds.
+    With `central_checks` the control plane goes on checking what is registered; it has to reach it, then.
     """
 
     docker: tuple[str, ...] = (SOCKET,)
@@ -56,6 +57,7 @@ class AgentSettings:
     region: str = ""
     zone: str = ""
     ttl: float = 15.0
+    central_checks: bool = False
     data_dir: Path = Path("fairlead-agent")
 
     def __post_init__(self) -> None:
@@ -128,9 +130,9 @@ def _read(name: str, value: object) -> object:
             return read_duration(value)
         except ValueError as error:
             raise InvalidInput(str(error), pointer="/ttl") from None
-    if name == "remote":
+    if name in {"remote", "central_checks"}:
         if not isinstance(value, bool):
-            raise InvalidInput(f"{value!r} is neither true nor false", pointer="/remote")
+            raise InvalidInput(f"{value!r} is neither true nor false", pointer=f"/{name}")
         return value
     if name in {"docker", "networks", "envs", "services"}:
         parts = value.split(",") if isinstance(value, str) else value

@@ -34,6 +34,9 @@ Envs = Annotated[Texts, typer.Option(help="An environment that labels may claim;
 Services = Annotated[Texts, typer.Option(help="A service that labels may claim; else any. Repeatable.")]
 Place = Annotated[str | None, typer.Option(help="Of instances whose labels name none.")]
 Ttl = Annotated[float | None, typer.Option(metavar="SECONDS", help="How long its silence is borne. Else 15.")]
+CentralChecks = Annotated[
+    bool, typer.Option("--central-checks", help="The control plane goes on checking; it reaches the containers, then.")
+]
 DataDir = Annotated[str | None, typer.Option(metavar="DIR", help="Where it keeps its book. Else fairlead-agent.")]
 Status = Annotated[bool, typer.Option("--status", help="Print how the agent in DIR stands; exit code 0 if well.")]
 
@@ -52,6 +55,7 @@ def agent(
     region: Place = None,
     zone: Place = None,
     ttl: Ttl = None,
+    central_checks: CentralChecks = False,
     data_dir: DataDir = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     status: Status = False,
@@ -64,8 +68,9 @@ def agent(
     """
     said = {"certificates": certificates, "id": id, "address": address, "region": region, "zone": zone, "ttl": ttl}
     lists = {"docker": docker, "networks": network, "envs": env, "services": service}
-    flags = {**said, **{name: value or None for name, value in lists.items()}}
-    _run(connection(ctx), {**flags, "remote": remote or None, "data_dir": data_dir}, config, log_level, status)
+    flags: dict[str, object] = {**said, **{name: value or None for name, value in lists.items()}}
+    flags |= {"remote": remote or None, "central_checks": central_checks or None, "data_dir": data_dir}
+    _run(connection(ctx), flags, config, log_level, status)
 
 
 def _run(known: Connection, flags: Mapping[str, object], config: str, log_level: str, status: bool) -> None:

@@ -12,6 +12,7 @@ from xds.cli import (
     apply,
     breaker,
     canary,
+    diff,
     envoy,
     extproc,
     guard,
@@ -20,6 +21,7 @@ from xds.cli import (
     journal,
     objects,
     overlay,
+    plan,
     register,
     serve,
     simulate,
@@ -100,6 +102,8 @@ envoy.add_to(app)
 extproc.add_to(app)
 register.add_to(app)
 apply.add_to(app)
+plan.add_to(app)
+diff.add_to(app)
 lint.add_to(app)
 importing.add_to(app)
 objects.add_to(app)

@@ -95,7 +95,7 @@ def _agent(settings: Settings) -> Callable[[Serving], Coroutine[None, None, None
     from xds.agent.run import Agent
     from xds.agent.settings import AgentSettings
 
-    told = AgentSettings.read(os.environ, {"data_dir": settings.data_dir / "agent"}, None)
+    told = AgentSettings.read(os.environ, {"data_dir": settings.data_dir / "agent", "central_checks": True}, None)
     _ = told.endpoints  # said now if they cannot be used
 
     def beside(serving: Serving) -> Coroutine[None, None, None]:

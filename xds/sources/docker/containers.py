@@ -39,8 +39,11 @@ KILL: Final = 9
 class Containers:
     """Every container that opted in, on one engine; `host` names the engine's host in what is told."""
 
-    def __init__(self, *, claims: Claims = ANYTHING, stand: Standpoint | None = None, host: str = "") -> None:
-        """Start with none."""
+    def __init__(
+        self, *, claims: Claims = ANYTHING, stand: Standpoint | None = None, host: str = "", first_answer: bool = False
+    ) -> None:
+        """Start with none. `first_answer` believes a place at once: somebody else counts the good answers after it."""
+        self._first_answer = first_answer
         self._claims = claims
         self._stand = stand or Standpoint()
         self._host = host
@@ -65,6 +68,10 @@ class Containers:
     def registered(self) -> dict[str, Registration]:
         """Return what stands registered, by the container's id."""
         return {each: life.told for each, life in self._lives.items() if life.told is not None}
+
+    def lives(self) -> Iterable[Life]:
+        """Return everything that is known of each container, for whoever tells more of it than its instance."""
+        return self._lives.values()
 
     def instance_ids(self) -> set[str]:
         """Return the instances of containers that run, whether they are proven yet or not."""
@@ -236,7 +243,10 @@ class Containers:
         if life.proof is not None and life.proof.places == found:
             return
         life.number += 1
-        life.proof = Proof(REACHES if said.check is None and said.awaits_engine else said.check, found, now)
+        check = REACHES if said.check is None and said.awaits_engine else said.check
+        if check is not None and self._first_answer:
+            check = replace(check, rise=1)
+        life.proof = Proof(check, found, now)
         life.hint = mapped_for_own(said, facts)
         if facts.pid:
             self._effects.append(Watch(life.id, facts.pid))
