@@ -102,6 +102,8 @@ def _telemetry(plane: ControlPlane, settings: Settings) -> Telemetry:
         clusters=plane.clusters,
         authorize=_guard(settings.token),
         clock=plane.clock.monotonic,
+        alarms=lambda: plane.alarms.standing,
+        store_age=plane.store_keeping.age,
     )
 
 

@@ -27,6 +27,8 @@ def telemetry_of(plane: ControlPlane) -> Telemetry:
         clusters=plane.clusters,
         authorize=lambda _metadata, _peer: None,
         clock=plane.clock.monotonic,
+        alarms=lambda: plane.alarms.standing,
+        store_age=plane.store_keeping.age,
     )
 
 
