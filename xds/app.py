@@ -11,8 +11,9 @@ import asyncio
 import gc
 import hmac
 import logging
+import random
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
 from xds.ads.server import AdsServer
@@ -24,13 +25,19 @@ from xds.control.admission import Admitted, admit
 from xds.control.clock import SystemClock
 from xds.control.plane import ControlPlane
 from xds.model.instance import Address
+from xds.net.dialer import Dialer
+from xds.net.targets import Targets
 from xds.proxywasm.admission import Admission
-from xds.sources import leases as lease_source
+from xds.sources.checks.probing import Prober
+from xds.sources.checks.run import Checks
+from xds.sources.checks.schedule import Schedule
+from xds.sources.lease_watch import Outlets, watch
 from xds.sources.leases import HeapLeases
 from xds.store.settings import DATABASE, LAST_GOOD
 from xds.store.shelf import FilterShelf
 from xds.store.sqlite import SqliteStore
 from xds.telemetry.station import Telemetry
+from xds.telemetry.webhook import Webhook, WebhookSettings
 
 _log = logging.getLogger(__name__)
 
@@ -61,24 +68,31 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
     )
     try:
         admitted = await _filter(settings)
-        leases = HeapLeases(clock)
-        plane = ControlPlane(store=store, clock=clock, leases=leases, filter=admitted)
+        leases = HeapLeases(clock, settings.leases)
+        plane = ControlPlane(store=store, clock=clock, leases=leases, filter=admitted, quotas=settings.quotas)
         telemetry = _telemetry(plane, settings)
         async with asyncio.TaskGroup() as tasks:
             ads = await _start_ads(plane, telemetry, settings)
             try:
                 ads_at = Address(settings.ads.host, ads.ports[0])
                 api = ApiServer(plane, _api_settings(settings, ads_at), telemetry)
-                started_at = Serving(f"http://{await api.bind()}", str(ads_at))
+                api_at = await api.bind()
+                started_at = Serving(f"http://{api_at}", str(ads_at))
+                own_ports = (api_at.port, ads_at.port)
+                checks = _checks(plane, settings, own_ports)
+                leases.probes = checks
                 background = [tasks.create_task(api.serve(), name="api")]
                 await plane.start()
                 _settle_heap()
-                renewals = lease_source.watch(leases, plane.intent, clock, plane.submit, plane.observe)
+                renewals = watch(leases, plane.intent, clock, Outlets(plane.submit, plane.observe, plane.alarms.set))
                 background += [
                     tasks.create_task(plane.run(), name="loop"),
                     tasks.create_task(renewals, name="leases"),
+                    tasks.create_task(checks.run(), name="checks"),
                     tasks.create_task(telemetry.run(), name="telemetry"),
+                    tasks.create_task(telemetry.opinions.run(plane.observe), name="opinions"),
                     tasks.create_task(_reload_filter(plane, settings, asked), name="reload"),
+                    *(tasks.create_task(posting, name="webhook") for posting in _webhook(plane, settings, own_ports)),
                 ]
                 started(started_at)
                 await stop.wait()
@@ -94,12 +108,37 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
         await store.close()
 
 
+def _checks(plane: ControlPlane, settings: Settings, own_ports: Sequence[int]) -> Checks:
+    """Return the checks, which hear of every instance that comes, changes or goes, and of heartbeats."""
+    dialer = _dialer(settings, own_ports)
+    schedule = Schedule(random.random, plane.intent.health)
+    prober = Prober(dialer, plane.clock.monotonic)
+    checks = Checks(schedule, prober, plane.clock, plane.observe, plane.alarms.set)
+    plane.followers.append(checks.committed)
+    plane.heartbeats.append(checks.heartbeat)
+    return checks
+
+
+def _webhook(plane: ControlPlane, settings: Settings, own_ports: Sequence[int]) -> list[Coroutine[None, None, None]]:
+    """Return what posts alarms, ready to run; nothing without a webhook."""
+    if settings.webhook is None:
+        return []
+    hook = Webhook(WebhookSettings(*settings.webhook), _dialer(settings, own_ports).dial, plane.clock)
+    plane.alarms.listen(hook.heard)
+    return [hook.run()]
+
+
+def _dialer(settings: Settings, own_ports: Sequence[int]) -> Dialer:
+    return Dialer(Targets(settings.check_networks, frozenset(own_ports)))
+
+
 def _telemetry(plane: ControlPlane, settings: Settings) -> Telemetry:
     return Telemetry(
         roster=plane.roster,
         cache=plane.cache,
         problems=lambda: plane.problems,
         clusters=plane.clusters,
+        view=plane.intent.view,
         authorize=_guard(settings.token),
         clock=plane.clock.monotonic,
         alarms=lambda: plane.alarms.standing,

@@ -12,15 +12,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from xds.model.duration import read_duration
 from xds.model.instance import Address, check_port
 from xds.model.problems import InvalidInput
+from xds.model.quota import Quotas
+from xds.net.targets import LOOPBACK, PRIVATE, Network, networks
+from xds.sources.preservation import Rules
 from xds.store.settings import StoreSettings
 
 if TYPE_CHECKING:
     from xds.ads.settings import AdsSettings
+
+_S = TypeVar("_S", bound=Any)  # a dataclass of numbers; which one is checked where it is made
 
 PREFIX: Final = "FAIRLEAD_"
 API: Final = Address("127.0.0.1", 15080)
@@ -37,7 +42,8 @@ class Settings:
 
     `filter` is the health filter's module, None for none (splits then hold at random, not per user); `filter_config`
     a JSON file with its global defaults. `token` guards both API and ADS. `ads_limits` is what ADS bears; None for the
-    defaults.
+    defaults. `leases` says how much silence is believed, `quotas` how many instances are taken. `check_networks` are
+    where checks may go besides the public internet; link-local addresses and metadata services are never called.
     """
 
     data_dir: Path = Path("fairlead-data")
@@ -49,7 +55,11 @@ class Settings:
     filter_config: Path | None = None
     log_level: str = "info"
     ads_limits: AdsSettings | None = None
+    leases: Rules = field(default_factory=Rules)
+    quotas: Quotas = Quotas()
+    check_networks: tuple[Network, ...] = (*PRIVATE, *LOOPBACK)
     store: StoreSettings = field(default_factory=StoreSettings)
+    webhook: tuple[str, str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse an open door beyond loopback, and files that are not there."""
@@ -81,9 +91,10 @@ class Settings:
         told = {name: _told(env, flags, name) for name in ("data_dir", "api", "ads", "filter", "filter_config")}
         defaults = cls.__dataclass_fields__
         filter_path = told["filter"]
+        api = read_bind(told["api"], pointer="/api") if told["api"] else API
         return cls(
             data_dir=Path(told["data_dir"] or str(defaults["data_dir"].default)),
-            api=read_bind(told["api"], pointer="/api") if told["api"] else API,
+            api=api,
             ads=read_bind(told["ads"], pointer="/ads") if told["ads"] else ADS,
             token=read_token(env, _text(flags.get("token_file"))),
             insecure_non_loopback=_switch(env, flags, "insecure_non_loopback"),
@@ -91,8 +102,27 @@ class Settings:
             filter_config=Path(told["filter_config"]) if told["filter_config"] else None,
             log_level=_told(env, flags, "log_level") or "info",
             ads_limits=read_limits(env),
+            leases=read_numbers(env, "LEASES_", Rules, "rule of leases"),
+            quotas=read_numbers(env, "QUOTA_", Quotas, "quota"),
+            check_networks=read_networks(env.get(PREFIX + "CHECK_NETWORKS", ""), api),
             store=read_store(env),
+            webhook=read_webhook(env),
         )
+
+
+def read_networks(text: str, api: Address) -> tuple[Network, ...]:
+    """Return networks written with commas between them; nothing said is private ones, and loopback if `api` is there.
+
+    Whoever registers at a control plane that only this host reaches may have it call this host; others may not.
+    InvalidInput for what is no network.
+    """
+    if not text:
+        return (*PRIVATE, *LOOPBACK) if is_loopback(api.host) else PRIVATE
+    try:
+        return networks(*[each.strip() for each in text.split(",") if each.strip() not in {"", "none"}])
+    except ValueError as error:
+        message = f"{PREFIX}CHECK_NETWORKS: {error}; write networks such as 10.0.0.0/8,fd00::/8, or none"
+        raise InvalidInput(message, pointer="/check_networks") from None
 
 
 def read_limits(env: Mapping[str, str]) -> AdsSettings:
@@ -102,25 +132,35 @@ def read_limits(env: Mapping[str, str]) -> AdsSettings:
     """
     from xds.ads.settings import AdsSettings  # noqa: PLC0415 - loads gRPC, which only `serve` needs
 
-    limits = {each.name: each.default for each in fields(AdsSettings) if each.name != "addresses"}
+    return read_numbers(env, "ADS_", AdsSettings, "limit of ADS")
+
+
+def read_numbers(env: Mapping[str, str], prefix: str, kind: type[_S], what: str) -> _S:
+    """Return a settings class whose numbers are variables: FAIRLEAD_, `prefix` and the field's name.
+
+    InvalidInput as `read_limits` has it; `what` is what one of them is called.
+    """
+    numbers = {each.name: each.default for each in fields(kind) if isinstance(each.default, int | float)}
     told: dict[str, int | float] = {}
     for variable, text in env.items():
-        if not variable.startswith(PREFIX + "ADS_"):
+        if not variable.startswith(PREFIX + prefix):
             continue
-        name = variable.removeprefix(PREFIX + "ADS_").lower()
-        if name not in limits:
-            known = ", ".join(limits)
-            raise InvalidInput(f"{variable} is no limit of ADS; there are {known}", pointer=f"/ads_{name}")
+        name = variable.removeprefix(PREFIX + prefix).lower()
+        at = f"/{prefix.lower()}{name}"
+        if name not in numbers:
+            raise InvalidInput(f"{variable} is no {what}; there are {', '.join(numbers)}", pointer=at)
         try:
-            told[name] = int(text) if isinstance(limits[name], int) else float(text)
+            told[name] = int(text) if isinstance(numbers[name], int) else float(text)
         except ValueError:
-            sort = "whole number" if isinstance(limits[name], int) else "number"
-            raise InvalidInput(f"{variable} is {text!r}, not a {sort}", pointer=f"/ads_{name}") from None
+            sort = "whole number" if isinstance(numbers[name], int) else "number"
+            raise InvalidInput(f"{variable} is {text!r}, not a {sort}", pointer=at) from None
     try:
-        return AdsSettings(**told)  # type: ignore[arg-type]  # by name, each of its own type
+        made: _S = kind(**told)
     except InvalidInput as error:
         name, _, rest = error.message.partition(" ")
-        raise InvalidInput(f"{PREFIX}ADS_{name.upper()} {rest}", pointer=f"/ads_{name}") from None
+        at = f"/{prefix.lower()}{name}"
+        raise InvalidInput(f"{PREFIX}{prefix}{name.upper()} {rest}", pointer=at) from None
+    return made
 
 
 def read_store(env: Mapping[str, str]) -> StoreSettings:
@@ -133,6 +173,19 @@ def read_store(env: Mapping[str, str]) -> StoreSettings:
             except ValueError as error:
                 raise InvalidInput(f"{PREFIX}{name.upper()}: {error}", pointer=f"/{name}") from None
     return StoreSettings(**told)  # type: ignore[arg-type]  # by name, each of its own type
+
+
+def read_webhook(env: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return URL and secret of FAIRLEAD_ALARM_WEBHOOK and FAIRLEAD_ALARM_SECRET_FILE, None without; InvalidInput."""
+    url, path = env.get(PREFIX + "ALARM_WEBHOOK", ""), env.get(PREFIX + "ALARM_SECRET_FILE", "")
+    if not url:
+        return None
+    if not path:
+        raise InvalidInput("a webhook is signed: name the file of its secret", pointer="/alarm_secret_file")
+    try:
+        return url, Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise InvalidInput(f"the secret file {path} cannot be read", pointer="/alarm_secret_file") from None
 
 
 def read_token(env: Mapping[str, str], token_file: str = "") -> str:

@@ -131,6 +131,14 @@ KINDS: Final[Mapping[str, Listed]] = {
         },
     ),
     "nodes": Listed("node", nodes.LISTED, removable=False),
+    "agents": Listed(
+        "agent",
+        {
+            "id": field("id"), "ip": field("ip"), "role": field("role"), "version": field("version"),
+            "state": field("state"), "last seen": field("last_seen"), "lag": field("lag"),
+        },
+        in_env=False,
+    ),
     "breakers": Listed("breaker", BREAKERS, named="service", removable=False, by_name=False),
     "alarms": Listed(
         "alarm",
@@ -171,7 +179,7 @@ def get(
     kind: Annotated[
         str,
         typer.Argument(
-            help="instances, services, routes, gateways, rollouts, overlays, nodes, breakers, alarms or problems."
+            help="instances, services, routes, gateways, rollouts, overlays, nodes, agents, breakers, alarms, problems."
         ),
     ],
     name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",
@@ -207,7 +215,7 @@ def get(
 
 def delete(
     ctx: typer.Context,
-    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway, rollout or overlay.")],
+    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway, rollout, overlay or agent.")],
     name: Annotated[str, typer.Argument(help="Its name or id.")],
     env: Env = DEFAULT_ENV,
 ) -> None:
@@ -238,6 +246,19 @@ def explain(
     _print_explained(found)
 
 
+def _decided(row: Row) -> str:
+    """Return whose word an instance's health rests on, why, and the numbers that it goes by."""
+    verdict = cast("Row", row.get("verdict") or {})
+    told = [
+        signal
+        for signal in cast("list[Row]", verdict.get("signals") or [])
+        if signal["source"] == verdict["decided_by"]
+    ]
+    numbers = [f"{name} {number}" for signal in told for name, number in cast("Row", signal["numbers"]).items()]
+    words = f"{verdict.get('decided_by')}: {verdict.get('why')}"
+    return f"{words} ({', '.join(numbers)})" if numbers else words
+
+
 def _print_explained(found: Row) -> None:
     typer.echo(
         f"{found['env']}/{found['service']}  stable {text(found.get('stable'))}  rollout {text(found.get('rollout'))}"
@@ -251,7 +272,7 @@ def _print_explained(found: Row) -> None:
     members: dict[str, Cell] = {
         "instance": field("id"), "version": field("version"), "address": field("address"), "weight": field("weight"),
         "health": field("health"), "serves": field("serves"), "leaving": field("leaving"),
-        "held": field("held"), "overlays": field("overlays"),
+        "held": field("held"), "overlays": field("overlays"), "decided by": _decided,
     }  # fmt: skip
     envoys: dict[str, Cell] = {
         "envoy": field("node"), "state": field("state"), "sent": lambda row: weights(row.get("sent")),

@@ -7,17 +7,19 @@ one event loop and the intent changes only after a commit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from xds.cache.group import Group
 from xds.cache.roster import Roster
 from xds.cache.table import Cache
 from xds.cache.typestate import Node
 from xds.control.admission import Admitted
+from xds.control.agents import Agents
 from xds.control.alarms import Alarms
+from xds.control.duplicates import Duplicates
 from xds.control.feed import Feed
-from xds.control.gate import GateStatus, NodeGate, gate, refusals
+from xds.control.gate import gate, refusals
+from xds.control.health import noting
 from xds.control.housekeeping import Housekeeping, StandingAlarms, StoreKeeping
 from xds.control.inbox import Inbox, Outcome
 from xds.control.loop import Loop, Parts
@@ -25,16 +27,16 @@ from xds.control.nodes import Membership, Nodes
 from xds.control.notes import Notes
 from xds.control.ports import Clock, Lease, Leases, Receipt, Store
 from xds.control.publisher import Publisher
+from xds.control.status import RolloutStatus, ServiceStatus
 from xds.model.declare import Declaration, subject
-from xds.model.health import Health
 from xds.model.incarnation import check_age
+from xds.model.instance import Instance
 from xds.model.intent import Intent, ref
 from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
 from xds.model.quota import Quotas
-from xds.model.rollout import Rollout
-from xds.model.view import ServiceView
+from xds.model.signal import Signal
 from xds.translate.build import Builder
 from xds.translate.outputs import FilterSpec
 from xds.translate.policy import Policy
@@ -42,38 +44,11 @@ from xds.translate.warmup import warm_up
 from xds.wire.types import ResourceType
 
 
-@dataclass(frozen=True, slots=True)
-class RolloutStatus:
-    """A rollout with the state of its gate; `state` is its phase, or `blocked`."""
-
-    rollout: Rollout
-    revision: int
-    gate: GateStatus
-
-    @property
-    def state(self) -> str:
-        """Return `blocked` while the gate is, the phase otherwise."""
-        return self.gate.state.value if self.gate.state == "blocked" and self._waits else self.rollout.phase.value
-
-    @property
-    def _waits(self) -> bool:
-        return not self.rollout.phase.is_over and not self.rollout.acked
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceStatus:
-    """A service as it is wanted (weights in 10,000ths), as it is published, and as each live node has it."""
-
-    view: ServiceView
-    revision: int
-    wanted: Mapping[str, int]
-    effective: Mapping[str, int]
-    nodes: tuple[NodeGate, ...]
-    problems: tuple[Problem, ...]
-
-
 class ControlPlane:
-    """Everything that the HTTP API, the ADS server and the sources talk to."""
+    """Everything that the HTTP API, the ADS server and the sources talk to.
+
+    `followers` hear of every commit, and at the start of all that is known; `heartbeats` of who says it is alive.
+    """
 
     def __init__(
         self,
@@ -109,6 +84,7 @@ class ControlPlane:
                 leases,
                 clock,
                 self._moved,
+                noting(self.note),
                 quotas,
             )
         )
@@ -116,11 +92,16 @@ class ControlPlane:
         self.alarms = Alarms(clock.wall)
         self._notes = Notes(store, self.intent, clock)
         self.alarms.listen(self._notes.alarm)
+        self.agents = Agents(clock, self.alarms)
         standing = StandingAlarms(self.alarms, self._loop, self.roster, clock)
-        self.housekeeping = Housekeeping((standing.look, self._write_notes))
+        self._duplicates = Duplicates(self.intent, self.alarms, self.observe, self._loop.health.words)
+        self._loop.followers.append(self._duplicates.committed)
+        self.housekeeping = Housekeeping((standing.look, self.agents.look, self._duplicates.look, self._write_notes))
         self.store_keeping = StoreKeeping(store, self.alarms, self._loop, self._inbox, self.intent, clock)
         self.feed = Feed(store)
         self._loop.committer.listen(self.feed.add)
+        self.health, self.followers = self._loop.health, self._loop.followers
+        self.heartbeats: list[Callable[[str], None]] = []
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
@@ -161,6 +142,8 @@ class ControlPlane:
             if isinstance(outcome, Forbidden):
                 about = subject(declaration.change).key
                 self.note("refused", about, None, None, declaration.actor, outcome.message)
+            elif type(outcome) is Receipt and type(outcome.declared) is Instance:
+                self._leases.renew(outcome.name.key)  # also by what changed nothing: whoever registers is alive
         return outcomes
 
     async def declare(self, declaration: Declaration) -> Receipt:
@@ -180,9 +163,9 @@ class ControlPlane:
         """
         self._notes.note(kind, about, before, after, actor, reason)
 
-    def observe(self, health: Mapping[str, Health]) -> None:
-        """Note what was seen of instances."""
-        self._inbox.observe(health)
+    def observe(self, source: str, seen: Mapping[str, Signal | None]) -> None:
+        """Note what a source saw of instances; its word about each stands until it says otherwise, or takes it back."""
+        self._inbox.observe(source, seen)
 
     def renew(self, instance_id: str, *, epoch: int = 0, seq: int = 0) -> Lease | None:
         """Give an instance a full lease; None when it has none to renew.
@@ -196,7 +179,10 @@ class ControlPlane:
         if epoch > instance.epoch:
             raise NotFound(f"epoch {epoch} of instance {instance_id} is not known: register it", code="register_again")
         check_age(instance, epoch, seq)
-        return self._leases.renew(instance_id, seq)
+        lease = self._leases.renew(instance_id, seq)
+        for heard in self.heartbeats:
+            heard(instance_id)
+        return lease
 
     def lease(self, instance_id: str) -> Lease | None:
         """Return what is left of an instance's lease, or None when it has none."""
@@ -214,7 +200,7 @@ class ControlPlane:
         filter_problem = () if self._filter.problem is None else (self._filter.problem,)
         now = self.clock.monotonic()
         refused = refusals(self.roster.nodes(), now)
-        ours = (*filter_problem, *self._loop.problems, *self._loop.guard.problems)
+        ours = (*filter_problem, *self._loop.problems, *self._loop.guard.problems, *self._duplicates.problems)
         lingering = self._publisher.lingering.problems(now)
         return tuple(sorted((*ours, *self._publisher.problems, *lingering, *refused)))
 

@@ -9,8 +9,11 @@ class Health(StrEnum):
     """The effective health of one instance.
 
     UNHEALTHY instances stay in EDS so that Envoy's panic threshold can work; DRAINING ones leave it (under panic
-    a host that is marked in place still takes new requests, a removed one only finishes what it has).
+    a host that is marked in place still takes new requests, a removed one only finishes what it has). STARTING ones
+    have a check that they did not pass yet, and are not in EDS at all.
     """
+
+    STARTING = "starting"
 
     HEALTHY = "healthy"
     UNSTABLE = "unstable"

@@ -25,6 +25,7 @@ import h11
 from xds.control.ports import Clock
 from xds.model.alarm import Alarm
 from xds.model.problems import InvalidInput
+from xds.net.targets import BlockedTarget
 
 MOST: Final = 1000  # alarms that wait
 DEADLINE: Final = 10.0  # seconds for one attempt, the answer included
@@ -156,7 +157,7 @@ class Webhook:
                 status = await self._post(body)
         except TimeoutError:
             return f"no answer within {DEADLINE:.0f} s"
-        except (OSError, h11.ProtocolError, ValueError) as error:
+        except (OSError, BlockedTarget, h11.ProtocolError, ValueError) as error:
             return str(error) or type(error).__name__
         return "" if 200 <= status < 300 else f"it answered {status}"
 

@@ -61,7 +61,7 @@ async def live(folder: Path) -> None:
                     ]
                 )
                 told.say(f"acked {name} {name}-twin at {max(receipt.revision for receipt in receipts)}")  # type: ignore[union-attr]  # all are receipts
-            plane.note("health", name, Health.HEALTHY.value, Health.UNHEALTHY.value, "check")
+            plane.note("health", name, {"health": Health.HEALTHY}, {"health": Health.UNHEALTHY}, "check")
             for gone in (f"web-{turn}-2", f"web-{turn}-2-twin"):
                 await plane.declare(Declaration(Delete(Ref(Kind.INSTANCE, gone)), "api:test", operator=True))
                 told.say(f"gone {gone}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from xds.api.convert.check import check_of, check_out
 from xds.api.convert.pointers import renamed
 from xds.api.schemas.instance import InstanceIn, InstanceOut, LeaseOut
 from xds.control.ports import Lease
@@ -45,6 +46,7 @@ def instance_of(document: InstanceIn, owner: str, instance_id: str | None = None
             metadata=document.metadata,
             ingress=None if document.ingress is None else Address.parse(document.ingress, pointer="/ingress"),
             ttl=document.ttl,
+            check=None if document.check is None else check_of(document.check, document.address),
             epoch=document.epoch or 0,
             seq=document.seq or 0,
             start=document.start,
@@ -69,6 +71,7 @@ def instance_out(instance: Instance, *, revision: int, health: Health, lease: Le
         metadata=dict(instance.metadata),
         ingress=None if instance.ingress is None else str(instance.ingress),
         ttl=None if instance.ttl is None else write_duration(instance.ttl),
+        check=None if instance.check is None else check_out(instance.check),
         epoch=instance.epoch,
         seq=instance.seq,
         start=instance.start,
@@ -76,6 +79,7 @@ def instance_out(instance: Instance, *, revision: int, health: Health, lease: Le
         health=health.value,
         owner=instance.owner,
         lease=lease_out(lease),
+        verdict=None,
     )
 
 

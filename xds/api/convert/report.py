@@ -6,11 +6,13 @@ from xds.api.convert.breaker import breakers_of
 from xds.api.convert.overlay import overlays_of
 from xds.api.convert.rollout import node_gate_out
 from xds.api.convert.route import route_out
+from xds.api.convert.verdict import verdict_out
 from xds.api.convert.weights import percents
 from xds.api.scalars import write_percent
 from xds.api.schemas.report import ExplainOut, MemberOut, StandingProblem, SubsetReport
-from xds.control.plane import ControlPlane, ServiceStatus
+from xds.control.plane import ControlPlane
 from xds.control.ports import Breakers
+from xds.control.status import ServiceStatus
 from xds.model.intent import ref
 from xds.model.names import ServiceKey
 from xds.model.problems import Problem
@@ -68,6 +70,7 @@ def _member_out(plane: ControlPlane, member: Member) -> MemberOut:
         serves=member.serves,
         leaving=member.leaving,
         held=member.held,
+        verdict=verdict_out(plane, instance.id),
         overlays=[overlay.id for overlay in plane.intent.overlays.on(instance)],
     )
 
