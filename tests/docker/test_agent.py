@@ -60,7 +60,7 @@ def test_every_network_mode_is_registered_where_it_really_answers(
     assert found["two"]["metadata"]["docker.address"].endswith("network back")
     assert (found["hosts"]["address"], found["published"]["address"]) == ("127.0.0.1", "127.0.0.1")
     assert found["joined"]["address"] == found["own"]["address"]
-    assert "it has no network" in host.states()["none"]
+    host.says("none", "it has no network")
 
 
 def test_a_stop_withdraws_before_the_end(host: Host, engine: DockerEngine) -> None:
