@@ -46,7 +46,7 @@ class Telemetry:
     ) -> None:
         self.streams = StreamCounts()
         self.traffic = Traffic(clock, settings)
-        self.breakers = Breakers(clock, settings)
+        self.breakers = Breakers(clock, clusters, settings)
         self.opinions = Opinions(self.traffic, self.breakers, view, clock)
         self._lag = LoopLag(clock)
         self._door = Door(authorize)

@@ -118,6 +118,13 @@ def test_labels_nest_in_yaml(lint: Lint) -> None:
     assert method.startswith("vm.yaml:5:9: warning: fairlead.route.api.method: 'post' is not a method, as in GET;")
 
 
+def test_a_document_of_labels_is_one_of_ours(lint: Lint) -> None:
+    text = "kind: labels\naddress: 10.0.0.7\nlabels: {service: web, port: 80, weigth: 7}\n"
+    assert lint(text, name="vm.yaml").stdout.splitlines() == [
+        "vm.yaml:3:34: warning: fairlead.weigth: nothing is known by that name; did you mean fairlead.weight?"
+    ]
+
+
 def test_our_documents_are_judged_by_the_schemas_of_the_api(lint: Lint) -> None:
     text = (
         "kind: service\nname: web\nbalancing: magic\n---\nkind: route\nservice: web\nname: api\npath: {regex: '/a('}\n"

@@ -15,6 +15,7 @@ from xds.telemetry.settings import TelemetrySettings
 from xds.telemetry.traffic import Traffic
 from xds.telemetry.windows import Kind, Place
 
+CLUSTERS = ("ghost/v1", "web/v1", "web/v2")
 EDGE, SIDE = Reporter("edge", "default", frozenset()), Reporter("side", "default", frozenset())
 
 
@@ -30,7 +31,10 @@ class Office:
             version = "v1" if number < 3 else "v2"
             self.book.put(instance(f"web-{number}", version, address=f"10.0.0.{number}", ports=ports))
         settings = TelemetrySettings()
-        self.traffic, self.breakers = Traffic(lambda: self.now, settings), Breakers(lambda: self.now, settings)
+        self.traffic, self.breakers = (
+            Traffic(lambda: self.now, settings),
+            Breakers(lambda: self.now, lambda _: CLUSTERS, settings),
+        )
         self.opinions = Opinions(self.traffic, self.breakers, self.book.intent.view, lambda: self.now)
 
     def report(self, cluster: str, *endpoints: tuple[str, int, int], by: Reporter = EDGE) -> None:
