@@ -105,8 +105,8 @@ class NodeProfile:
                 app=app,
                 bind=_bind(listeners, "gateway", None, "/listeners/gateway") if role is Role.GATEWAY else None,
                 upstreams=parse_upstreams(ours.get("upstreams"), pointer="/upstreams") if sidecar else None,
-                region=_name(ours, "region"),
-                zone=_name(ours, "zone"),
+                region="" if role is Role.GRPC else _name(ours, "region"),
+                zone="" if role is Role.GRPC else _name(ours, "zone"),
             )
         except InvalidInput as error:
             at = f"/metadata/fairlead{error.pointer}"
