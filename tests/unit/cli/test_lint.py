@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.harness.repo import ROOT
 from xds.cli.main import app
 
 
@@ -164,3 +166,12 @@ def test_a_dialect_is_reported_label_by_label(lint: Lint) -> None:
     }
     assert [row["label"] for row in rows if not row["becomes"]] == ["traefik.http.routers.r.entrypoints"]
     assert "did not map" in lint(text, "--dialect", "traefik").stdout
+
+
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "labels.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.splitlines()[0])
+def test_what_the_page_shows_is_fine(lint: Lint, example: str) -> None:
+    ran = lint(example)
+    assert (ran.exit_code, ran.stdout) == (0, "")
