@@ -139,11 +139,13 @@ def test_pauses_and_networks_change_what_is_registered(host: Host, engine: Docke
     engine.docker("pause", "moving")
     host.awaits()
     engine.docker("unpause", "moving")
-    before = host.awaits("moving")["moving"]
-    engine.docker("network", "connect", "later", "moving")
-    engine.docker("network", "disconnect", "bridge", "moving")
+    host.awaits("moving")
+    engine.docker("rename", "moving", "moved")
+    before = host.awaits("moved")["moved"]
+    engine.docker("network", "connect", "later", "moved")
+    engine.docker("network", "disconnect", "bridge", "moved")
     after = wait_until(
-        lambda: now if (now := host.registered().get("moving", before))["address"] != before["address"] else None, 30
+        lambda: now if (now := host.registered().get("moved", before))["address"] != before["address"] else None, 30
     )
     assert (_asked(after), after["metadata"]["team"]) == ("moving", "shop")
 

@@ -128,13 +128,16 @@ class Ledger:
         return max(0.0, max(due, self._not_before) - now)
 
     def answered(self, ask: Ask, answer: Mapping[str, object], now: float) -> None:
-        """Take an answer in."""
+        """Take an answer in; one that does not say what became of each is none."""
+        results = cast("Sequence[Mapping[str, object]]", answer.get("results") or ())
+        if ask.matter != "read" and len(results) != len(ask.about):
+            self.failed(ask, "it did not answer what it was asked", now)
+            return
         self._failures, self.trouble = 0, ""
         if ask.matter == "read":
             self._adopt(ask.about[0][0], answer)
             return
-        results = cast("Sequence[Mapping[str, object]]", answer.get("results") or ())
-        for (entry, word), result in zip(ask.about, results, strict=False):
+        for (entry, word), result in zip(ask.about, results, strict=True):
             problem = cast("Mapping[str, object] | None", result.get("error"))
             if problem is not None:
                 self._refused(ask.matter, entry, word, problem, now)
@@ -149,9 +152,8 @@ class Ledger:
             ask.about[0][0].unsure = False
             return
         self.trouble = why
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures, 16))
+        self._not_before = now + self._pause(self._failures)
         self._failures += 1
-        self._not_before = now + pause * (0.5 + 0.5 * self._chance())
 
     # -------------------------------------------------------------------------------------------------- what is kept
     def dump(self) -> list[list[object]]:
@@ -223,12 +225,16 @@ class Ledger:
             return
         entry.stands = False
         if code == "stale_epoch":
-            entry.unsure, entry.due = True, now
+            entry.unsure, entry.due = True, now + (self._pause(entry.failures) if entry.failures else 0.0)
+            entry.failures += 1
         elif code == "register_again" or status == 404:
             entry.due = now
         else:
             entry.refusal = f"{problem.get('pointer') or ''} {problem.get('detail') or problem.get('title')}".strip()
             later = status == 429 or (isinstance(status, int) and status >= 500)
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(entry.failures, 16)) if later else REFUSED_PAUSE
+            entry.due = now + (self._pause(entry.failures) if later else REFUSED_PAUSE)
             entry.failures += 1
-            entry.due = now + pause * (0.5 + 0.5 * self._chance())
+
+    def _pause(self, failures: int) -> float:
+        """Return how long to wait after so many failures before this one: longer and longer, and never in step."""
+        return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures, 16)) * (0.5 + 0.5 * self._chance())

@@ -63,8 +63,7 @@ class Agent:
                 following = tasks.create_task(self._follow(), name="agent-follow")
                 await self._changed(again)
                 following.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await following
+                await asyncio.wait([following])
 
     def status(self) -> dict[str, object]:
         """Return how everything stands: engines, containers by name, and the control plane."""

@@ -92,15 +92,23 @@ def serve(
 
 def _agent(settings: Settings) -> Callable[[Serving], Coroutine[None, None, None]]:
     """Return this host's agent, told by FAIRLEAD_AGENT_* and DOCKER_*; it speaks HTTP to the API like any other."""
+    import asyncio
+    import logging
+
     from xds.agent.run import Agent
     from xds.agent.settings import AgentSettings
 
     told = AgentSettings.read(os.environ, {"data_dir": settings.data_dir / "agent", "central_checks": True}, None)
     _ = told.endpoints  # said now if they cannot be used
 
-    def beside(serving: Serving) -> Coroutine[None, None, None]:
+    async def beside(serving: Serving) -> None:
         url = serving.api.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-        return Agent(told, url, settings.token).run()
+        while True:
+            try:
+                await Agent(told, url, settings.token).run()
+            except* Exception:  # whatever befalls the agent, Envoys go on being served
+                logging.getLogger(__name__).exception("the agent begins anew in a second")
+            await asyncio.sleep(1.0)
 
     return beside
 

@@ -137,6 +137,24 @@ def test_a_lost_book_counts_on_from_what_the_control_plane_knows() -> None:
     assert items(taken(ledger))[0]["epoch"] == 9
 
 
+def test_an_answer_that_says_nothing_is_no_reason_to_ask_again_at_once() -> None:
+    ledger = book()
+    ledger.put("a", 7, DOCUMENT)
+    ledger.answered(asked(ledger), {}, 0.0)
+    assert ledger.next(0.1) is None
+    assert ledger.trouble == "it did not answer what it was asked"
+
+
+def test_two_who_speak_for_one_instance_do_not_shout_at_each_other() -> None:
+    ledger = book()
+    ledger.put("a", 7, DOCUMENT)
+    stale = {"status": 409, "code": "stale_epoch"}
+    taken(ledger, 0.0, stale)
+    ledger.answered(asked(ledger), {"epoch": 7, "seq": 5}, 0.0)
+    taken(ledger, 0.0, stale)
+    assert ledger.next(0.1) is None
+
+
 @pytest.mark.parametrize("problem", [{"status": 404, "code": "not_found"}, {"status": 409, "code": "stale_epoch"}])
 def test_who_is_out_already_needs_no_farewell(problem: Mapping[str, object]) -> None:
     ledger = book()

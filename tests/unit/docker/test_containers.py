@@ -271,6 +271,14 @@ def test_a_network_that_is_left_takes_the_address_with_it() -> None:
     assert story.told == {WEB_ID: "10.2.0.2"}
 
 
+def test_another_name_is_told_and_nothing_else_happens() -> None:
+    story = running()
+    story.engine[WEB] = replace(facts(), name="shop")
+    story.hears(event("rename"))
+    assert story.words == [f"+{WEB_ID}", f"+{WEB_ID}"]
+    assert story.containers.registered()[WEB].instance.metadata["docker.container"] == "shop"
+
+
 def test_a_network_that_is_joined_later_leaves_a_good_address_alone() -> None:
     story = running(facts(networks={"front": "10.1.0.2"}))
     story.engine[WEB] = facts(networks={"front": "10.1.0.2", "back": "10.2.0.2"})

@@ -15,11 +15,13 @@ Moments (`now`) are monotonic seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from math import inf
 from typing import Final
 
 from xds.labels.describe import ANYTHING, Claims
+from xds.labels.description import Description
 from xds.labels.reading import ours_among
 from xds.model.problems import FairleadError
 from xds.sources.docker.addresses import Candidate, Standpoint, mapped_for_own, places
@@ -237,6 +239,7 @@ class Containers:
             return
         found = places(said, facts, owner.facts if owner and owner.serves else None, self._stand)
         if life.told is not None and life.told.place in found.candidates:
+            self._refresh(life, said, facts, life.told)
             return
         if life.told is not None:
             self._end(life, "it is not at that address any more")
@@ -264,6 +267,15 @@ class Containers:
             life.trouble = f"{error.pointer}: {error.message}"
         else:
             self._effects.append(Register(life.told))
+
+    def _refresh(self, life: Life, said: Description, facts: Facts, told: Registration) -> None:
+        """Tell what is other about a container that goes on at its place, such as its name."""
+        rejected = told.instance.metadata.get("docker.rejected", "")
+        with suppress(FairleadError):
+            fresh = registration(said, facts, told.place, self._findings(life, (rejected,)))
+            if fresh != told:
+                life.told = fresh
+                self._effects.append(Register(fresh))
 
     def _findings(self, life: Life, rejected: tuple[str, ...]) -> dict[str, str]:
         problems = "; ".join(f"{problem.pointer}: {problem.message}" for problem in life.problems)
