@@ -24,7 +24,7 @@ from xds.api.settings import ApiSettings
 from xds.control.admission import Admitted
 from xds.control.plane import ControlPlane
 from xds.sources.lease_watch import Outlets, make_pass
-from xds.sources.leases import HeapLeases
+from xds.sources.leases import WheelLeases
 from xds.store.sqlite import SqliteStore
 
 CLIENTS = 8
@@ -206,7 +206,7 @@ class Machine(RuleBasedStateMachine):
 
     async def _start(self) -> None:
         self.store = SqliteStore(Path(self.folder.name) / "fairlead.db")
-        self.leases = HeapLeases(self.time)
+        self.leases = WheelLeases(self.time)
         self.plane = ControlPlane(store=self.store, clock=self.time, leases=self.leases, filter=Admitted(None))
         self.outlets = Outlets(self.plane.submit, self.plane.observe, self.plane.alarms.set)
         await self.plane.start()

@@ -41,7 +41,11 @@ def register(
     weight: Annotated[int | None, typer.Option(min=0, max=10_000, help="Relative, inside its version.")] = None,
     label: Annotated[list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="May be repeated.")] = None,
     check: Annotated[
-        str, typer.Option(metavar="CHECK", help="What says that it is well: tcp, http:/healthz, http:9000/healthz.")
+        str,
+        typer.Option(
+            metavar="CHECK",
+            help="Asked here first, and by the control plane from then on: tcp, http:/healthz, http:9000/ok.",
+        ),
     ] = "",
     ttl: Annotated[float, typer.Option(min=1, max=3600, metavar="SECONDS", help="How long silence is borne.")] = 10.0,
     ready_timeout: Annotated[
@@ -71,6 +75,8 @@ def register(
     if label:
         details["labels"] = _labels(label)
     probe = Probe.parse(check or "tcp", details["address"], port)
+    if check:
+        details["check"] = probe.document
     if command and Probe(probe.host, port).is_good():
         raise Failed(f"something listens on {probe.host}:{port} already, and would be taken for this program")
     with signals_wait():
