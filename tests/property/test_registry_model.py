@@ -183,7 +183,7 @@ class Machine(RuleBasedStateMachine):
                 assert revision.number == (seen[-1] if seen else 0) + 1
                 assert revision.changes
                 seen.append(revision.number)
-        assert max(map(len, self.seen)) <= self.revision
+        assert max(map(len, self.seen)) <= self.plane.intent.revision
 
     # -- the machinery ------------------------------------------------------------------------------------------
 
