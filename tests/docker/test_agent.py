@@ -6,12 +6,15 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
 from tests.docker.host import Host
 from tests.harness.docker_engine import IMAGE, DockerEngine
+from tests.harness.plane import Plane
+from tests.harness.processes import Programs
 from tests.harness.waiting import wait_until
 from xds.sources.docker.engine import ALLOWED
 
@@ -240,6 +243,23 @@ def test_policy_and_routes_of_labels_are_declared_and_the_agent_is_listed(host: 
     assert route["owner"] == "file:docker"
     assert host.declared("services", "web")["timeout"] == "7s"
     assert [each["id"] for each in host.plane.get("agents")["items"] if each["state"] == "alive"] == ["here"]
+
+
+def test_one_host_needs_one_program(host: Host, engine: DockerEngine, programs: Programs, tmp_path: Path) -> None:
+    """`serve --docker`: the agent is in it, and the control plane goes on with the checks."""
+    relay = {"DOCKER_HOST": f"unix://{host.recorder.path}"}
+    both = Plane(programs, tmp_path / "both", "--filter", "none", "--docker", env=relay)
+    both.start()
+    engine.run("alone", labels={**WEB, "fairlead.health.http": "/"})
+
+    def well() -> dict[str, Any] | None:
+        found: Any = both.get("instances")["items"]
+        return next((each for each in found if each["health"] == "healthy"), None)
+
+    instance = wait_until(well, 30)
+    assert (instance["check"]["kind"], instance["check"]["path"], instance["check"]["rise"]) == ("http", "/", 2)
+    both.close()
+    host.awaits("alone")
 
 
 def test_an_engine_was_only_ever_read(host: Host, engine: DockerEngine) -> None:
