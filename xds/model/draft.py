@@ -31,6 +31,7 @@ class Draft:
         self.revision = intent.revision + 1
         self.writes: dict[Ref, Declared | None] = {}
         self.authors: dict[Ref, Declaration] = {}
+        self._services: dict[ServiceKey, Service | None] = {}  # those among the writes
         self._ports: UpstreamPorts | None = None  # made when the first service asks
 
     def declare(self, declaration: Declaration) -> Ref:
@@ -56,8 +57,7 @@ class Draft:
 
     def service(self, key: ServiceKey) -> Service | None:
         """Return a service as the draft has it."""
-        found = self.get(Ref(Kind.SERVICE, str(key)))
-        return found if isinstance(found, Service) else None
+        return self._services[key] if key in self._services else self._intent.services.get(key)
 
     def versions(self, key: ServiceKey) -> set[str]:
         """Return the versions that have an instance, the draft's own counted."""
@@ -89,7 +89,7 @@ class Draft:
             case Instance():
                 instance = numbered(declared, before, self.revision)
                 self._adopt(instance, declaration)
-                self._write(instance, declaration)
+                self._enter(name, instance, declaration)
             case Service():
                 self._write(self._with_port(self._service(declared, before)), declaration)
             case Route():
@@ -103,8 +103,9 @@ class Draft:
 
     def _adopt(self, instance: Instance, declaration: Declaration) -> None:
         """Bring the service into being with its first instance; its version becomes the stable one."""
-        service = self.service(instance.service) or Service(instance.service, owner="auto")
-        if not service.stable:
+        service = self.service(instance.service)
+        if service is None or not service.stable:
+            service = service or Service(instance.service, owner="auto")
             split = Split.whole(instance.version, key=service.split.key, salt=service.split.salt or str(service.key))
             self._write(self._with_port(replace(service, stable=instance.version, split=split)), declaration)
 
@@ -294,6 +295,8 @@ class Draft:
             self._ports.note(
                 before if isinstance(before, Service) else None, after if isinstance(after, Service) else None
             )
+        if name.kind is Kind.SERVICE:
+            self._services[ServiceKey(*name.key.split("/", 1))] = after if isinstance(after, Service) else None
         self.writes[name] = after
         self.authors[name] = declaration
         return name

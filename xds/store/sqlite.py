@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TypeVar
 
-from xds.control.ports import Commit, Entry, Kept, Loaded, Note, Receipt, Remains
+from xds.control.ports import Commit, Kept, Loaded, Note, Receipt, Remains
 from xds.model.intent import Declared, Kind, Ref
 from xds.model.problems import FairleadError, Problem, Unavailable
 from xds.store import journal as _journal
@@ -25,7 +25,6 @@ from xds.store import rows
 
 SCHEMA = 2
 APPLICATION = 0x4661_6972  # "Fair" in the file's header, so that another program's database is never taken for ours
-KEPT_RECEIPTS = 10_000
 
 _T = TypeVar("_T")
 _KINDS = frozenset(Kind)
@@ -174,41 +173,14 @@ class SqliteStore:
                 yield Kept(key, fingerprint, Receipt(Ref(Kind(kind), name), declared, int(revision)))
 
     def _commit(self, commit: Commit) -> None:
-        ids, next_id = dict[Ref, int | None](), self._next_id
         with self._transaction() as db:
-            for entry in commit.entries:
-                kind, key = entry.name
-                before = rows.write(kind, entry.before) if entry.before is not None else None
-                after = rows.write(kind, entry.after) if entry.after is not None else None
-                row_id = self._ids.get(entry.name)
-                if after is None:
-                    db.execute("DELETE FROM state WHERE id = ?", (row_id,))
-                    ids[entry.name] = None
-                else:
-                    if row_id is None:
-                        row_id, next_id = next_id, next_id + 1
-                        ids[entry.name] = row_id
-                    db.execute(
-                        "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?)",
-                        (row_id, kind, key, commit.revision, after),
-                    )
-                db.execute(
-                    "INSERT INTO journal VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", _row(commit, entry, before, after)
-                )
-            for kept in commit.kept:
-                name, declared = kept.receipt.name, kept.receipt.declared
-                body = rows.write(name.kind, declared) if declared is not None else None
-                values = (kept.key, kept.fingerprint, name.kind, name.key, kept.receipt.revision, body)
-                db.execute("INSERT INTO receipt VALUES (NULL, ?, ?, ?, ?, ?, ?)", values)
-            if commit.kept:
-                db.execute("DELETE FROM receipt WHERE id <= (SELECT max(id) FROM receipt) - ?", (KEPT_RECEIPTS,))
-            db.execute("UPDATE revision SET value = ?", (commit.revision,))
-        self._next_id = next_id
-        for name, row in ids.items():
+            placed = commits.write(db, commit, self._ids, self._next_id)
+        for name, row in placed.items():
             if row is None:
                 self._ids.pop(name, None)
             else:
                 self._ids[name] = row
+                self._next_id = max(self._next_id, row + 1)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -221,11 +193,6 @@ class SqliteStore:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-
-
-def _row(commit: Commit, entry: Entry, before: bytes | None, after: bytes | None) -> tuple[object, ...]:
-    at = commit.at.isoformat(timespec="milliseconds")
-    return (commit.revision, at, entry.actor, entry.reason, entry.name.kind, entry.name.key, before, after)
 
 
 def _lock(path: Path) -> IO[str]:

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from xds.api.convert.pointers import renamed
 from xds.api.schemas.instance import InstanceIn, InstanceOut, LeaseOut
 from xds.control.ports import Lease
 from xds.model.duration import write_duration
 from xds.model.health import Health
-from xds.model.instance import DEFAULT_PORT, Address, Instance
-from xds.model.names import DEFAULT_ENV, ServiceKey
+from xds.model.instance import DEFAULT_PORT, Address, Instance, derived_id
+from xds.model.names import ServiceKey
 from xds.model.problems import InvalidInput
-
-_SEPARATORS = re.compile(r"[^a-z0-9]")
-
-
-def derived_id(service: str, env: str, address: str, port: int) -> str:
-    """Return `web-10-0-0-7-8080`; another environment than the default stands behind the service's name."""
-    place = service if env == DEFAULT_ENV else f"{service}.{env}"
-    return f"{place}-{_SEPARATORS.sub('-', address.lower())}-{port}"
-
 
 def instance_of(document: InstanceIn, owner: str, instance_id: str | None = None) -> Instance:
     """Return the instance of a document; `instance_id` is the one in the path, which the document may repeat."""

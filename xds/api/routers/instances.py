@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter, ValidationError
 
 from xds.api import problem_document
@@ -28,8 +29,10 @@ from xds.api.schemas.instance import (
     NamedHeartbeatIn,
 )
 from xds.api.validation import explain
+from xds.control.inbox import Outcome
 from xds.control.plane import ControlPlane
 from xds.control.ports import Receipt
+from xds.model import intake
 from xds.model.declare import Change, Delete, Put
 from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref, ref
@@ -82,14 +85,7 @@ async def register_many(document: BatchIn, caller: CallerOf, settings: SettingsO
         if at % _SLICE == _SLICE - 1:
             await asyncio.sleep(0)
     outcomes = await caller.declare_each(changes)
-    results: list[dict[str, object]] = []
-    for change, outcome in zip(changes, outcomes, strict=True):
-        named = {"id": ref(change.declared).key} if isinstance(change, Put) else {}
-        if isinstance(outcome, Receipt):
-            results.append({**named, "revision": outcome.revision})
-        else:
-            results.append({**named, "error": problem_document.document(outcome)})
-    return _many(results)
+    return _many(map(_result, changes, outcomes))
 
 
 @router.get("/instances/{instance_id}", summary="Read an instance", responses=reads())
@@ -139,7 +135,7 @@ async def heartbeats(document: HeartbeatsIn, plane: PlaneOf, settings: SettingsO
     """Renew many leases; each gets its own answer."""
     items = list[object](document.items)
     check_items(items, settings.max_batch_items)
-    results = []
+    results: list[str] = []
     for at, item in enumerate(items):
         results.append(_renewed(plane, item))
         if at % _SLICE == _SLICE - 1:
@@ -147,19 +143,28 @@ async def heartbeats(document: HeartbeatsIn, plane: PlaneOf, settings: SettingsO
     return _many(results)
 
 
-def _renewed(plane: ControlPlane, item: object) -> dict[str, object]:
+def _renewed(plane: ControlPlane, item: object) -> str:
+    """Return what became of a heartbeat as JSON text."""
     try:
         said = _HEARTBEAT.validate_python(item)
     except ValidationError as error:
-        return {"error": problem_document.document(explain(error.errors(), NamedHeartbeatIn))}
+        return _refused(None, explain(error.errors(), NamedHeartbeatIn))
     try:
         lease = plane.renew(said.id, epoch=said.epoch or 0, seq=said.seq or 0)
     except FairleadError as error:
-        return {"id": said.id, "error": problem_document.document(error)}
-    return {"id": said.id, "expires_in": None if lease is None else expires_in(lease)}
+        return _refused(said.id, error)
+    left = "null" if lease is None else f'"{expires_in(lease)}"'
+    return f'{{"id":"{said.id}","expires_in":{left}}}'
+
+
+def _refused(name: str | None, error: FairleadError) -> str:
+    named = {} if name is None else {"id": name}
+    return json.dumps({**named, "error": problem_document.document(error)}, ensure_ascii=False, separators=(",", ":"))
 
 
 def _put(item: object, actor: str) -> Put | FairleadError:
+    if type(item) is dict and (plain := intake.declared(item, actor)) is not None:
+        return Put(plain)
     try:
         return Put(instance_of(_ITEM.validate_python(item), actor))
     except ValidationError as error:
@@ -168,8 +173,19 @@ def _put(item: object, actor: str) -> Put | FairleadError:
         return error
 
 
-def _many(results: list[dict[str, object]]) -> Response:
-    return JSONResponse({"results": results, "failed": sum("error" in result for result in results)})
+def _result(change: Change | FairleadError, outcome: Outcome) -> str:
+    """Return what became of an item as JSON text. An id needs no escaping, and most results are nothing else."""
+    name = change.declared.id if isinstance(change, Put) and isinstance(change.declared, Instance) else None
+    if isinstance(outcome, Receipt):
+        return f'{{"id":"{name}","revision":{outcome.revision}}}'
+    return _refused(name, outcome)
+
+
+def _many(results: Iterable[str]) -> Response:
+    found = [*results]
+    failed = sum('"error":' in result for result in found)
+    content = f'{{"results":[{",".join(found)}],"failed":{failed}}}'
+    return Response(content.encode("utf-8", "replace"), media_type="application/json")
 
 
 def _answer(plane: ControlPlane, receipt: Receipt, response: Response) -> InstanceOut:
