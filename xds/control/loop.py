@@ -71,7 +71,7 @@ class Loop:
         self._guard_at: float | None = None
         self._preserver = Preserver(parts.intent, parts.publisher, parts.store)
         self.guard = ShrinkGuard()
-        self._committer = Committer(parts.intent, parts.store, parts.clock)
+        self.committer = Committer(parts.intent, parts.store, parts.clock, parts.inbox.nudge)
         self.driver = RolloutDriver(parts.intent, parts.publisher)
         self.forces = Forces(parts.intent)
         self.problems: tuple[Problem, ...] = ()
@@ -80,7 +80,7 @@ class Loop:
         """Load everything and publish it, before anybody is served; Unavailable when the store cannot be read."""
         loaded = await self._store.load()
         self._intent.restore(loaded.objects, loaded.revision)
-        self._committer.remember(loaded.kept)
+        self.committer.remember(loaded.kept)
         self.problems = loaded.problems
         self._leases.committed([Entry(name, None, self._intent.get(name), "store") for name in self._intent.revisions])
         now = self._clock.monotonic()
@@ -126,17 +126,19 @@ class Loop:
         verdict = self._judge(now)
         sweep = self._publisher.sweep(lambda variant: self._behind(variant, now), now)
         look = await self._drive(now)
-        kept = await self._preserver.keep(now)
-        deadlines = (verdict, sweep, look, kept, self._guard_at)
+        kept = self._preserver.keep(now)
+        deadlines = (verdict, sweep, look, kept, self._guard_at, self.committer.deadline)
         self._deadline = min((at for at in deadlines if at is not None), default=None)
         if entries:
             self._pace.worked(self._clock.monotonic())
         self._moved()
 
     async def _enter(self, submissions: Sequence[Submission]) -> tuple[Entry, ...]:
-        if not submissions:
+        if not submissions and not self.committer.is_busy:
             return ()
-        entries = await self._committer.enter(submissions)
+        entries = await self.committer.enter(submissions)
+        if not entries:
+            return ()
         self._leases.committed(entries)
         self._nodes.committed(entries)
         self.forces.committed(entries, self._clock.monotonic())
@@ -188,10 +190,12 @@ class Loop:
             self._pace.changed(now)
         lapsed, lapse = self.forces.look(now)
         deadline = min((at for at in (moves.deadline, lapse) if at is not None), default=None)
-        if moves.declarations or lapsed:
+        if (moves.declarations or lapsed) and not self.committer.is_busy:
             answer = asyncio.get_running_loop().create_future()
             if await self._enter([Submission((*moves.declarations, *lapsed), answer)]):
                 self._pace.changed(now, urgent=True)
+            if not answer.done():
+                return deadline  # the store takes its time, and wakes the loop when it has it
             for outcome in answer.result():
                 if isinstance(outcome, FairleadError):
                     _log.warning("a rollout or a breaker could not move: %s", outcome.message)

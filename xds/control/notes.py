@@ -6,6 +6,7 @@ that is away costs no memory beyond the bound. What had to be left out is counte
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 
@@ -25,6 +26,7 @@ class Notes:
         """Write to `store`."""
         self._store = store
         self._waiting: deque[Note] = deque()
+        self._turn = asyncio.Lock()
         self.lost = 0
         """How many notes found no room since the last that was written."""
 
@@ -37,6 +39,10 @@ class Notes:
 
     async def write(self) -> int:
         """Write what waits, in slices; return how many notes were written. The store's failure keeps the rest."""
+        async with self._turn:
+            return await self._write()
+
+    async def _write(self) -> int:
         written = 0
         while self._waiting:
             part = [self._waiting[at] for at in range(min(AT_ONCE, len(self._waiting)))]

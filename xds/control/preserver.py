@@ -6,6 +6,7 @@ has to make good.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from math import inf
 
@@ -19,6 +20,8 @@ EVERY = 1.0  # seconds between two writes
 
 _log = logging.getLogger(__name__)
 
+_Mark = tuple[int, frozenset[str], frozenset[str]]
+
 
 class Preserver:
     """Compares what stands without a declaration with what the store has of it."""
@@ -30,6 +33,7 @@ class Preserver:
         self._store = store
         self._stored = self._mark()
         self._next = -inf
+        self._writing: asyncio.Task[None] | None = None
 
     def restore(self, remains: Remains, start: float) -> None:
         """Hand back what the store had; nothing of it goes before `start`, when Envoys had time to come back."""
@@ -42,23 +46,34 @@ class Preserver:
         """Say whether the store has everything that stands now."""
         return self._mark() == self._stored
 
-    async def keep(self, now: float) -> float | None:
-        """Write what changed if it is time; return when there will be something to write, None for nothing."""
+    def keep(self, now: float) -> float | None:
+        """Write what changed if it is time; return when there will be something to write, None for nothing.
+
+        The write goes on by itself; its end is no reason to look again, another change is.
+        """
+        if self._writing is not None and not self._writing.done():
+            return now + EVERY
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
         mark = self._mark()
         if mark == self._stored:
             return None
         if now < self._next:
             return self._next
         self._next = now + EVERY
+        self._writing = asyncio.get_running_loop().create_task(self._write(mark, self._remains()), name="preserve")
+        return self._next
+
+    async def _write(self, mark: _Mark, remains: Remains) -> None:
         try:
-            await self._store.preserve(self._remains())
+            await self._store.preserve(remains)
         except Unavailable as error:
             _log.warning("what lingers could not be kept for a restart: %s", error.message)
-            return self._next
-        self._stored = mark
-        return None
+        else:
+            self._stored = mark
 
-    def _mark(self) -> tuple[int, frozenset[str], frozenset[str]]:
+    def _mark(self) -> _Mark:
         return self._publisher.lingering.changes, frozenset(self._intent.leaving), frozenset(self._intent.held)
 
     def _remains(self) -> Remains:

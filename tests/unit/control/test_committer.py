@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.waiting import until
 from xds.control.clock import SystemClock
 from xds.control.committer import Committer
 from xds.control.inbox import Outcome, Submission
@@ -28,11 +29,18 @@ class Desk:
     def __init__(self, store: SqliteStore) -> None:
         self.intent = Intent()
         self.store = store
-        self.committer = Committer(self.intent, store, SystemClock())
+        self.clock = SystemClock()
+        self.nudges = 0
+        self.committer = Committer(self.intent, store, self.clock, self._nudged)
+
+    def _nudged(self) -> None:
+        self.nudges += 1
 
     async def hand_in(self, *declarations: Declaration) -> tuple[list[Outcome], Sequence[Entry]]:
         answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         entries = await self.committer.enter([Submission(declarations, answer)])
+        while not answer.done():
+            entries += await self.committer.enter(())
         return answer.result(), entries
 
 
@@ -126,6 +134,73 @@ async def test_a_store_that_fails_discards_the_whole_batch(desk: Desk, monkeypat
     outcomes, entries = await desk.hand_in(put("web-1"), put("web-2"))
     assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
     assert (entries, desk.intent.instances, desk.intent.revision) == ((), {}, 0)
+
+
+async def test_s4_a_store_that_takes_its_time_holds_up_nobody_else_and_what_it_takes_at_last_is_applied(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that hangs cannot be had on demand here; the faults of the whole plane lock a real file."""
+    real, go = desk.store.commit, asyncio.Event()
+
+    async def slow(commit: Commit) -> None:
+        await go.wait()
+        await real(commit)
+
+    monkeypatch.setattr(desk.store, "commit", slow)
+    monkeypatch.setattr("xds.control.committer.PATIENCE", 0.001)
+    first, second = handed_in(put("web-1")), handed_in(put("web-2"))
+    assert await desk.committer.enter([first]) == ()
+    assert await desk.committer.enter([second]) == ()
+    assert (first.answer.done(), second.answer.done(), desk.nudges) == (False, False, 0)
+
+    go.set()
+    await until(lambda: desk.nudges == 1, timeout=5, what="the loop is woken when the store has it")
+    monkeypatch.undo()
+    entries = await desk.committer.enter(())
+    while not second.answer.done():
+        entries += await desk.committer.enter(())
+    assert [entry.name.key for entry in entries] == ["default/web", "web-1", "web-2"]
+    assert [
+        each.revision for each in (*first.answer.result(), *second.answer.result()) if isinstance(each, Receipt)
+    ] == [1, 2]
+
+
+async def test_s4_whoever_waited_long_enough_is_told_that_it_may_or_may_not_be_done(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = asyncio.Event()
+    real = desk.store.commit
+
+    async def slow(commit: Commit) -> None:
+        await go.wait()
+        await real(commit)
+
+    monkeypatch.setattr(desk.store, "commit", slow)
+    monkeypatch.setattr("xds.control.committer.PATIENCE", 0.001)
+    monkeypatch.setattr("xds.control.committer.ANSWER_BY", 0.05)
+    first, second = handed_in(put("web-1")), handed_in(put("web-2"))
+    await desk.committer.enter([first])
+    await asyncio.sleep(0.06)
+    await desk.committer.enter([second])
+    assert "may or may not" in only(first).message
+    assert "has not answered" in only(second).message
+    assert desk.committer.away(desk.clock.monotonic() + 2.0) >= 2.0
+
+    go.set()
+    await until(lambda: desk.nudges == 1, timeout=5, what="the store has it")
+    assert [entry.name.key for entry in await desk.committer.enter(())] == ["default/web", "web-1"]
+    assert set(desk.intent.instances) == {"web-1"}
+    assert desk.committer.away(desk.clock.monotonic()) == 0.0
+
+
+def handed_in(*declarations: Declaration) -> Submission:
+    return Submission(declarations, asyncio.get_running_loop().create_future())
+
+
+def only(submission: Submission) -> Unavailable:
+    (outcome,) = submission.answer.result()
+    assert isinstance(outcome, Unavailable)
+    return outcome
 
 
 async def test_the_journal_names_who_and_why(desk: Desk) -> None:
