@@ -25,10 +25,11 @@ ODD: st.SearchStrategy[Any] = st.sampled_from(
 )
 TEXT = st.sampled_from(["v1", "web", "", "Web", "a b", "a" * 128, "a" * 129]) | st.text(max_size=4)
 LABELS = st.dictionaries(
-    st.sampled_from(["team", "a.b/c", "-", "", "k" * 254]), st.sampled_from(["shop", "", "x\ty", "\x85", "ä", "v" * 4097])
+    st.sampled_from(["team", "a.b/c", "-", "", "k" * 254]),
+    st.sampled_from(["shop", "", "x\ty", "\x85", "ä", "v" * 4097]),
 )
 ADDRESSES = st.just("10.0.0.7") | st.sampled_from(
-    ["010.0.0.7", "0.0.0.0", "224.0.0.1", "223.255.255.255", "::1", "256.1.1.1", "10.0.0.7\n", "a"]  # noqa: S104 - one that is refused
+    ["010.0.0.7", "0.0.0.0", "224.0.0.1", "223.255.255.255", "::1", "256.1.1.1", "10.0.0.7\n", "a"]
 )
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "id": TEXT,
@@ -64,7 +65,9 @@ def the_long_way(document: object, name: str | None) -> Instance | None:
 
 @settings(max_examples=300)
 @given(PLAIN, st.sampled_from([None, "web-1", "v1"]))
-def test_what_the_short_way_takes_the_long_way_takes_and_makes_the_same_of(document: dict[str, Any], name: str | None) -> None:
+def test_what_the_short_way_takes_the_long_way_takes_and_makes_the_same_of(
+    document: dict[str, Any], name: str | None
+) -> None:
     found = intake.declared(document, "api:test", name)
     if found is not None:
         expected = the_long_way(document, name)
@@ -74,8 +77,20 @@ def test_what_the_short_way_takes_the_long_way_takes_and_makes_the_same_of(docum
 
 def test_the_usual_registration_takes_the_short_way() -> None:
     labels = {"team": "shop", "tier": "gold"}
-    document = {"service": "web", "address": "10.0.0.7", "port": 8080, "version": "v1", "zone": "eu-1a", "labels": labels}
-    for more in ({}, {"id": "web-1"}, {"ttl": "10s", "epoch": 3, "seq": 1}, {"env": "prod", "weight": 5, "metadata": {}}):
+    document = {
+        "service": "web",
+        "address": "10.0.0.7",
+        "port": 8080,
+        "version": "v1",
+        "zone": "eu-1a",
+        "labels": labels,
+    }
+    for more in (
+        {},
+        {"id": "web-1"},
+        {"ttl": "10s", "epoch": 3, "seq": 1},
+        {"env": "prod", "weight": 5, "metadata": {}},
+    ):
         found = intake.declared(document | more, "api:test")
         assert found is not None
         assert found == the_long_way(document | more, None)
@@ -102,14 +117,39 @@ JSON = st.recursive(
     max_leaves=12,
 )
 BROKEN = st.sampled_from(
-    ['{"a":1,"a":2}', '{"a":{"b":1,"b":1}}', "1e999", "1E5", "-0", "-0.0", "01", "[1,]", "NaN", "Infinity", '"\x01"', ""]
+    [
+        '{"a":1,"a":2}',
+        '{"a":{"b":1,"b":1}}',
+        "1e999",
+        "1E5",
+        "-0",
+        "-0.0",
+        "01",
+        "[1,]",
+        "NaN",
+        "Infinity",
+        '"\x01"',
+        "",
+    ]
     + ["[" * depth + "]" * depth for depth in (63, 64, 65, 250)]
-    + ['"\\ud800"', '"\\u00e9"', '{"a":"x:y","a":1}', '["a","a"]', "1" * 18, "1" * 19, "1" * 20, "-" + "1" * 19, "0." + "1" * 70]
+    + [
+        '"\\ud800"',
+        '"\\u00e9"',
+        '{"a":"x:y","a":1}',
+        '["a","a"]',
+        "1" * 18,
+        "1" * 19,
+        "1" * 20,
+        "-" + "1" * 19,
+        "0." + "1" * 70,
+    ]
 )
 
 
 @settings(max_examples=300)
-@given(JSON.map(json.dumps) | JSON.map(lambda value: json.dumps(value, ensure_ascii=False)) | BROKEN | st.text(max_size=12))
+@given(
+    JSON.map(json.dumps) | JSON.map(lambda value: json.dumps(value, ensure_ascii=False)) | BROKEN | st.text(max_size=12)
+)
 def test_json_has_one_meaning_however_fast_it_is_read(text: str) -> None:
     body = text.encode("utf-8", "surrogatepass")
     found = json_text._plain(body)
@@ -117,6 +157,8 @@ def test_json_has_one_meaning_however_fast_it_is_read(text: str) -> None:
         assert repr(found) == repr(json_text._parse(body))
 
 
-@pytest.mark.parametrize("body", [b'{"items":[{"id":"a","labels":{"b":"c"}},{"port":8080,"weight":1.5}]}', b"[]", b"{}"])
+@pytest.mark.parametrize(
+    "body", [b'{"items":[{"id":"a","labels":{"b":"c"}},{"port":8080,"weight":1.5}]}', b"[]", b"{}"]
+)
 def test_the_usual_json_is_read_the_fast_way(body: bytes) -> None:
     assert json_text._plain(body) == json.loads(body)

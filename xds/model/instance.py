@@ -194,6 +194,4 @@ _values = attrgetter(*_FIELDS)
 _EPOCH, _SEQ = _FIELDS.index("epoch"), _FIELDS.index("seq")
 # An instance is made some 20,000 times a second under load: its slots are set directly, and each once.
 _PUT: tuple[Callable[[Instance, object], None], ...] = tuple(getattr(Instance, name).__set__ for name in _FIELDS)
-_DEFAULTS: tuple[object, ...] = tuple(
-    {} if each.default is MISSING else each.default for each in fields(Instance)
-)
+_DEFAULTS: tuple[object, ...] = tuple({} if each.default is MISSING else each.default for each in fields(Instance))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from xds.model.duration import read_duration
 from xds.model.instance import (
@@ -32,17 +33,16 @@ _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 # Canonical IPv4 below multicast: less than `check_host` takes.
 _is_ipv4 = re.compile(rf"(?:[1-9]|[1-9][0-9]|1[0-9][0-9]|2[01][0-9]|22[0-3])(?:\.{_OCTET}){{3}}\Z").match
 
-_DOCUMENT = frozenset(
-    "id service env address port ports version weight region zone labels metadata ttl epoch seq".split()
-)
-_STORED = _DOCUMENT - {"env", "port"} | {"owner"}
+_REST = ("version", "weight", "region", "zone", "labels", "metadata", "ttl", "epoch", "seq")
+_DOCUMENT = frozenset({"id", "service", "env", "address", "port", "ports", *_REST})
+_STORED = frozenset({"id", "service", "address", "ports", "owner", *_REST})
 
 
 class _Unsure(Exception):
     """Something that the long way has to look at."""
 
 
-def declared(fields: Mapping[str, object], owner: str, name: str | None = None) -> Instance | None:
+def declared(fields: Mapping[str, Any], owner: str, name: str | None = None) -> Instance | None:
     """Return the instance that the document of a registration declares for `owner`, or None for the long way.
 
     `name` is the id in the request's path, which the document may repeat.
@@ -59,11 +59,7 @@ def declared(fields: Mapping[str, object], owner: str, name: str | None = None) 
         ports = _many(fields["ports"]) if port is None else _one(port)
         if said is None:
             said = name or derived_id(service.name, service.env, str(address), next(iter(ports.values())))
-        return _checked(
-            said,
-            service,
-            address,
-            ports,
+        rest = (
             get("version", DEFAULT_VERSION),
             get("weight", DEFAULT_WEIGHT),
             get("region", ""),
@@ -73,44 +69,37 @@ def declared(fields: Mapping[str, object], owner: str, name: str | None = None) 
             None if ttl is None else _seconds(ttl),
             0 if epoch is None else epoch,
             0 if seq is None else seq,
-            owner,
         )
+        return _checked(said, service, address, ports, rest, owner)
     except (_Unsure, KeyError, TypeError, ValueError):  # what is missing, or of another type than it is used as
         return None
 
 
-def stored(fields: Mapping[str, object]) -> Instance | None:
+def stored(fields: Mapping[str, Any]) -> Instance | None:
     """Return the instance that the row of a store holds, or None for the long way."""
     try:
         if any(fields[unknown] is not None for unknown in fields.keys() - _STORED):
             return None
-        env, service = fields["service"]  # type: ignore[misc]  # anything but a pair is a TypeError or ValueError
-        ports, owner = _many(fields["ports"]), fields["owner"]
-        names = ("version", "weight", "region", "zone", "labels", "metadata", "ttl", "epoch", "seq")
+        env, service = fields["service"]
+        owner = fields["owner"]
         if type(owner) is not str:
             return None
-        return _checked(fields["id"], _service(service, env), fields["address"], ports, *map(fields.__getitem__, names), owner)
+        rest = tuple(fields[name] for name in _REST)
+        return _checked(fields["id"], _service(service, env), fields["address"], _many(fields["ports"]), rest, owner)
     except (_Unsure, KeyError, TypeError, ValueError):
         return None
 
 
-def _checked(  # noqa: PLR0913 - the fields of an instance, in their order
-    name: object,
+def _checked(  # noqa: PLR0913 - an instance's fields; `rest` are those of `_REST`
+    name: str,
     service: ServiceKey,
-    address: object,
+    address: str,
     ports: Mapping[str, int],
-    version: object,
-    weight: object,
-    region: object,
-    zone: object,
-    labels: object,
-    metadata: object,
-    ttl: object,
-    epoch: object,
-    seq: object,
+    rest: tuple[Any, ...],
     owner: str,
 ) -> Instance:
-    if not is_id(name) or not _is_ipv4(address):  # type: ignore[arg-type]  # anything but text is a TypeError
+    version, weight, region, zone, labels, metadata, ttl, epoch, seq = rest
+    if not is_id(name) or not _is_ipv4(address):  # anything but text is a TypeError
         raise _Unsure
     if type(weight) is not int or not 0 <= weight <= MAX_WEIGHT:
         raise _Unsure

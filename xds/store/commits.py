@@ -72,10 +72,9 @@ def write(db: sqlite3.Connection, commit: Commit, ids: dict[Ref, int], next_id: 
 
 def _receipt(kept: Kept, bodies: Mapping[Ref, bytes | None]) -> _Values:
     name, declared = kept.receipt.name, kept.receipt.declared
-    if name in bodies:
-        body = bodies[name]
-    else:
-        body = rows.write(name.kind, declared) if declared is not None else None
+    body = bodies.get(name)
+    if body is None and declared is not None:
+        body = rows.write(name.kind, declared)
     return (kept.key, kept.fingerprint, name.kind, name.key, kept.receipt.revision, body)
 
 

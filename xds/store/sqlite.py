@@ -19,9 +19,9 @@ from typing import IO, TypeVar
 from xds.control.ports import Commit, Kept, Loaded, Note, Receipt, Remains
 from xds.model.intent import Declared, Kind, Ref
 from xds.model.problems import FairleadError, Problem, Unavailable
+from xds.store import commits, rows
 from xds.store import journal as _journal
 from xds.store import remains as _remains
-from xds.store import rows
 
 SCHEMA = 2
 APPLICATION = 0x4661_6972  # "Fair" in the file's header, so that another program's database is never taken for ours

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from xds.model.health import Health
 from xds.model.instance import Instance
 from xds.model.view import Member
-from xds.wire.endpoint import cluster_load_assignment, lb_endpoint, locality_endpoints
+from xds.wire.endpoint import cluster_load_assignment, entry, lb_endpoint, locality_endpoints
 
 _HEALTHY, _UNHEALTHY = 1, 2  # envoy.config.core.v3.HealthStatus
 UNSTABLE_SHARE = 4
@@ -27,7 +27,7 @@ Locality = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One member as EDS shows it: a fragment per port that it has, "" for its own."""
+    """One member as EDS shows it: a fragment per port that it has, "" for its own, each an entry of its locality."""
 
     member: Member
     locality: Locality
@@ -47,8 +47,8 @@ def endpoint(member: Member) -> Endpoint:
     for at, port in enumerate(instance.ports):
         address = instance.endpoint(port)
         if address is not None:
-            fragments[port if at else ""] = lb_endpoint(
-                address.host, address.port, health=health, weight=weight, metadata=facts
+            fragments[port if at else ""] = entry(
+                lb_endpoint(address.host, address.port, health=health, weight=weight, metadata=facts)
             )
     return Endpoint(member, locality_of(member), fragments)
 
@@ -101,7 +101,7 @@ def assignment(cluster: str, endpoints: Iterable[Endpoint], port: str = "") -> b
 
 def tier(locality: Locality, fragments: Iterable[bytes]) -> bytes:
     """Return the endpoints of one region and zone, encoded."""
-    return locality_endpoints(*locality, priority=_priority(locality), endpoints=fragments)
+    return locality_endpoints(*locality, priority=_priority(locality), entries=fragments)
 
 
 def _priority(_locality: tuple[str, str]) -> int:

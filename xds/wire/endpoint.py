@@ -66,18 +66,31 @@ def lb_endpoint(  # noqa: PLR0913 - these are the fields of one flat record, all
     return result
 
 
-def locality_endpoints(
-    region: str, zone: str, *, weight: int = 0, priority: int = 0, endpoints: Iterable[bytes] = ()
-) -> bytes:
-    """Return an encoded envoy.config.endpoint.v3.LocalityLbEndpoints; `endpoints` are results of `lb_endpoint`.
+def entry(endpoint: bytes) -> bytes:
+    """Return a result of `lb_endpoint` as it stands in its locality."""
+    return b"\x12" + _sized(endpoint)
 
-    The locality is left out when both `region` and `zone` are empty, the weight and the priority when 0.
+
+def locality_endpoints(  # noqa: PLR0913 - these are the fields of one flat record, all but two optional
+    region: str,
+    zone: str,
+    *,
+    weight: int = 0,
+    priority: int = 0,
+    endpoints: Iterable[bytes] = (),
+    entries: Iterable[bytes] = (),
+) -> bytes:
+    """Return an encoded envoy.config.endpoint.v3.LocalityLbEndpoints.
+
+    `endpoints` are results of `lb_endpoint`, `entries` the same as `entry` has made them. The locality is left out when
+    both `region` and `zone` are empty, the weight and the priority when 0.
     """
     locality = text(1, region) + text(2, zone)
     return b"".join(
         (
             field(1, locality) if locality else b"",
             join_repeated(2, endpoints),
+            *entries,
             field(3, b"\x08" + varint(weight)) if weight else b"",
             b"\x28" + varint(priority) if priority else b"",
         )

@@ -11,6 +11,7 @@ from xds.model.instance import DEFAULT_PORT, Address, Instance, derived_id
 from xds.model.names import ServiceKey
 from xds.model.problems import InvalidInput
 
+
 def instance_of(document: InstanceIn, owner: str, instance_id: str | None = None) -> Instance:
     """Return the instance of a document; `instance_id` is the one in the path, which the document may repeat."""
     if instance_id is not None and document.id not in {None, instance_id}:
