@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.harness import ports
+from tests.harness import forks, ports
 from tests.harness.envoy import envoy_path
 from tests.harness.processes import Programs
 
@@ -28,6 +28,12 @@ def free_port() -> Callable[[], int]:
 def envoy_binary() -> Path:
     """The real Envoy. Fails where it is missing."""
     return envoy_path()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_fork_server_stays() -> Iterator[None]:
+    yield
+    forks.close()
 
 
 @pytest.fixture

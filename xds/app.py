@@ -27,6 +27,7 @@ from xds.model.instance import Address
 from xds.proxywasm.admission import Admission
 from xds.sources import leases as lease_source
 from xds.sources.leases import HeapLeases
+from xds.store.settings import DATABASE, LAST_GOOD
 from xds.store.shelf import FilterShelf
 from xds.store.sqlite import SqliteStore
 from xds.telemetry.station import Telemetry
@@ -55,7 +56,9 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
     """
     stop, asked = _signalled(signal.SIGTERM, signal.SIGINT), _signalled(signal.SIGHUP)
     clock = SystemClock()
-    store = SqliteStore(settings.data_dir / "fairlead.db")
+    store = SqliteStore(
+        settings.data_dir / DATABASE, last_good=settings.data_dir / LAST_GOOD, settings=settings.store, clock=clock
+    )
     try:
         admitted = await _filter(settings)
         leases = HeapLeases(clock)
@@ -86,6 +89,7 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
             await api.stop()
             for task in background:
                 task.cancel()
+            await plane.store_keeping.keep_now()
     finally:
         await store.close()
 

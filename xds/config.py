@@ -14,8 +14,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from xds.model.duration import read_duration
 from xds.model.instance import Address, check_port
 from xds.model.problems import InvalidInput
+from xds.store.settings import StoreSettings
 
 if TYPE_CHECKING:
     from xds.ads.settings import AdsSettings
@@ -47,6 +49,7 @@ class Settings:
     filter_config: Path | None = None
     log_level: str = "info"
     ads_limits: AdsSettings | None = None
+    store: StoreSettings = field(default_factory=StoreSettings)
 
     def __post_init__(self) -> None:
         """Refuse an open door beyond loopback, and files that are not there."""
@@ -88,6 +91,7 @@ class Settings:
             filter_config=Path(told["filter_config"]) if told["filter_config"] else None,
             log_level=_told(env, flags, "log_level") or "info",
             ads_limits=read_limits(env),
+            store=read_store(env),
         )
 
 
@@ -117,6 +121,18 @@ def read_limits(env: Mapping[str, str]) -> AdsSettings:
     except InvalidInput as error:
         name, _, rest = error.message.partition(" ")
         raise InvalidInput(f"{PREFIX}ADS_{name.upper()} {rest}", pointer=f"/ads_{name}") from None
+
+
+def read_store(env: Mapping[str, str]) -> StoreSettings:
+    """Return how much the journal keeps: FAIRLEAD_JOURNAL_ROWS, and FAIRLEAD_JOURNAL_AGE as in `30d`; InvalidInput."""
+    told: dict[str, int | float] = {}
+    for name, read in (("journal_rows", int), ("journal_age", read_duration)):
+        if text := env.get(PREFIX + name.upper(), ""):
+            try:
+                told[name] = read(text)
+            except ValueError as error:
+                raise InvalidInput(f"{PREFIX}{name.upper()}: {error}", pointer=f"/{name}") from None
+    return StoreSettings(**told)  # type: ignore[arg-type]  # by name, each of its own type
 
 
 def read_token(env: Mapping[str, str], token_file: str = "") -> str:

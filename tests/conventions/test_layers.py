@@ -28,6 +28,7 @@ CLOCKS_AND_CHANCE: Final = {
 WEB: Final = {"httpx", "fastapi", "starlette", "uvicorn"}
 PURE: Final = {
     "model": CLOCKS_AND_CHANCE | WEB | {"os"},
+    "labels": CLOCKS_AND_CHANCE | WEB,
     "translate": CLOCKS_AND_CHANCE | WEB,
     "protocol": CLOCKS_AND_CHANCE | WEB,
 }

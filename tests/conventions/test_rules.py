@@ -7,8 +7,8 @@ which tests/feature/ads/test_rules_on_the_wire.py runs it, over real gRPC, are c
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -39,12 +39,12 @@ LESS: Final = {
 NAMED: Final = re.compile(r"test_rule_(\d+)_\w+")
 
 
-def _tests() -> Iterator[str]:
-    """Yield the names of all tests."""
-    for path in files_under("tests"):
-        for node in ast.walk(tree_of(path)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                yield node.name
+@functools.cache
+def _tests() -> tuple[str, ...]:
+    """Return the names of all tests."""
+    nodes = (node for path in files_under("tests") for node in ast.walk(tree_of(path)))
+    functions = (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return tuple(function.name for function in functions if function.name.startswith("test_"))
 
 
 def _ways(rule: int) -> set[str]:

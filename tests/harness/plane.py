@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sysconfig
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.harness.ports import free_port
 from tests.harness.processes import Program, Programs
 from tests.harness.waiting import wait_until
 
-FAIRLEAD: Final = Path(sysconfig.get_path("scripts")) / "fairlead"
+PYTHON: Final = sys.executable
 WORKERS_S: Final = 0.1
 """Envoy acknowledges in its main thread; its workers follow at their next turn."""
 Json = dict[str, Any]
@@ -52,10 +52,8 @@ class Plane:
     def start(self) -> None:
         """Start it and wait until it has loaded and published everything."""
         places = ["--api", f"127.0.0.1:{self.api}", "--ads", f"127.0.0.1:{self.ads}"]
-        self.program = self._programs.start(
-            [FAIRLEAD, "serve", "--data-dir", self.folder, *places, *self._flags],
-            name="control-plane",
-            env=self._env,
+        self.program = self._programs.fairlead(
+            "serve", "--data-dir", self.folder, *places, *self._flags, name="control-plane", env=self._env
         )
         wait_until(self._is_ready, 30, what="the control plane is ready")
 

@@ -1,4 +1,4 @@
-"""Programs started by a test, which end with it: exactly those, by their Popen objects, never by name.
+"""Programs started by a test, which end with it: exactly those, by their own ids, never by name.
 
 Each program's output goes to a file of its own, so that a failure can show it and a full pipe can block nobody.
 """
@@ -9,30 +9,36 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sysconfig
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
+from tests.harness import forks
+from tests.harness.forks import Process
+
+FAIRLEAD: Final = Path(sysconfig.get_path("scripts")) / "fairlead"
+"""The installed command, for tests about starting it; the others start it by `Programs.fairlead`, which costs less."""
 GRACE_S: Final = 10.0
 
 
 class Program:
     """One running program and the file its output goes to."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], log: Path, name: str) -> None:
-        self.popen = popen
+    def __init__(self, process: Process, log: Path, name: str) -> None:
+        self._process = process
         self.log = log
         self.name = name
 
     @property
     def pid(self) -> int:
         """The process id, valid until the program was waited for."""
-        return self.popen.pid
+        return self._process.pid
 
     @property
     def running(self) -> bool:
         """Whether it has not ended yet."""
-        return self.popen.poll() is None
+        return self._process.poll() is None
 
     def output(self) -> str:
         """All it has written so far, standard output and standard error together."""
@@ -41,7 +47,7 @@ class Program:
     def wait(self, timeout: float = GRACE_S) -> int:
         """The exit code; AssertionError with the end of the output if it does not end in `timeout` seconds."""
         try:
-            return self.popen.wait(timeout)
+            return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             tail = self.output()[-2000:]
             message = f"{self.name} still runs after {timeout:g} s:\n{tail}"
@@ -50,22 +56,22 @@ class Program:
     def send(self, number: signal.Signals) -> None:
         """A signal to this process only; none if it has ended."""
         if self.running:
-            self.popen.send_signal(number)
+            self._process.send_signal(number)
 
     def kill(self) -> None:
         """SIGKILL and wait: the crash a test asks for."""
-        self.popen.kill()
-        self.popen.wait(GRACE_S)
+        self._process.kill()
+        self._process.wait(GRACE_S)
 
     def stop(self, timeout: float = GRACE_S) -> int:
         """SIGTERM, then SIGKILL if it has not ended in `timeout` seconds; returns the exit code."""
         if self.running:
-            self.popen.send_signal(signal.SIGCONT)  # a stopped process would not see SIGTERM
-            self.popen.terminate()
+            self._process.send_signal(signal.SIGCONT)  # a stopped process would not see SIGTERM
+            self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return self.popen.wait(timeout)
-            self.popen.kill()
-        return self.popen.wait(GRACE_S)
+                return self._process.wait(timeout)
+            self._process.kill()
+        return self._process.wait(GRACE_S)
 
 
 class Programs:
@@ -84,18 +90,32 @@ class Programs:
         cwd: Path | None = None,
     ) -> Program:
         """Start `command`; `env` is added to this process's environment."""
-        name = name or Path(command[0]).name
-        log = self._logs / f"{len(self._started):02}-{name}.log"
-        with log.open("wb") as sink:
-            popen = subprocess.Popen(
-                [str(part) for part in command],
+        words, more = [str(part) for part in command], env or {}
+
+        def started(output: IO[bytes]) -> Process:
+            return subprocess.Popen(
+                words,
                 stdin=subprocess.DEVNULL,
-                stdout=sink,
+                stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(env or {})},
+                env={**os.environ, **more},
                 cwd=cwd,
             )
-        program = Program(popen, log, name)
+
+        return self._keep(started, name or Path(words[0]).name)
+
+    def fairlead(self, *words: str | Path, name: str = "fairlead", env: Mapping[str, str] | None = None) -> Program:
+        """Start the command `fairlead`: forked from a process that has imported it, where that makes no difference."""
+        server = forks.server()
+        if server is None or not server.suits(env or {}):
+            return self.start([FAIRLEAD, *words], name=name, env=env)
+        command = [str(part) for part in (FAIRLEAD, *words)]
+        return self._keep(lambda output: server.start(command, output, env or {}), name)
+
+    def _keep(self, start: Callable[[IO[bytes]], Process], name: str) -> Program:
+        log = self._logs / f"{len(self._started):02}-{name}.log"
+        with log.open("wb") as output:
+            program = Program(start(output), log, name)
         self._started.append(program)
         return program
 

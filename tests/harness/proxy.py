@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.harness.filter_envoy import Json, counter, get
-from tests.harness.plane import FAIRLEAD
 from tests.harness.processes import Program, Programs
 from tests.harness.waiting import wait_until
 from xds.bootstrap import BootstrapSpec, bootstrap
@@ -120,5 +119,5 @@ def by_command(programs: Programs, spec: BootstrapSpec, *, drain_time: float = 1
         words += ["--service", spec.service, "--version", spec.version, "--app", str(spec.app)]
     if spec.upstreams:
         words += ["--upstreams", spec.upstreams]
-    program = programs.start([FAIRLEAD, "envoy", *words], name=f"fairlead-{spec.node_id}")
+    program = programs.fairlead("envoy", *words, name=f"fairlead-{spec.node_id}")
     return Proxy(spec, program, {name: address.port for name, address in spec.binds.items()})

@@ -46,6 +46,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "ttl": st.sampled_from([0, 1, 10, 10.5, "10s", "1m30s", "5", 7200, "-1s"]),
     "epoch": st.integers(-1, 5),
     "seq": st.integers(-1, 5),
+    "start": TEXT,
     "weigth": st.just(1),
 }
 PLAIN = st.fixed_dictionaries(

@@ -15,7 +15,7 @@ from xds.api.schemas.base import ProblemOut
 Responses = dict[int | str, dict[str, Any]]  # Any: FastAPI's own type for this table
 
 _READ: Final = (401, 403, 404, 422, 500)
-_WRITE: Final = (400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 500, 503)
+_WRITE: Final = (400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 429, 500, 503)
 
 TAGS: Final = [
     {"name": "instances", "description": "The processes that serve: register, select, renew, deregister."},

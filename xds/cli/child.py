@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -50,7 +50,7 @@ def run(command: Sequence[str | Path], admin: Admin, drain: Drain, started: Call
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
             process_group=0,
-            preexec_fn=_in_the_child(),  # noqa: PLW1509 - nothing of ours runs in threads here, and nothing is locked
+            preexec_fn=in_the_child(),  # noqa: PLW1509 - nothing of ours runs in threads here, and nothing is locked
         )
         try:
             started(child.pid)
@@ -103,8 +103,8 @@ def _end(child: subprocess.Popen[bytes], patience: float) -> None:
         child.wait()
 
 
-def _in_the_child() -> Callable[[], None]:
-    """What the child does before it becomes Envoy: let signals in again, and die with us.
+def in_the_child(also: Collection[signal.Signals] = ()) -> Callable[[], None]:
+    """What a child does before it becomes its program: let signals in again (`also` these), and die with us.
 
     PR_SET_PDEATHSIG (Linux): were this process killed by SIGKILL, nobody could drain Envoy, and it would go on holding
     its ports unseen. SIGTERM lets it flush its access logs. The library is loaded before the fork.
@@ -113,7 +113,7 @@ def _in_the_child() -> Callable[[], None]:
     parent = os.getpid()
 
     def prepare() -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING | {signal.SIGCHLD})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*STOPPING, signal.SIGCHLD, *also})
         if libc is not None:
             libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
             if os.getppid() != parent:  # it died in between

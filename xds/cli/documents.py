@@ -1,8 +1,9 @@
 """YAML files read as documents that remember their lines, so that an error points into the file and not into memory.
 
-YAML 1.2: `no` is a word, `010` is ten, `1:30` is text. Refused, each with its line: a key given twice, a tag, a merge
-key, NaN and infinity, keys that are not text, and anything that nests or expands beyond reason (an alias is counted
-each time it is used, so that a small file cannot become a large one).
+YAML 1.2: `no` is a word, `010` is ten, `1:30` is text. Refused, each with its line: a key given twice, a tag and a
+merge key (except in compose files, which live by them), NaN and infinity, keys that are not text, and anything that
+nests or expands beyond reason (an alias is counted each time it is used, so that a small file cannot become a large
+one).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -29,19 +30,30 @@ STDIN: Final = "-"
 _TAG: Final = "tag:yaml.org,2002:"
 
 
+class Spot(NamedTuple):
+    """A place in a file, both from 1."""
+
+    line: int
+    column: int
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a file: its value, and the line (from 1) on which each of its fields begins, by JSON pointer."""
+    """One document of a file: its value, and where each of its fields begins, by JSON pointer."""
 
     file: str
     value: dict[str, object]
-    lines: dict[str, int] = field(default_factory=dict)
+    spots: dict[str, Spot] = field(default_factory=dict)
+
+    def spot(self, pointer: str) -> Spot:
+        """Return line and column of the field at `pointer`, or of the nearest field around it that was written."""
+        while pointer not in self.spots and pointer:
+            pointer = pointer.rpartition("/")[0]
+        return self.spots.get(pointer, Spot(1, 1))
 
     def place(self, pointer: str) -> str:
-        """Return `file:line` of the field at `pointer`, or of the nearest field around it that was written."""
-        while pointer not in self.lines and pointer:
-            pointer = pointer.rpartition("/")[0]
-        return f"{self.file}:{self.lines.get(pointer, 1)}"
+        """Return `file:line` of the same."""
+        return f"{self.file}:{self.spot(pointer).line}"
 
 
 class BadDocument(InvalidInput):
@@ -52,24 +64,27 @@ class BadDocument(InvalidInput):
 
 def read_files(paths: Iterable[str], stdin: Iterable[bytes]) -> list[Document]:
     """Return the documents of all files in order; `-` is standard input. BadDocument with file and line."""
-    found: list[Document] = []
+    return [document for name, text in read_texts(paths, stdin) for document in read_text(text, name)]
+
+
+def read_texts(paths: Iterable[str], stdin: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """Yield name and text of all files in order, those of a folder one by one; BadDocument for what is no text."""
     for path in paths:
         if path == STDIN:
-            found += read_text(_text(b"".join(stdin), "standard input"), "standard input")
+            yield "standard input", _text(b"".join(stdin), "standard input")
             continue
         for file in _files(Path(path)):
             try:
                 data = file.read_bytes() if file.stat().st_size <= MAX_BYTES else b" " * (MAX_BYTES + 1)
             except OSError as error:
                 raise BadDocument(f"{file}: {error.strerror}") from None
-            found += read_text(_text(data, str(file)), str(file))
-    return found
+            yield str(file), _text(data, str(file))
 
 
-def read_text(text: str, file: str) -> list[Document]:
-    """Return the documents of one text; empty ones are left out."""
+def read_text(text: str, file: str, *, compose: bool = False) -> list[Document]:
+    """Return the documents of one text; empty ones are left out. `compose` reads merge keys and Compose's own tags."""
     try:
-        return [_document(node, file) for node in _nodes(text) if not _is_empty(node)]
+        return [_document(node, file, compose=compose) for node in _nodes(text) if not _is_empty(node)]
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise BadDocument(f"{file}:{line}: {error.problem or error.context}") from None
@@ -119,24 +134,29 @@ def _is_empty(node: Node) -> bool:
     return isinstance(node, ScalarNode) and node.tag == _TAG + "null"
 
 
-def _document(node: Node, file: str) -> Document:
-    reader = _Reader(file)
+def _document(node: Node, file: str, *, compose: bool) -> Document:
+    reader = _Reader(file, compose=compose)
     value = reader.read(node, "", 0)
     if not isinstance(value, dict):
         raise BadDocument(f"{file}:{_line(node)}: a document is a mapping that begins with `kind:`")
-    return Document(file, value, reader.lines)
+    return Document(file, value, reader.spots)
 
 
 def _line(node: Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-class _Reader:
-    """Turns the nodes of one document into plain values, noting the line of each."""
+def _spot(node: Node) -> Spot:
+    return Spot(_line(node), int(node.start_mark.column) + 1)
 
-    def __init__(self, file: str) -> None:
+
+class _Reader:
+    """Turns the nodes of one document into plain values, noting the place of each."""
+
+    def __init__(self, file: str, *, compose: bool) -> None:
         self.file = file
-        self.lines: dict[str, int] = {}
+        self.spots: dict[str, Spot] = {}
+        self._compose = compose
         self._seen = 0
 
     def read(self, node: Node, pointer: str, depth: int) -> object:
@@ -145,7 +165,7 @@ class _Reader:
             raise self._bad(node, f"nested deeper than {MAX_DEPTH} levels")
         if self._seen > MAX_NODES:
             raise self._bad(node, f"more than {MAX_NODES} values, aliases counted each time")
-        self.lines.setdefault(pointer, _line(node))
+        self.spots.setdefault(pointer, _spot(node))
         if isinstance(node, MappingNode):
             return self._mapping(node, pointer, depth)
         if isinstance(node, SequenceNode):
@@ -157,16 +177,32 @@ class _Reader:
         self._check_tag(node, "map")
         found: dict[str, object] = {}
         first: dict[str, int] = {}
+        merged: dict[str, object] = {}
         for key, value in node.value:
-            if not isinstance(key, ScalarNode) or key.tag == _TAG + "merge":
-                raise self._bad(key, "merge keys are not read" if isinstance(key, ScalarNode) else "a key is not text")
+            if not isinstance(key, ScalarNode):
+                raise self._bad(key, "a key is not text")
+            if key.tag == _TAG + "merge":
+                merged |= self._merge(key, value, pointer, depth)
+                continue
             name = str(key.value)
             if name in found:
                 raise self._bad(key, f"{name!r} is given twice, first on line {first[name]}")
             first[name] = _line(key)
             place = f"{pointer}/{escape(name)}"
-            self.lines[place] = _line(key)
+            self.spots[place] = _spot(key)
             found[name] = self.read(value, place, depth + 1)
+        return {**merged, **found}
+
+    def _merge(self, key: Node, node: Node, pointer: str, depth: int) -> dict[str, object]:
+        """Return what a merge key brings in; of several mappings the earlier one wins, and what was written itself."""
+        if not self._compose:
+            raise self._bad(key, "merge keys are not read")
+        nodes = node.value if isinstance(node, SequenceNode) else [node]
+        found: dict[str, object] = {}
+        for each in nodes:
+            if not isinstance(each, MappingNode):
+                raise self._bad(key, "only mappings can be merged")
+            found = {**self._mapping(each, pointer, depth + 1), **found}
         return found
 
     def _scalar(self, node: Node) -> object:
@@ -185,6 +221,8 @@ class _Reader:
                 if not math.isfinite(number):
                     raise self._bad(node, f"{text} is not a number to configure anything with")
                 return number
+            case _ if self._compose:
+                return text
             case tag:
                 raise self._bad(node, f"the tag {tag} is not read")
 
@@ -196,7 +234,7 @@ class _Reader:
         return int(digits, base)
 
     def _check_tag(self, node: Node, plain: str) -> None:
-        if node.tag != _TAG + plain:
+        if node.tag != _TAG + plain and not self._compose:
             raise self._bad(node, f"the tag {node.tag} is not read")
 
     def _bad(self, node: Node, message: str) -> BadDocument:

@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from xds.cli import apply, breaker, canary, envoy, extproc, guard, objects, serve, simulate, traffic
+from xds.cli import apply, breaker, canary, envoy, extproc, guard, objects, register, serve, simulate, traffic
 from xds.cli import filter as filters
 from xds.cli.connection import DEFAULT_SERVER, Connection
 from xds.cli.demo import command as demo
 from xds.cli.exits import EXITS_HELP, reported
+from xds.cli.lint import command as lint
 
 
 class Commands(TyperGroup):
@@ -78,7 +79,9 @@ def version(
 serve.add_to(app)
 envoy.add_to(app)
 extproc.add_to(app)
+register.add_to(app)
 apply.add_to(app)
+lint.add_to(app)
 objects.add_to(app)
 traffic.add_to(app)
 canary.add_to(app)

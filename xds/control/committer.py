@@ -12,12 +12,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from xds.control.failpoints import failpoint
+from xds.control.hold import Decision, Hold
 from xds.control.inbox import Outcome, Submission
 from xds.control.ports import Clock, Commit, Entry, Kept, Receipt, Store
 from xds.model.declare import Declaration
 from xds.model.draft import Draft
 from xds.model.intent import Intent, Ref
-from xds.model.problems import FairleadError, Inconsistent, InvalidInput, Unavailable
+from xds.model.problems import Conflict, FairleadError, Inconsistent, InvalidInput, Unavailable
+from xds.model.quota import Quotas
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +42,7 @@ class _Batch:
     commit: Commit
     task: asyncio.Task[None]
     since: float
+    decision: Decision | None = None
     is_late: bool = False
     given_up: bool = False
 
@@ -46,8 +50,16 @@ class _Batch:
 class Committer:
     """Nothing enters the intent but through here, and nothing that the store has not committed."""
 
-    def __init__(self, intent: Intent, store: Store, clock: Clock, nudge: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        intent: Intent,
+        store: Store,
+        clock: Clock,
+        nudge: Callable[[], None] = lambda: None,
+        quotas: Quotas = Quotas(),
+    ) -> None:
         """Write to `store` first, to `intent` afterwards; `nudge` is called when the store is done with a batch."""
+        self._quotas = quotas
         self._intent = intent
         self._store = store
         self._clock = clock
@@ -56,6 +68,8 @@ class Committer:
         self._waiting: list[Submission] = []
         self._batch: _Batch | None = None
         self._lost_at: float | None = None
+        self.hold: Hold | None = None
+        """While it stands, whatever is handed in is refused."""
 
     def remember(self, kept: Iterable[Kept]) -> None:
         """Take over answers that were given earlier, oldest first."""
@@ -85,7 +99,11 @@ class Committer:
         Waits for the store a moment only. What it has not answered by then is returned by a later call, which `nudge`
         asks for; what is handed in meanwhile is the batch after that.
         """
-        self._waiting += submissions
+        if self.hold is not None:
+            for submission in submissions:
+                _answer(submission, [self.hold.refusal] * len(submission.declarations))
+        else:
+            self._waiting += submissions
         entries: tuple[Entry, ...] = ()
         while self._batch or self._waiting:
             if self._batch is None:
@@ -100,9 +118,18 @@ class Committer:
             entries += self._finish(self._batch)
         return entries
 
+    def decide(self, decision: Decision) -> None:
+        """Begin to make an operator's decision hold; Conflict, as the answer, when there is nothing to decide."""
+        if self.hold is None or self._batch is not None:
+            words = "nothing is held" if self.hold is None else "a decision is being written already"
+            decision.answer.set_exception(Conflict(words, code="hold"))
+            return
+        self._batch = self._send((), self.hold.decided(decision, self._clock.wall()))
+        self._batch.decision = decision
+
     def _begin(self, submissions: Sequence[Submission]) -> _Batch | None:
         """Validate everything and hand it to the store; None when there is nothing to write, and all are answered."""
-        draft = Draft(self._intent)
+        draft = Draft(self._intent, self._quotas)
         keys: dict[str, tuple[str, Ref]] = {}
         asked: list[_Asked] = [
             [(declaration, self._declare(draft, declaration, keys)) for declaration in submission.declarations]
@@ -123,8 +150,12 @@ class Committer:
                 _answer(submission, self._receipts(pairs))
             return None
         commit = Commit(revision, self._clock.wall(), entries, kept)
+        return self._send([*zip(submissions, asked, strict=True)], commit)
+
+    def _send(self, asked: Sequence[tuple[Submission, _Asked]], commit: Commit) -> _Batch:
+        failpoint("commit.accepted")
         task = asyncio.get_running_loop().create_task(self._store.commit(commit), name="commit")
-        return _Batch([*zip(submissions, asked, strict=True)], commit, task, self._clock.monotonic())
+        return _Batch(asked, commit, task, self._clock.monotonic())
 
     def _finish(self, batch: _Batch) -> tuple[Entry, ...]:
         """Apply what the store has taken, or discard what it has not; return what changed."""
@@ -135,15 +166,26 @@ class Committer:
             self._lost_at = batch.since if self._lost_at is None else self._lost_at
             for submission, pairs in batch.asked:
                 _answer(submission, [error if isinstance(found, Ref) else found for _, found in pairs])
+            if batch.decision is not None and not batch.decision.answer.done():
+                batch.decision.answer.set_exception(error)
             return ()
+        failpoint("commit.durable")
         self._lost_at = None
         entries = batch.commit.entries
         if entries:
             absent = {entry.name for entry in entries if entry.absence and entry.after is None}
             self._intent.commit({entry.name: entry.after for entry in entries}, batch.commit.revision, absent)
+        elif batch.decision is not None:
+            self._intent.commit({}, batch.commit.revision)
+        failpoint("commit.applied")
         self.remember(batch.commit.kept)
         for submission, pairs in batch.asked:
             _answer(submission, self._receipts(pairs))
+        if batch.decision is not None:
+            self.hold = None
+            if not batch.decision.answer.done():
+                batch.decision.answer.set_result(batch.commit.revision)
+        failpoint("commit.answered")
         return entries
 
     def _put_off(self, batch: _Batch) -> None:

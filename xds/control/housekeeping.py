@@ -1,7 +1,8 @@
 """Housekeeping: what the control plane does at leisure, a step every second, never in the loop's way.
 
-It raises the alarms that follow from what is known elsewhere (the guard's, Envoys' refusals) and lets the journal catch
-up. A step that fails is logged and tried again: nothing here is worth the process.
+It raises the alarms that follow from what is known elsewhere (the guard's, Envoys' refusals, a store that is away),
+lets the journal catch up, and keeps the last known good state. A step that fails is logged and tried again: nothing
+here is worth the process.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from xds.cache.roster import Nacked, NodeEvent, Roster
 from xds.control.alarms import Alarms
 from xds.control.gate import refusals
-from xds.control.ports import Clock
-from xds.control.shrink import ShrinkGuard
+from xds.control.loop import Loop
+from xds.control.ports import Clock, Store
 from xds.model.alarm import Alarm, Priority
-from xds.model.problems import Problem
+from xds.model.intent import Intent
+from xds.model.problems import Problem, Unavailable
 
 EVERY = 1.0  # seconds between steps
+GOOD = 30.0  # seconds between two copies of the last known good state
 
 Step = Callable[[], Awaitable[object]]
 
@@ -48,12 +51,12 @@ class Housekeeping:
 
 
 class StandingAlarms:
-    """Raises what stands: losses that the shrink guard holds, content that Envoys refuse."""
+    """Raises what stands: losses that the shrink guard holds, content that Envoys refuse, a store that is not there."""
 
-    def __init__(self, alarms: Alarms, guard: ShrinkGuard, roster: Roster, clock: Clock) -> None:
-        """Read `guard` and `roster`, raise in `alarms`."""
+    def __init__(self, alarms: Alarms, loop: Loop, roster: Roster, clock: Clock) -> None:
+        """Read `loop` and `roster`, raise in `alarms`."""
         self._alarms = alarms
-        self._guard = guard
+        self._loop = loop
         self._roster = roster
         self._clock = clock
         self._refused = False
@@ -62,8 +65,8 @@ class StandingAlarms:
 
     async def look(self) -> None:
         """Bring the board up to date; costs nothing while nobody refuses anything."""
-        if self._guard.problems != self._held:
-            self._held = self._guard.problems
+        if self._loop.guard.problems != self._held:
+            self._held = self._loop.guard.problems
             self._alarms.set("guard", (Alarm("shrink", p.object, p.message, Priority.PAGE) for p in self._held))
         if self._refused:
             words: dict[str, list[str]] = {}
@@ -71,6 +74,54 @@ class StandingAlarms:
                 words.setdefault(problem.object, []).append(problem.message)
             self._alarms.set("ads", (Alarm("nack", node, "; ".join(said)) for node, said in words.items()))
             self._refused = bool(words)
+        self._alarms.set("store", self._of_store())
+
+    def _of_store(self) -> list[Alarm]:
+        committer = self._loop.committer
+        if committer.hold is not None:
+            return [Alarm("hold", "store", committer.hold.refusal.message, Priority.PAGE)]
+        if away := committer.away(self._clock.monotonic()):
+            words = f"the store has taken nothing for {away:.0f} s: writes are refused, everything else goes on"
+            return [Alarm("store", "store", words, Priority.PAGE)]
+        return []
 
     def _heard(self, event: NodeEvent) -> None:
         self._refused = self._refused or isinstance(event, Nacked)
+
+
+class StoreKeeping:
+    """Lets the journal catch up and keeps the last known good state, unless the store is in doubt."""
+
+    def __init__(self, store: Store, alarms: Alarms, loop: Loop, intent: Intent, clock: Clock) -> None:
+        """Ask `store` for it, as long as `loop` holds nothing."""
+        self._store = store
+        self._alarms = alarms
+        self._loop = loop
+        self._intent = intent
+        self._clock = clock
+        self._next = 0.0
+
+    async def tidy(self) -> None:
+        """Do what no commit should pay for."""
+        if self._loop.committer.hold is None:
+            await self._store.tidy()
+
+    async def keep_good(self) -> None:
+        """Copy the state if it is time and something changed."""
+        now = self._clock.monotonic()
+        if now >= self._next:
+            self._next = now + GOOD
+            await self.keep_now()
+
+    async def keep_now(self) -> None:
+        """Copy the state if something changed."""
+        if self._loop.committer.hold is not None:
+            return
+        found: list[Alarm] = []
+        try:
+            await self._store.keep_good(self._intent.revision, len(self._intent.revisions))
+        except Unavailable as error:
+            _log.error("%s", error.message)
+            priority = Priority.PAGE if error.code == "store_damaged" else Priority.TICKET
+            found.append(Alarm("last_good", "store", error.message, priority))
+        self._alarms.set("last_good", found)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from xds.control.hold import Decision, Keep
 from xds.control.ports import Receipt
 from xds.model.declare import Declaration
 from xds.model.health import Health
@@ -34,6 +35,7 @@ class Arrivals:
     submissions: list[Submission] = field(default_factory=list)
     health: dict[str, Health] = field(default_factory=dict)
     filter: FilterSpec | None = None
+    decision: Decision | None = None
 
 
 class Inbox:
@@ -60,6 +62,13 @@ class Inbox:
         """Ask for another filter; the last one asked for counts."""
         self._arrivals.filter = spec
         self._something.set()
+
+    async def decide(self, keep: Keep, actor: str, reason: str) -> int:
+        """Return the revision of an operator's decision about a hold, once it is durable; Conflict, Unavailable."""
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._arrivals.decision = Decision(keep, actor, reason, answer)
+        self._something.set()
+        return await answer
 
     def nudge(self) -> None:
         """Wake the loop because something that it reads elsewhere (the roster, the profiles) has changed."""

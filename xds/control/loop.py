@@ -15,8 +15,10 @@ from math import inf
 
 from xds.cache.roster import Nacked, NodeEvent, Roster
 from xds.control.committer import Committer
+from xds.control.failpoints import failpoint
 from xds.control.forces import Forces
 from xds.control.gate import behind
+from xds.control.hold import Hold
 from xds.control.inbox import Inbox, Submission
 from xds.control.nodes import Nodes
 from xds.control.pace import Pace
@@ -29,6 +31,7 @@ from xds.model.instance import Instance
 from xds.model.intent import Intent
 from xds.model.names import ServiceKey
 from xds.model.problems import FairleadError, Problem, Unavailable
+from xds.model.quota import Quotas
 
 SLICE = 32  # services that are translated at a stretch: some tens of milliseconds at most
 RETRY = 1.0  # seconds until a rollout's step is tried again that the store did not take
@@ -49,6 +52,7 @@ class Parts:
     leases: Leases
     clock: Clock
     moved: Callable[[], None]
+    quotas: Quotas = Quotas()
 
 
 class Loop:
@@ -71,7 +75,7 @@ class Loop:
         self._guard_at: float | None = None
         self._preserver = Preserver(parts.intent, parts.publisher, parts.store)
         self.guard = ShrinkGuard()
-        self.committer = Committer(parts.intent, parts.store, parts.clock, parts.inbox.nudge)
+        self.committer = Committer(parts.intent, parts.store, parts.clock, parts.inbox.nudge, parts.quotas)
         self.driver = RolloutDriver(parts.intent, parts.publisher)
         self.forces = Forces(parts.intent)
         self.problems: tuple[Problem, ...] = ()
@@ -79,6 +83,10 @@ class Loop:
     async def start(self) -> None:
         """Load everything and publish it, before anybody is served; Unavailable when the store cannot be read."""
         loaded = await self._store.load()
+        if loaded.doubt is not None:
+            self.committer.hold = hold = Hold(loaded.doubt, loaded)
+            _log.error("%s: the last known good state of revision %d is served", hold.reason, hold.served.revision)
+            loaded = hold.served
         self._intent.restore(loaded.objects, loaded.revision)
         self.committer.remember(loaded.kept)
         self.problems = loaded.problems
@@ -103,6 +111,8 @@ class Loop:
 
     async def _turn(self) -> None:
         arrivals = self._inbox.take()
+        if arrivals.decision is not None:
+            self.committer.decide(arrivals.decision)
         entries = await self._enter(arrivals.submissions)
         now = self._clock.monotonic()
         failing = [member for member, health in arrivals.health.items() if not health.serves]
@@ -126,7 +136,7 @@ class Loop:
         verdict = self._judge(now)
         sweep = self._publisher.sweep(lambda variant: self._behind(variant, now), now)
         look = await self._drive(now)
-        kept = self._preserver.keep(now)
+        kept = self._preserver.keep(now) if self.committer.hold is None else None
         deadlines = (verdict, sweep, look, kept, self._guard_at, self.committer.deadline)
         self._deadline = min((at for at in deadlines if at is not None), default=None)
         if entries:
@@ -149,7 +159,9 @@ class Loop:
         self._nodes.forget(state.node.id for state in self._roster.nodes())
         profiles = self._nodes.profiles
         dirty = self._intent.take_dirty(only, most)
+        failpoint("publish.before")
         self._publisher.publish(self._intent, dirty, profiles, self._roster.nodes(), now=now)
+        failpoint("publish.after")
         if not self._intent.stale:
             self._pace.published()
         await self._nodes.published(profiles, self._publisher.uses, now)
@@ -182,7 +194,7 @@ class Loop:
         """
         concerned = {r.service for r in self._intent.rollouts.values() if not r.phase.is_over}
         concerned.update(instance.service for instance in self._intent.leaving.values())
-        if not concerned.isdisjoint(self._intent.stale):
+        if self.committer.hold is not None or not concerned.isdisjoint(self._intent.stale):
             return None
         moves = self.driver.look(self._roster.nodes(), now)
         for member in moves.release:

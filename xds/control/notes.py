@@ -57,5 +57,5 @@ class Notes:
             if self.lost and not self._waiting:
                 lost, self.lost = self.lost, 0
                 reason = f"{lost} notes found no room while the store was away"
-                self.add(Note(part[-1].at, part[-1].revision, "journal", "notes", None, None, "fairlead", reason))
+                self.add(Note(part[-1].at, "journal", "notes", None, None, "fairlead", reason))
         return written

@@ -17,7 +17,8 @@ from xds.cache.typestate import Node
 from xds.control.admission import Admitted
 from xds.control.alarms import Alarms
 from xds.control.gate import GateStatus, NodeGate, gate, refusals
-from xds.control.housekeeping import Housekeeping, StandingAlarms
+from xds.control.hold import Hold, Keep
+from xds.control.housekeeping import Housekeeping, StandingAlarms, StoreKeeping
 from xds.control.inbox import Inbox, Outcome
 from xds.control.loop import Loop, Parts
 from xds.control.nodes import Membership, Nodes
@@ -27,9 +28,12 @@ from xds.control.publisher import Publisher
 from xds.model.alarm import Alarm
 from xds.model.declare import Declaration, subject
 from xds.model.health import Health
-from xds.model.intent import Intent, ref
+from xds.model.incarnation import check_age
+from xds.model.instance import Instance
+from xds.model.intent import Intent, Kind, Ref, ref
 from xds.model.names import ServiceKey
-from xds.model.problems import Conflict, FairleadError, Forbidden, NotFound, Problem
+from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
+from xds.model.quota import Quotas
 from xds.model.rollout import Rollout
 from xds.model.view import ServiceView
 from xds.translate.build import Builder
@@ -71,7 +75,15 @@ class ServiceStatus:
 class ControlPlane:
     """Everything that the HTTP API, the ADS server and the sources talk to."""
 
-    def __init__(self, *, store: Store, clock: Clock, leases: Leases, filter: Admitted) -> None:  # noqa: A002 - its name
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        leases: Leases,
+        filter: Admitted,  # noqa: A002 - its name
+        quotas: Quotas = Quotas(),
+    ) -> None:
         """Assemble the parts around an empty intent; nothing runs before `start`."""
         self._filter = filter
         self.clock = clock
@@ -88,15 +100,25 @@ class ControlPlane:
         self._ready = False
         self._loop = Loop(
             Parts(
-                self.intent, store, self._publisher, self._nodes, self.roster, self._inbox, leases, clock, self._moved
+                self.intent,
+                store,
+                self._publisher,
+                self._nodes,
+                self.roster,
+                self._inbox,
+                leases,
+                clock,
+                self._moved,
+                quotas,
             )
         )
         self.roster.listen(self._loop.heard)
         self.alarms = Alarms()
         self.alarms.listen(self._note_alarm)
         self._notes = Notes(store)
-        standing = StandingAlarms(self.alarms, self._loop.guard, self.roster, clock)
-        self.housekeeping = Housekeeping((standing.look, self._notes.write))
+        standing = StandingAlarms(self.alarms, self._loop, self.roster, clock)
+        self.housekeeping = Housekeeping((standing.look, self._write_notes))
+        self.store_keeping = StoreKeeping(store, self.alarms, self._loop, self.intent, clock)
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
@@ -118,7 +140,9 @@ class ControlPlane:
     async def run(self) -> None:
         """Run the loop, and the housekeeping beside it, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.housekeeping.run(), name="housekeeping")
+            at_leisure = Housekeeping((self.store_keeping.tidy, self.store_keeping.keep_good))
+            for name, steps in (("housekeeping", self.housekeeping), ("store keeping", at_leisure)):
+                tasks.create_task(steps.run(), name=name)
             await self._loop.run()
 
     def ready(self) -> bool:
@@ -151,7 +175,25 @@ class ControlPlane:
         `kind` says what it tells (`health`, `lease`, ...), `about` is the object's key; `before` and `after` are plain
         JSON-able values.
         """
-        self._notes.add(Note(self.clock.wall(), self.intent.revision, kind, about, before, after, actor, reason))
+        found = self.intent.standing(Ref(Kind.INSTANCE, about))
+        service = str(found.service) if isinstance(found, Instance) else about if "/" in about else ""
+        self._notes.add(Note(self.clock.wall(), kind, about, before, after, actor, reason, service))
+
+    @property
+    def hold(self) -> Hold | None:
+        """Return why nothing is accepted, and what is held against what; None in peace."""
+        return self._loop.committer.hold
+
+    async def decide(self, keep: Keep, actor: str, reason: str) -> int:
+        """Return the revision with which what is served, or what the store holds, is what counts from now on.
+
+        Conflict when nothing is held, Unavailable when the store does not take it.
+        """
+        return await self._inbox.decide(keep, actor, reason)
+
+    def store_age(self) -> float:
+        """Return for how many seconds the store has taken nothing that it was given; 0 while it works."""
+        return self._loop.committer.away(self.clock.monotonic())
 
     def observe(self, health: Mapping[str, Health]) -> None:
         """Note what was seen of instances."""
@@ -160,19 +202,16 @@ class ControlPlane:
     def renew(self, instance_id: str, *, epoch: int = 0, seq: int = 0) -> Lease | None:
         """Give an instance a full lease; None when it has none to renew.
 
-        A heartbeat creates nothing: NotFound `register_again` for an unknown instance, Conflict `stale_epoch` for an
-        older incarnation or an older message than what is known.
+        A heartbeat creates nothing: NotFound `register_again` for an unknown instance or incarnation, Conflict
+        `stale_epoch` for an older incarnation or an older message than what is known, heartbeats included.
         """
         instance = self.intent.instances.get(instance_id)
         if instance is None:
             raise NotFound(f"instance {instance_id} is not known: register it again", code="register_again")
-        if (epoch or instance.epoch, seq or instance.seq) < (instance.epoch, instance.seq):
-            raise Conflict(
-                f"instance {instance_id} is at epoch {instance.epoch}, seq {instance.seq}; this is older",
-                pointer="/epoch" if epoch < instance.epoch else "/seq",
-                code="stale_epoch",
-            )
-        return self._leases.renew(instance_id)
+        if epoch > instance.epoch:
+            raise NotFound(f"epoch {epoch} of instance {instance_id} is not known: register it", code="register_again")
+        check_age(instance, epoch, seq)
+        return self._leases.renew(instance_id, seq)
 
     def lease(self, instance_id: str) -> Lease | None:
         """Return what is left of an instance's lease, or None when it has none."""
@@ -248,6 +287,10 @@ class ControlPlane:
         while self._changes <= after:
             await self._changed.wait()
         return self._changes
+
+    async def _write_notes(self) -> None:
+        if self.hold is None:
+            await self._notes.write()
 
     def _note_alarm(self, alarm: Alarm, raised: bool) -> None:
         before, after = (None, alarm.kind) if raised else (alarm.kind, None)

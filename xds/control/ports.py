@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from xds.model.breaker import Reported
+from xds.model.health import Health
 from xds.model.instance import Instance
 from xds.model.intent import Declared, Ref
 from xds.model.problems import Problem
@@ -84,17 +85,68 @@ class Note:
     """A row of the journal that no declaration made: what was observed of `about`, or decided about it.
 
     `kind` says what it tells (`health`, `lease`, `alarm`, `refused`, ...), `before` and `after` are plain JSON-able
-    values, `revision` is the one that stood at the time.
+    values, `service` is `env/name` where there is one.
     """
 
     at: datetime
-    revision: int
     kind: str
     about: str
     before: object
     after: object
     actor: str
     reason: str = ""
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalQuery:
+    """Which rows of the journal: later than row `after`, `since` <= time < `until`, about a service or an object.
+
+    `service` is `env/name`, `about` an object's key, `kind` what a row tells; "" and None ask for everything.
+    """
+
+    after: int = 0
+    limit: int = 500
+    since: datetime | None = None
+    until: datetime | None = None
+    service: str = ""
+    about: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One object that a revision created, changed or removed (`what`), by whom and why; `service` as `env/name`."""
+
+    kind: str
+    key: str
+    service: str
+    what: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One commit as watchers see it: its number, when it was made, what it changed."""
+
+    number: int
+    at: str
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What was declared at some time: the revision that stood, when it was made ("": never), and every object.
+
+    `health` has the instances whose health changed since then, as it was; `problems` are rows that cannot be read.
+    """
+
+    revision: int
+    at: str
+    objects: Mapping[Ref, Declared]
+    health: Mapping[str, Health]
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +170,26 @@ class Remains:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Everything a store held when it was opened; `problems` are rows that could not be read and were left alone."""
+    """Everything a store held when it was opened; `problems` are rows that could not be read and were left alone.
+
+    `doubt` says why the store is not to be believed, and what to serve instead.
+    """
 
     objects: tuple[tuple[Declared, int], ...] = ()
     revision: int = 0
     kept: tuple[Kept, ...] = ()
     problems: tuple[Problem, ...] = ()
     remains: Remains = Remains()
+    doubt: Doubt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a store is not believed (`reason`), and the last known good state; `aside` is where a bad file was moved."""
+
+    reason: str
+    good: Loaded
+    aside: str = ""
 
 
 class Store(Protocol):
@@ -146,8 +211,30 @@ class Store(Protocol):
         """Keep `remains` in place of those before; raises Unavailable, and then those before are still kept."""
         ...
 
-    async def journal(self, *, after: int = 0, limit: int = 500) -> Sequence[Mapping[str, object]]:
-        """Return journal rows with an id above `after`, oldest first, as plain JSON-able mappings."""
+    async def journal(self, query: JournalQuery | None = None) -> Sequence[Mapping[str, object]]:
+        """Return rows of the journal, oldest first, as plain JSON-able mappings; Unavailable."""
+        ...
+
+    async def revisions(self, after: int, limit: int) -> Sequence[Revision]:
+        """Return what the revisions above `after` changed, in order; at least `limit` changes if there are so many.
+
+        Gone when the journal does not reach back that far, Unavailable when it cannot be read now.
+        """
+        ...
+
+    async def moment(self, at: datetime) -> Moment:
+        """Return what was declared at a moment; Gone when the journal does not reach back that far, Unavailable."""
+        ...
+
+    async def tidy(self) -> None:
+        """Do at leisure what no commit should pay for: index the journal, and forget what is beyond its bounds."""
+        ...
+
+    async def keep_good(self, revision: int, objects: int) -> None:
+        """Keep the last known good state if it changed; Unavailable when it cannot be kept.
+
+        `revision` and `objects` are what memory holds: a store that has less is not copied over what is good.
+        """
         ...
 
     async def close(self) -> None:
@@ -191,8 +278,11 @@ class Leases(Protocol):
         """Take note of instances that came, changed or went; every one that came has a full lease."""
         ...
 
-    def renew(self, instance_id: str) -> Lease | None:
-        """Give a known instance a full lease; None when it never had one."""
+    def renew(self, instance_id: str, seq: int = 0) -> Lease | None:
+        """Give a known instance a full lease; None when it never had one.
+
+        `seq` is the number of the message that asks, 0 for none. Conflict `stale_epoch` for one that was heard before.
+        """
         ...
 
     def remaining(self, instance_id: str) -> Lease | None:

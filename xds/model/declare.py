@@ -19,9 +19,11 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove one declared object by name."""
+    """Remove one declared object by name; an `epoch` and `seq` speak for one incarnation of an instance only."""
 
     name: Ref
+    epoch: int = 0
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)

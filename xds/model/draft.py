@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from xds.model.declare import Declaration, Delete, ForceBreaker, Put, StartRollout, StepRollout
 from xds.model.gateway import Gateway
-from xds.model.incarnation import check_succession, numbered
+from xds.model.incarnation import check_age, check_succession, numbered
 from xds.model.instance import Instance
 from xds.model.intent import Declared, Intent, Kind, Ref, ref
 from xds.model.names import ServiceKey
 from xds.model.problems import Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed
+from xds.model.quota import Admitted, Quotas
 from xds.model.rollout import Event, Phase, Rollout, advance
 from xds.model.route import Route
 from xds.model.service import EVERY, Protocol, Service
@@ -25,13 +26,14 @@ from xds.model.upstream import UpstreamPorts
 class Draft:
     """The intent as it will be once the batch is committed."""
 
-    def __init__(self, intent: Intent) -> None:
+    def __init__(self, intent: Intent, quotas: Quotas = Quotas()) -> None:
         """Begin with no writes; the commit will be revision `intent.revision + 1`."""
         self._intent = intent
         self.revision = intent.revision + 1
         self.writes: dict[Ref, Declared | None] = {}
         self.authors: dict[Ref, Declaration] = {}
         self._services: dict[ServiceKey, Service | None] = {}  # those among the writes
+        self._admitted = Admitted(quotas, intent)
         self._ports: UpstreamPorts | None = None  # made when the first service asks
 
     def declare(self, declaration: Declaration) -> Ref:
@@ -42,8 +44,8 @@ class Draft:
         match declaration.change:
             case Put(declared):
                 return self._put(declared, declaration)
-            case Delete(name):
-                return self._delete(name, declaration)
+            case Delete() as removal:
+                return self._delete(removal, declaration)
             case StartRollout() as start:
                 return self._start(start, declaration)
             case StepRollout(rollout, event):
@@ -87,6 +89,8 @@ class Draft:
             declared = replace(declared, owner=before.owner)
         match declared:
             case Instance():
+                if before is None:
+                    self._admitted.admit(declared)
                 instance = numbered(declared, before, self.revision)
                 self._adopt(instance, declaration)
                 self._enter(name, instance, declaration)
@@ -185,13 +189,16 @@ class Draft:
 
     # -- delete -------------------------------------------------------------------------------------------------
 
-    def _delete(self, name: Ref, declaration: Declaration) -> Ref:
+    def _delete(self, removal: Delete, declaration: Declaration) -> Ref:
+        name = removal.name
         before = self.get(name) or self._intent.standing(name)
         if before is None:
             raise NotFound(f"{name.kind} {name.key} does not exist")
         self._check_match(name, before, declaration)
         self._check_owner(name, before, declaration)
         match before:
+            case Instance() if removal.epoch or removal.seq:
+                check_age(before, removal.epoch, removal.seq)
             case Service(key=key):
                 if self.versions(key):
                     raise Conflict(f"service {key} still has instances", code="in_use")

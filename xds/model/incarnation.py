@@ -23,12 +23,18 @@ def check_succession(before: Instance, declared: Instance) -> None:
             pointer="/id",
             code="identity",
         )
-    epoch = declared.epoch or before.epoch
-    seq = declared.seq or before.seq if epoch == before.epoch else declared.seq
-    if (epoch, seq) < (before.epoch, before.seq):
+    if not _is_another(before, declared):
+        check_age(before, declared.epoch, declared.seq)
+
+
+def check_age(known: Instance, epoch: int, seq: int) -> None:
+    """Refuse a message of an older incarnation, or an older one of this (Conflict `stale_epoch`); 0 is not said."""
+    at = epoch or known.epoch
+    number = seq or known.seq if at == known.epoch else seq
+    if (at, number) < (known.epoch, known.seq):
         raise Conflict(
-            f"instance {declared.id} is at epoch {before.epoch}, seq {before.seq}; epoch {epoch}, seq {seq} is older",
-            pointer="/epoch" if epoch < before.epoch else "/seq",
+            f"instance {known.id} is at epoch {known.epoch}, seq {known.seq}; epoch {at}, seq {number} is older",
+            pointer="/epoch" if at < known.epoch else "/seq",
             code="stale_epoch",
         )
 
@@ -37,12 +43,19 @@ def numbered(declared: Instance, before: object, revision: int) -> Instance:
     """Issue an epoch (the revision) and a seq where none is given.
 
     A message that says nothing new and carries no higher number than the last one changes nothing. A higher number is
-    kept even then: what was sent between the two may still be on its way.
+    kept even then: what was sent between the two may still be on its way. Another `start` is another incarnation.
     """
     if not isinstance(before, Instance):
         return declared if declared.epoch else declared.numbered(revision, max(declared.seq, 1))
+    if _is_another(before, declared):
+        return declared.numbered(max(revision, before.epoch + 1), max(declared.seq, 1))
     if declared.epoch > before.epoch:
         return declared
     if _said(declared) == _said(before) and declared.seq <= before.seq:
         return before
     return declared.numbered(before.epoch, declared.seq or before.seq + 1)
+
+
+def _is_another(before: Instance, declared: Instance) -> bool:
+    """Say whether a registration without an epoch comes from another process than the one that is known."""
+    return not declared.epoch and bool(declared.start) and declared.start != before.start

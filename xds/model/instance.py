@@ -94,7 +94,8 @@ class Instance:
     one is reached as the service `<service>.<port name>`. `weight` is relative inside the instance's version; 0
     takes it out of traffic. `ingress` is where its sidecar listens; Envoys are then sent there. `ttl` is the
     lease in seconds, None for an instance that is removed by word only. `epoch` counts incarnations, `seq`
-    the messages of one: whatever is older than what is known is refused.
+    the messages of one: whatever is older than what is known is refused. `start` is what tells this process from the
+    one before it, in words of its own ("" for an instance that does not say): another one begins a new epoch.
     """
 
     id: str
@@ -111,6 +112,7 @@ class Instance:
     ttl: float | None = None
     epoch: int = 0
     seq: int = 0
+    start: str = ""
     owner: str = ""
 
     def __post_init__(self) -> None:
@@ -126,7 +128,7 @@ class Instance:
         for name in ("epoch", "seq"):
             if not 0 <= getattr(self, name) <= MAX_COUNT:
                 raise InvalidInput(f"{name} is not between 0 and {MAX_COUNT}", pointer=f"/{name}")
-        for name in ("region", "zone"):
+        for name in ("region", "zone", "start"):
             if value := getattr(self, name):
                 check_id(value, pointer=f"/{name}", what=name)
         check_labels(self.labels)

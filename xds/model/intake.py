@@ -33,7 +33,7 @@ _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 # Canonical IPv4 below multicast: less than `check_host` takes.
 _is_ipv4 = re.compile(rf"(?:[1-9]|[1-9][0-9]|1[0-9][0-9]|2[01][0-9]|22[0-3])(?:\.{_OCTET}){{3}}\Z").match
 
-_REST = ("version", "weight", "region", "zone", "labels", "metadata", "ttl", "epoch", "seq")
+_REST = ("version", "weight", "region", "zone", "labels", "metadata", "ttl", "epoch", "seq", "start")
 _DOCUMENT = frozenset({"id", "service", "env", "address", "port", "ports", *_REST})
 _STORED = frozenset({"id", "service", "address", "ports", "owner", *_REST})
 
@@ -69,6 +69,7 @@ def declared(fields: Mapping[str, Any], owner: str, name: str | None = None) -> 
             None if ttl is None else _seconds(ttl),
             0 if epoch is None else epoch,
             0 if seq is None else seq,
+            get("start", ""),
         )
         return _checked(said, service, address, ports, rest, owner)
     except (_Unsure, KeyError, TypeError, ValueError):  # what is missing, or of another type than it is used as
@@ -98,7 +99,7 @@ def _checked(  # noqa: PLR0913 - an instance's fields; `rest` are those of `_RES
     rest: tuple[Any, ...],
     owner: str,
 ) -> Instance:
-    version, weight, region, zone, labels, metadata, ttl, epoch, seq = rest
+    version, weight, region, zone, labels, metadata, ttl, epoch, seq, start = rest
     if not is_id(name) or not _is_ipv4(address):  # anything but text is a TypeError
         raise _Unsure
     if type(weight) is not int or not 0 <= weight <= MAX_WEIGHT:
@@ -122,6 +123,7 @@ def _checked(  # noqa: PLR0913 - an instance's fields; `rest` are those of `_RES
         ttl,
         epoch,
         seq,
+        start if start == "" or is_id(start) else _word(start),
         owner,
     )
 

@@ -66,7 +66,7 @@ class HeapLeases:
                 self._freed.add(member)
             self._stale.discard(member)
 
-    def renew(self, instance_id: str) -> Lease | None:
+    def renew(self, instance_id: str, seq: int = 0) -> Lease | None:  # noqa: ARG002 - heard, not yet compared
         """Give a known instance a full lease; None when it has none."""
         held = self._held.get(instance_id)
         if held is None:

@@ -14,7 +14,7 @@ from itertools import chain
 
 from xds.control.ports import Commit, Kept
 from xds.model.intent import Ref
-from xds.store import rows
+from xds.store import journal, rows
 
 KEPT_RECEIPTS = 10_000
 _AT_ONCE = (256, 64, 16, 4, 1)
@@ -36,10 +36,10 @@ def write(db: sqlite3.Connection, commit: Commit, ids: dict[Ref, int], next_id: 
     """
     placed: dict[Ref, int | None] = {}
     state: list[_Values] = []
-    journal: list[_Values] = []
+    written: list[_Values] = []
     gone: list[tuple[int]] = []
     bodies: dict[Ref, bytes | None] = {}
-    at = commit.at.isoformat(timespec="milliseconds")
+    at = journal.stamp(commit.at)
     for entry in commit.entries:
         kind, key = name = entry.name
         row = ids.get(name)
@@ -58,9 +58,9 @@ def write(db: sqlite3.Connection, commit: Commit, ids: dict[Ref, int], next_id: 
             before = None
         elif before is None:
             body = rows.write(kind, entry.before)  # it was held: gone from the state, and known all the same
-        journal.append((commit.revision, at, entry.actor, entry.reason, kind, key, body, before, after))
+        written.append((commit.revision, at, entry.actor, entry.reason, kind, key, body, before, after))
         bodies[name] = after
-    _insert(db, _JOURNAL, journal)  # first: it still finds what was before in the state
+    _insert(db, _JOURNAL, written)  # first: it still finds what was before in the state
     _insert(db, _STATE, state)
     db.executemany("DELETE FROM state WHERE id = ?", gone)
     if commit.kept:

@@ -112,17 +112,15 @@ class _Labels:
         for label, value in sorted(labels.items()):
             try:
                 if label in RULE:
-                    numbers |= _rule(RULE[label], value)
+                    numbers[RULE[label]] = read_rule(RULE[label], value)
                 elif label in LIMITS:
-                    self.limits = replace(self.limits or NO_LIMITS, **{LIMITS[label]: _number(LIMITS[label], value)})
+                    self.limits = replace(self.limits or NO_LIMITS, **{LIMITS[label]: read_limit(LIMITS[label], value)})
                 elif label == ALLOW_FROM:
-                    self.allow_from = _callers(value)
+                    self.allow_from = read_callers(value)
                 elif label != BREAKER:
                     raise InvalidInput(_unknown(label))
-                elif value not in _WORDS:
-                    raise InvalidInput(f"{value[:64]!r} is neither true nor false")
                 else:
-                    self.rule = {} if _WORDS[value] else False
+                    self.rule = {} if read_flag(value) else False
             except InvalidInput as error:
                 note(f"/labels/{escape(label)}", f"label {label}{whose}: {error.message}; it is left out")
         if self.rule is not False and (numbers or self.rule is not None):
@@ -158,17 +156,30 @@ def _agreed(said: Mapping[OwnLabels, int], version: str, note: Note) -> Labels:
     return agreed
 
 
-def _rule(field: str, value: str) -> dict[str, int | bool]:
+def read_flag(value: str) -> bool:
+    """Return true or false; InvalidInput for any other word, as for what the readers below cannot read."""
+    if value not in _WORDS:
+        raise InvalidInput(f"{value[:64]!r} is neither true nor false")
+    return _WORDS[value]
+
+
+def read_rule(field: str, value: str) -> int | bool:
+    """Return what a label says of a field of the rule."""
     if field == "service":
-        if value not in {*_WORDS, "open"}:
-            raise InvalidInput(f"{value[:64]!r} is neither true nor false")
-        return {field: _WORDS.get(value, True)}
+        return value == "open" or read_flag(value)
     number = _number(field, value)
     try:
         BreakerRule.model_validate({field: number})
     except ValidationError as error:
         raise InvalidInput(_words(error)) from None
-    return {field: number}
+    return number
+
+
+def read_limit(field: str, value: str) -> int:
+    """Return what a label says of a field of the limits."""
+    number = _number(field, value)
+    replace(NO_LIMITS, **{field: number})
+    return number
 
 
 def _number(field: str, value: str) -> int:
@@ -178,7 +189,7 @@ def _number(field: str, value: str) -> int:
     return int(value)
 
 
-def _callers(value: str) -> tuple[str, ...] | None:
+def read_callers(value: str) -> tuple[str, ...] | None:
     """Return who is named; a label without any name says nothing, as an empty variable in a template would."""
     names = tuple(name for part in value.split(",") if (name := part.strip()))
     if names:

@@ -11,8 +11,8 @@ import pytest
 
 from tests.feature.cli.conftest import Fairlead
 from tests.feature.cli.test_objects import SHOP
-from tests.harness.plane import FAIRLEAD, Plane
-from tests.harness.processes import Program, Programs
+from tests.harness.plane import Plane
+from tests.harness.processes import FAIRLEAD, Program, Programs
 from tests.harness.waiting import NotInTime, wait_until
 
 pytestmark = pytest.mark.envoy

@@ -17,10 +17,10 @@ from xds.store.sqlite import SqliteStore
 
 
 @asynccontextmanager
-async def running_plane(folder: Path) -> AsyncIterator[ControlPlane]:
+async def running_plane(folder: Path, *, last_good: bool = False) -> AsyncIterator[ControlPlane]:
     """Run a control plane whose database lies in `folder` until the block ends."""
     clock = SystemClock()
-    store = SqliteStore(folder / "fairlead.db")
+    store = SqliteStore(folder / "fairlead.db", last_good=folder / "last-good" if last_good else None)
     plane = ControlPlane(store=store, clock=clock, leases=HeapLeases(clock), filter=Admitted(None))
     try:
         await plane.start()

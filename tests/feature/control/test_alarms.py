@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.feature.control.plane_on_disk import running_plane
 from tests.harness.waiting import until
 from xds.control.plane import ControlPlane
+from xds.control.ports import JournalQuery
 from xds.model.alarm import Priority
 from xds.model.declare import Declaration, Delete, Put
 from xds.model.instance import Instance
@@ -33,7 +34,9 @@ async def test_a_loss_that_the_guard_holds_is_an_alarm_while_it_is_held_and_two_
         await until(lambda: alarms(plane) == [], timeout=10, what="the alarm is over")
 
         await plane.housekeeping.round()
-        told = [(row["before"], row["after"]) for row in await plane.store.journal(limit=100) if row["kind"] == "alarm"]
+        told = [
+            (row["before"], row["after"]) for row in await plane.store.journal(JournalQuery()) if row["kind"] == "alarm"
+        ]
         assert told == [(None, "shrink"), ("shrink", None)]
 
 
@@ -47,6 +50,6 @@ async def test_what_another_owner_was_refused_is_a_line_of_the_journal(tmp_path:
         await plane.submit([Declaration(Delete(Ref(Kind.INSTANCE, "web-1")), "docker:host-2")])
 
         await plane.housekeeping.round()
-        (row,) = [row for row in await plane.store.journal() if row["kind"] == "refused"]
+        (row,) = [row for row in await plane.store.journal(JournalQuery()) if row["kind"] == "refused"]
         assert (row["key"], row["actor"]) == ("web-1", "docker:host-2")
         assert "docker:host-1" in str(row["reason"])

@@ -12,7 +12,7 @@ from xds.api.convert.instance import instance_out
 from xds.api.convert.route import route_out
 from xds.api.convert.service import service_out
 from xds.api.problem_document import document, status_of
-from xds.api.routers.apply import _read
+from xds.api.routers.apply import read_document
 from xds.api.schemas.base import Output
 from xds.model.gateway import Gateway
 from xds.model.health import Health
@@ -150,14 +150,14 @@ _FIELDS = [
 
 @given(_JSON)
 def test_any_json_is_no_document_and_says_why(item: object) -> None:
-    assert isinstance(_read(item, "api:test"), FairleadError)
+    assert isinstance(read_document(item, "api:test"), FairleadError)
 
 
 @given(_GOOD, st.dictionaries(st.sampled_from(_FIELDS), _JSON, min_size=1, max_size=3))
 def test_a_document_with_wrong_parts_is_taken_or_refused_in_words(
     good: dict[str, object], bad: dict[str, object]
 ) -> None:
-    found = _read({**good, **bad}, "api:test")
+    found = read_document({**good, **bad}, "api:test")
     if isinstance(found, FairleadError):
         assert status_of(found) == 422
         assert found.message
@@ -167,7 +167,7 @@ def test_a_document_with_wrong_parts_is_taken_or_refused_in_words(
 
 @given(_GOOD)
 def test_what_is_accepted_reads_back_the_same(good: dict[str, object]) -> None:
-    declared = _read(good, "api:test")
+    declared = read_document(good, "api:test")
     if isinstance(declared, FairleadError):  # such as weights that do not add up
         return
     said = _said(declared).model_dump(mode="json")
@@ -175,7 +175,7 @@ def test_what_is_accepted_reads_back_the_same(good: dict[str, object]) -> None:
     ours = ("revision", "owner", "health", "lease", "instances", "segments", "forced")
     for name in (*ours, "port" if "ports" in again else ""):
         again.pop(name, None)
-    assert _read({"kind": good["kind"], **again}, "api:test") == declared
+    assert read_document({"kind": good["kind"], **again}, "api:test") == declared
 
 
 def _said(declared: Declared) -> Output:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.declared import instance, route, service
-from xds.control.ports import Commit, Entry, Kept, Loaded, Receipt, Remains, Remnant
+from xds.control.ports import Commit, Entry, JournalQuery, Kept, Loaded, Receipt, Remains, Remnant
 from xds.model.health import Health
 from xds.model.instance import Instance
 from xds.model.intent import Declared, Kind, Ref, ref
@@ -139,7 +139,7 @@ async def test_the_journal_tells_what_changed_from_what_to_what_by_whom_and_why(
     )
     stored = json.loads(json.dumps([[row["before"], row["after"]] for row in rows]))
     assert [[side and side["weight"] for side in sides] for sides in stored] == [[None, 100], [100, 1], [1, None]]
-    assert [row["id"] for row in await store.journal(after=1, limit=1)] == [2]
+    assert [row["id"] for row in await store.journal(JournalQuery(after=1, limit=1))] == [2]
     await store.close()
 
 
@@ -148,11 +148,11 @@ async def test_the_journal_tells_what_changed_from_what_to_what_by_whom_and_why(
 
 async def test_a_newer_schema_is_refused_in_words_and_left_as_it_is(path: Path) -> None:
     await filled(path, put(instance()))
-    change(path, "PRAGMA journal_mode=DELETE", "PRAGMA user_version=3")
+    change(path, "PRAGMA journal_mode=DELETE", "PRAGMA user_version=4")
     before = path.read_bytes()
-    refused(path, "has schema 3, this release knows 2")
+    refused(path, "has schema 4, this release knows 3")
     assert path.read_bytes() == before
-    change(path, "PRAGMA user_version=2")
+    change(path, "PRAGMA user_version=3")
     assert len((await loaded(path)).objects) == 1
 
 
@@ -307,7 +307,8 @@ async def test_a_damaged_row_of_what_remains_costs_itself(path: Path) -> None:
 
 async def test_a_database_of_the_first_schema_is_brought_up_to_date_and_loses_nothing(path: Path) -> None:
     await filled(path, put(instance("web-1")))
-    change(path, "DROP TABLE remains", "PRAGMA user_version=1")
+    later = ("remains", "journal_about", "journal_service", "journal_rewind", "journal_mark")
+    change(path, *(f"DROP TABLE {table}" for table in later), "PRAGMA user_version=1")
     store = SqliteStore(path)
     assert [declared.id for declared, _ in (await store.load()).objects if isinstance(declared, Instance)] == ["web-1"]
     await store.preserve(Remains((), (instance("web-2"),)))

@@ -37,6 +37,7 @@ def instance_of(document: InstanceIn, owner: str, instance_id: str | None = None
             ttl=document.ttl,
             epoch=document.epoch or 0,
             seq=document.seq or 0,
+            start=document.start,
             owner=owner,
         )
 
@@ -60,6 +61,7 @@ def instance_out(instance: Instance, *, revision: int, health: Health, lease: Le
         ttl=None if instance.ttl is None else write_duration(instance.ttl),
         epoch=instance.epoch,
         seq=instance.seq,
+        start=instance.start,
         revision=revision,
         health=health.value,
         owner=instance.owner,

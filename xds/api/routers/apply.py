@@ -61,7 +61,7 @@ async def apply(document: ApplyIn, caller: CallerOf, settings: SettingsOf) -> Ap
     owner = f"file:{document.set}" if document.set else caller.actor
     read: list[Declared | FairleadError] = []
     for at, item in enumerate(documents):
-        read.append(_read(item, owner))
+        read.append(read_document(item, owner))
         if at % _SLICE == _SLICE - 1:
             await asyncio.sleep(0)
     before = {
@@ -79,7 +79,7 @@ async def apply(document: ApplyIn, caller: CallerOf, settings: SettingsOf) -> Ap
     return ApplyOut(results=results, failed=failed, dry_run=document.dry_run)
 
 
-def _read(item: object, owner: str) -> Declared | FairleadError:
+def read_document(item: object, owner: str) -> Declared | FairleadError:
     """Return what one document declares, or what is wrong with it."""
     kind = item.get("kind") if isinstance(item, dict) else None
     try:

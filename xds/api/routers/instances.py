@@ -76,16 +76,14 @@ async def register(document: InstanceIn, caller: CallerOf, response: Response) -
     "/instances:batch", summary="Register many instances", tags=[BATCH], responses=writes(404), response_model=BatchOut
 )
 async def register_many(document: BatchIn, caller: CallerOf, settings: SettingsOf) -> Response:
-    """Commit all that can be accepted as one; each item gets its own revision or its own error."""
+    """Commit all that can be accepted, 500 at a time; each item gets its own revision or its own error."""
     items = list[object](document.items)
     check_items(items, settings.max_batch_items)
-    changes: list[Change | FairleadError] = []
-    for at, item in enumerate(items):
-        changes.append(_put(item, caller.actor))
-        if at % _SLICE == _SLICE - 1:
-            await asyncio.sleep(0)
-    outcomes = await caller.declare_each(changes)
-    return _many(map(_result, changes, outcomes))
+    results: list[str] = []
+    for first in range(0, len(items), _SLICE):  # what others ask for meanwhile has its turn between two slices
+        changes = [_put(item, caller.actor) for item in items[first : first + _SLICE]]
+        results += map(_result, changes, await caller.declare_each(changes, first=first))
+    return _many(results)
 
 
 @router.get("/instances/{instance_id}", summary="Read an instance", responses=reads())
@@ -112,11 +110,32 @@ async def put_instance(
 
 
 @router.delete("/instances/{instance_id}", summary="Deregister an instance", status_code=204, responses=writes())
-async def delete_instance(instance_id: InstanceId, caller: CallerOf) -> Response:
+async def delete_instance(
+    instance_id: InstanceId,
+    caller: CallerOf,
+    epoch: Annotated[int, Query(ge=0, description="of the incarnation that goes; 0: whichever is there")] = 0,
+    seq: Annotated[int, Query(ge=0, description="of this message; 0: not said")] = 0,
+) -> Response:
     """Take an instance out for good; the last of a subset leaves Envoy once no route wants it."""
     name = Ref(Kind.INSTANCE, instance_id)
-    await caller.declare(Delete(name), name)
+    await caller.declare(Delete(name, epoch, seq), name)
     return Response(status_code=204)
+
+
+@router.post(
+    "/instances:deregister", summary="Deregister many instances", tags=[BATCH], responses=writes(404, 429),
+    response_model=BatchOut,
+)  # fmt: skip
+async def deregister_many(document: HeartbeatsIn, caller: CallerOf, settings: SettingsOf) -> Response:
+    """Take out all that can be, in one commit; each item gets its own revision or its own error."""
+    items = list[object](document.items)
+    check_items(items, settings.max_batch_items)
+    outcomes = await caller.declare_each([_removal(item) for item in items])
+    at = caller.plane.intent.revision
+    return _many(
+        f'{{"id":"{outcome.name.key}","revision":{at}}}' if isinstance(outcome, Receipt) else _refused(None, outcome)
+        for outcome in outcomes
+    )
 
 
 @router.put("/instances/{instance_id}/heartbeat", summary="Renew an instance's lease", responses=writes(412))
@@ -160,6 +179,14 @@ def _renewed(plane: ControlPlane, item: object) -> str:
 def _refused(name: str | None, error: FairleadError) -> str:
     named = {} if name is None else {"id": name}
     return json.dumps({**named, "error": problem_document.document(error)}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _removal(item: object) -> Delete | FairleadError:
+    try:
+        said = _HEARTBEAT.validate_python(item)
+    except ValidationError as error:
+        return explain(error.errors(), NamedHeartbeatIn)
+    return Delete(Ref(Kind.INSTANCE, said.id), said.epoch or 0, said.seq or 0)
 
 
 def _put(item: object, actor: str) -> Put | FairleadError:

@@ -30,6 +30,7 @@ _OUT: JsonDict = {
     "ttl": None,
     "epoch": 4,
     "seq": 1,
+    "start": "",
     "revision": 4,
     "health": "healthy",
     "owner": "api:anonymous",
@@ -61,6 +62,7 @@ class InstanceIn(Input):
     ttl: Duration | None = None
     epoch: Annotated[int, Field(ge=0)] | None = None
     seq: Annotated[int, Field(ge=0)] | None = None
+    start: Annotated[Name, Field(description="tells this process from the one before it; another begins an epoch")] = ""
 
     @model_validator(mode="after")
     def _one_way_to_say_ports(self) -> InstanceIn:
@@ -99,6 +101,7 @@ class InstanceOut(Output):
     ttl: str | None
     epoch: int
     seq: int
+    start: str
     revision: int
     health: str
     owner: str

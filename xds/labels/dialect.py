@@ -1,0 +1,60 @@
+"""Labels that other tools read, as ours: off by default, and with a report of what did not map.
+
+A dialect turns its labels into Fairlead's own, which are then read like any others, so that defaults, checks and what a
+mistake costs are the same. Where a container says the same in both, its own labels of Fairlead win.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from xds.labels import registrator, traefik
+from xds.labels.reading import ours_among
+from xds.labels.translation import Note, Translation
+
+
+class Dialect(StrEnum):
+    """Whose labels are read besides ours."""
+
+    TRAEFIK = "traefik"
+    REGISTRATOR = "registrator"
+
+
+_READERS: Mapping[Dialect, Callable[[Mapping[str, str]], Translation]] = {
+    Dialect.TRAEFIK: traefik.translate,
+    Dialect.REGISTRATOR: registrator.translate,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """All labels of a container with those of other dialects as ours, and the report.
+
+    `origins` tells from which label one of ours came; `left` what did not map, and why.
+    """
+
+    labels: Mapping[str, str]
+    origins: Mapping[str, str] = field(default_factory=dict)
+    left: tuple[Note, ...] = ()
+
+
+def translated(
+    labels: Mapping[str, str], dialects: Iterable[Dialect], env: Mapping[str, str] | None = None
+) -> Translated:
+    """Return the labels with what the dialects add; `env` is the container's environment, which Registrator reads."""
+    made: dict[str, str] = {}
+    origins: dict[str, str] = {}
+    left: list[Note] = []
+    for dialect in dialects:
+        seen = {**(env or {}), **labels} if dialect is Dialect.REGISTRATOR else labels
+        found = _READERS[dialect](seen)
+        for label, (value, origin) in found.labels.items():
+            if made.setdefault(label, value) == value:
+                origins.setdefault(label, origin)
+        left += found.left
+    own = ours_among(labels)
+    for label in own:
+        origins.pop(label, None)
+    return Translated({**labels, **made, **own}, origins, tuple(left))
