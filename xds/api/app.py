@@ -13,12 +13,24 @@ from starlette.exceptions import HTTPException
 from xds.api import docs_page, openapi, problem_document
 from xds.api.guard import Guard, headers_of
 from xds.api.ports import Telemetry
-from xds.api.routers import apply, breakers, gateways, guard, instances, nodes, operations, rollouts, routes, services
+from xds.api.routers import (
+    apply,
+    breakers,
+    gateways,
+    guard,
+    instances,
+    nodes,
+    operations,
+    overlays,
+    rollouts,
+    routes,
+    services,
+)
 from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 from xds.model.problems import FairleadError
 
-_PARTS = (instances, services, routes, gateways, rollouts, breakers, nodes, guard, apply, operations)
+_PARTS = (instances, services, routes, gateways, rollouts, overlays, breakers, nodes, guard, apply, operations)
 
 _log = logging.getLogger("fairlead.api")
 

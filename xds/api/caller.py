@@ -59,9 +59,15 @@ class Caller:
     fingerprint: str
 
     def declaration(
-        self, change: Change, name: Ref | None = None, *, at: int | None = None, reason: str = ""
+        self,
+        change: Change,
+        name: Ref | None = None,
+        *,
+        at: int | None = None,
+        reason: str = "",
+        force: bool = False,
     ) -> Declaration:
-        """Return a change as this caller declares it; `at` is its place in a batch.
+        """Return a change as this caller declares it; `at` is its place in a batch, `force` that he insists.
 
         PreconditionFailed when `name` must exist and does not.
         """
@@ -72,7 +78,14 @@ class Caller:
                 raise PreconditionFailed("If-Match: * asks for an object that does not exist")
         key = None if self.key is None else f"{self.actor} {self.key}" + ("" if at is None else f" {at}")
         return Declaration(
-            change, self.actor, reason, if_match=expected, idempotency=key, fingerprint=self.fingerprint, operator=True
+            change,
+            self.actor,
+            reason,
+            if_match=expected,
+            idempotency=key,
+            fingerprint=self.fingerprint,
+            operator=True,
+            force=force,
         )
 
     async def declare(self, change: Change, name: Ref | None = None) -> Receipt:

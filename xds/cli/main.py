@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from xds.cli import apply, breaker, canary, envoy, extproc, guard, objects, register, serve, simulate, traffic
+from xds.cli import (
+    apply,
+    breaker,
+    canary,
+    envoy,
+    extproc,
+    guard,
+    importing,
+    objects,
+    overlay,
+    register,
+    serve,
+    simulate,
+    traffic,
+)
 from xds.cli import filter as filters
 from xds.cli.connection import DEFAULT_SERVER, Connection
 from xds.cli.demo import command as demo
@@ -82,9 +96,11 @@ extproc.add_to(app)
 register.add_to(app)
 apply.add_to(app)
 lint.add_to(app)
+importing.add_to(app)
 objects.add_to(app)
 traffic.add_to(app)
 canary.add_to(app)
+overlay.add_to(app)
 breaker.add_to(app)
 guard.add_to(app)
 simulate.add_to(app)

@@ -64,6 +64,10 @@ def _gate(row: Row) -> str:
     return f"{gate.get('acked', 0)} of {gate.get('live', 0)}"
 
 
+def _laid_on(row: Row) -> str:
+    return f"{row['service']} {row['version']}" if row.get("service") else text(row.get("selector"))
+
+
 def _percent(row: Row) -> str:
     return f"{row.get('weight')} %"
 
@@ -118,6 +122,14 @@ KINDS: Final[Mapping[str, Listed]] = {
             "state": field("state"), "acked": _gate, "reason": field("reason"),
         },
     ),
+    "overlays": Listed(
+        "overlay",
+        {
+            "id": field("id"), "act": field("act"), "on": _laid_on, "weight": field("weight"),
+            "instances": field("instances"), "ends in": field("expires_in"), "owner": field("owner"),
+            "reason": field("reason"),
+        },
+    ),
     "nodes": Listed("node", nodes.LISTED, removable=False),
     "breakers": Listed("breaker", BREAKERS, named="service", removable=False, by_name=False),
     "problems": Listed(
@@ -151,7 +163,8 @@ def path_of(plural: str, name: str) -> str:
 def get(
     ctx: typer.Context,
     kind: Annotated[
-        str, typer.Argument(help="instances, services, routes, gateways, rollouts, nodes, breakers or problems.")
+        str,
+        typer.Argument(help="instances, services, routes, gateways, rollouts, overlays, nodes, breakers or problems."),
     ],
     name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",
     selector: Annotated[
@@ -186,7 +199,7 @@ def get(
 
 def delete(
     ctx: typer.Context,
-    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway or rollout.")],
+    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway, rollout or overlay.")],
     name: Annotated[str, typer.Argument(help="Its name or id.")],
     env: Env = DEFAULT_ENV,
 ) -> None:
@@ -230,15 +243,15 @@ def _print_explained(found: Row) -> None:
     members: dict[str, Cell] = {
         "instance": field("id"), "version": field("version"), "address": field("address"), "weight": field("weight"),
         "health": field("health"), "serves": field("serves"), "leaving": field("leaving"),
-        "held": field("held"),
+        "held": field("held"), "overlays": field("overlays"),
     }  # fmt: skip
     envoys: dict[str, Cell] = {
         "envoy": field("node"), "state": field("state"), "sent": lambda row: weights(row.get("sent")),
         "acked": lambda row: weights(row.get("acked")), "says": field("message"),
     }  # fmt: skip
-    parts = (("subsets", subsets), ("instances", members), ("nodes", envoys), ("routes", KINDS["routes"].columns),
-             ("breakers", BREAKERS), ("problems", KINDS["problems"].columns))  # fmt: skip
-    for name, columns in parts:
+    shared = {name: KINDS[name].columns for name in ("routes", "overlays", "breakers", "problems")}
+    parts = {"subsets": subsets, "instances": members, "nodes": envoys, **shared}
+    for name, columns in parts.items():
         rows = cast("list[Row]", found.get(name) or [])
         if rows:
             console_print(table(columns, rows))

@@ -15,6 +15,7 @@ from math import inf
 
 from xds.cache.roster import Nacked, NodeEvent, Roster
 from xds.control.committer import Committer
+from xds.control.expiries import Expiries
 from xds.control.failpoints import failpoint
 from xds.control.forces import Forces
 from xds.control.gate import behind
@@ -78,6 +79,7 @@ class Loop:
         self.committer = Committer(parts.intent, parts.store, parts.clock, parts.inbox.nudge, parts.quotas)
         self.driver = RolloutDriver(parts.intent, parts.publisher)
         self.forces = Forces(parts.intent)
+        self.expiries = Expiries(parts.intent)
         self.problems: tuple[Problem, ...] = ()
 
     async def start(self) -> None:
@@ -95,6 +97,7 @@ class Loop:
         self._preserver.restore(loaded.remains, now + RECONNECT)
         self.driver.restored(now)
         self.forces.restored(now)
+        self.expiries.restored(now, self._clock.wall())
         await self._publish(now, most=None)
         self._hold(now)
 
@@ -151,7 +154,9 @@ class Loop:
             return ()
         self._leases.committed(entries)
         self._nodes.committed(entries)
-        self.forces.committed(entries, self._clock.monotonic())
+        now = self._clock.monotonic()
+        self.forces.committed(entries, now)
+        self.expiries.committed(entries, now)
         return entries
 
     async def _publish(self, now: float, only: Collection[ServiceKey] = (), most: int | None = SLICE) -> None:
@@ -188,7 +193,7 @@ class Loop:
         return again
 
     async def _drive(self, now: float) -> float | None:
-        """Let observations move the rollouts, and time end what is forced.
+        """Let observations move the rollouts, and time end what is forced and laid over.
 
         Only what has been published counts, so changes of those services come first.
         """
@@ -200,17 +205,19 @@ class Loop:
         for member in moves.release:
             self._intent.release(member)
             self._pace.changed(now)
-        lapsed, lapse = self.forces.look(now)
-        deadline = min((at for at in (moves.deadline, lapse) if at is not None), default=None)
-        if (moves.declarations or lapsed) and not self.committer.is_busy:
+        given_back, lapse = self.forces.look(now)
+        taken_back, expiry = self.expiries.look(now)
+        deadline = min((at for at in (moves.deadline, lapse, expiry) if at is not None), default=None)
+        declarations = (*moves.declarations, *given_back, *taken_back)
+        if declarations and not self.committer.is_busy:
             answer = asyncio.get_running_loop().create_future()
-            if await self._enter([Submission((*moves.declarations, *lapsed), answer)]):
+            if await self._enter([Submission(declarations, answer)]):
                 self._pace.changed(now, urgent=True)
             if not answer.done():
                 return deadline  # the store takes its time, and wakes the loop when it has it
             for outcome in answer.result():
                 if isinstance(outcome, FairleadError):
-                    _log.warning("a rollout or a breaker could not move: %s", outcome.message)
+                    _log.warning("a rollout, a breaker or an overlay could not move: %s", outcome.message)
             if any(isinstance(outcome, Unavailable) for outcome in answer.result()):
                 return min(deadline or inf, now + RETRY)  # nobody says when the store is back
         return deadline

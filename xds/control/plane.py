@@ -259,7 +259,7 @@ class ControlPlane:
         effective = next((weights for weights in published if weights is not None), {})
         about = {str(key), *(str(route.key) for route in view.routes), *(m.instance.id for m in view.members)}
         problems = tuple(problem for problem in self.problems if problem.object in about)
-        wanted = view.service.split.weights
+        wanted = self.intent.services[key].split.weights  # what a pin is laid over
         revision = self.intent.revisions.get(ref(view.service), 0)
         return ServiceStatus(view, revision, wanted, effective, found.nodes, problems)
 
@@ -270,6 +270,10 @@ class ControlPlane:
     def forced_for(self, key: ServiceKey, subset: str) -> float | None:
         """Return for how many seconds a breaker is still forced, None when that has no end."""
         return self._loop.forces.remaining(key, subset, self.clock.monotonic())
+
+    def overlaid_for(self, overlay: str) -> float | None:
+        """Return for how many seconds an overlay still stands, None when that has no end."""
+        return self._loop.expiries.remaining(overlay, self.clock.monotonic())
 
     def membership(self, node_id: str) -> Membership | None:
         """Return which group a node is in and why, or None for a node that is not known."""

@@ -77,6 +77,10 @@ class RolloutDriver:
         found = gate(rollout.service, self._publisher, nodes, waited=now - since, now=now)
         if rollout.phase.is_over:
             return found
+        if (pin := self._intent.overlays.pin(rollout.service)) is not None:
+            because = f" ({pin.reason})" if pin.reason else ""
+            reason = f"overlay {pin.id} pins all users to {pin.version}{because}"
+            return GateStatus(GateState.BLOCKED, reason, found.acked, found.live, found.nodes)
         view = self._intent.view(rollout.service)
         missing = [v for v, weight in rollout.weights.items() if weight and view is not None and v not in view.serving]
         if missing:
@@ -98,6 +102,9 @@ class RolloutDriver:
         return all(self._publisher.published(carrier, rollout.service) == wanted for carrier in carriers)
 
     def _due(self, rollout: Rollout, nodes: Sequence[NodeState], now: float) -> tuple[Event | None, float | None]:
+        if self._intent.overlays.pin(rollout.service) is not None:  # nobody sees the weight: no pause of it goes by
+            self._since[rollout.id] = (_mark(rollout), now)
+            return None, None
         since = self._since[rollout.id][1]
         if rollout.phase is Phase.HOLDING:
             pause = rollout.plan[rollout.step].pause or 0.0

@@ -76,7 +76,7 @@ class Declaration:
     `if_match` is the revision that the caller saw (0: the object must not exist); `idempotency` a caller's key
     under which the answer is kept, `fingerprint` a digest of what was asked under that key. An `operator` may touch
     what others own. `absence` says that nothing speaks for a removal but silence (an expired lease, an emptied list, a
-    lost source); without it a removal is evidence.
+    lost source); without it a removal is evidence. `force` does what would leave users without anybody to serve them.
     """
 
     change: Change
@@ -87,3 +87,4 @@ class Declaration:
     fingerprint: str = ""
     operator: bool = False
     absence: bool = False
+    force: bool = False

@@ -13,7 +13,9 @@ from xds.model.gateway import Gateway
 from xds.model.incarnation import check_age, check_succession, numbered
 from xds.model.instance import Instance
 from xds.model.intent import Declared, Intent, Kind, Ref, ref
+from xds.model.laying import lay
 from xds.model.names import ServiceKey
+from xds.model.overlay import Overlay
 from xds.model.problems import Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed
 from xds.model.quota import Admitted, Quotas
 from xds.model.rollout import Event, Phase, Rollout, advance
@@ -101,6 +103,11 @@ class Draft:
                 self._write(declared, declaration)
             case Gateway():
                 self._write(declared, declaration)
+            case Overlay():
+                if declared.pinned is not None:
+                    self._check_pin(declared.pinned, declared.version)
+                asked = lay(declared, before, self._intent, self.writes.values(), declaration)
+                self._write(replace(declared, since=self.revision), asked)
             case Rollout():
                 raise InvalidInput("a rollout is started, not put")
         return name
@@ -171,6 +178,12 @@ class Draft:
                 pointer=pointer,
                 code="unknown_version",
             )
+
+    def _check_pin(self, key: ServiceKey, version: str) -> None:
+        service = self.service(key)
+        if service is None:
+            raise NotFound(f"service {key} does not exist", pointer="/service", code="unknown_service")
+        self._check_subset(service, version, pointer="/version")
 
     def _force(self, force: ForceBreaker, declaration: Declaration) -> Ref:
         """Hold a breaker or let it go; what is held stays with the service until then."""

@@ -6,12 +6,12 @@ nothing and publishes nothing. Tables are plain dictionaries; one change costs i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
+from xds.model.declared import Declared, Kind, Ref, ref
 from xds.model.gateway import Gateway
 from xds.model.health import Health
 from xds.model.index import LabelIndex
@@ -19,51 +19,18 @@ from xds.model.instance import Instance
 from xds.model.leaving import empties
 from xds.model.members import Members
 from xds.model.names import Key, ServiceKey
+from xds.model.overlay import Overlay
+from xds.model.overlays import Overlays
 from xds.model.rollout import Rollout
 from xds.model.route import Route
 from xds.model.selector import Selector
 from xds.model.service import Service
 from xds.model.view import Member, ServiceView
 
+__all__ = ["Declared", "Dirty", "Intent", "Kind", "Ref", "ref"]
+
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-
-
-class Kind(StrEnum):
-    """The kinds of declared objects."""
-
-    __hash__ = str.__hash__  # an Enum's own is written in Python, and every table of objects is asked by kind
-
-    INSTANCE = "instance"
-    SERVICE = "service"
-    ROUTE = "route"
-    GATEWAY = "gateway"
-    ROLLOUT = "rollout"
-
-
-Declared = Instance | Service | Route | Gateway | Rollout
-
-
-class Ref(NamedTuple):
-    """What a declared object is called everywhere: its kind and its key as text (`env/name`, or an id)."""
-
-    kind: Kind
-    key: str
-
-
-def ref(declared: Declared) -> Ref:
-    """Return the name of a declared object."""
-    match declared:
-        case Instance():
-            return Ref(Kind.INSTANCE, declared.id)
-        case Service():
-            return Ref(Kind.SERVICE, str(declared.key))
-        case Route():
-            return Ref(Kind.ROUTE, str(declared.key))
-        case Gateway():
-            return Ref(Kind.GATEWAY, str(declared.key))
-        case Rollout():
-            return Ref(Kind.ROLLOUT, declared.id)
 
 
 @dataclass(slots=True)
@@ -89,6 +56,7 @@ class Intent:
         self.routes: dict[Key, Route] = {}
         self.gateways: dict[Key, Gateway] = {}
         self.rollouts: dict[str, Rollout] = {}
+        self.overlays = Overlays()
         self.revisions: dict[Ref, int] = {}
         self.index = LabelIndex(self.instances)
         self._health: dict[str, Health] = {}
@@ -114,6 +82,8 @@ class Intent:
                 return self.gateways.get(Key(*name.key.split("/", 1)))
             case Kind.ROLLOUT:
                 return self.rollouts.get(name.key)
+            case Kind.OVERLAY:
+                return self.overlays.get(name.key)
 
     def health(self, instance_id: str) -> Health:
         """Return what was last observed of an instance; healthy until somebody observes otherwise."""
@@ -141,7 +111,7 @@ class Intent:
         service = self.services.get(key)
         if service is None:
             return None
-        members = self._members.get(key) or Members()
+        service, members = self.overlays.pinned(service), self._members.get(key) or Members()
         subsets = members.subsets(service.subsets)
         return ServiceView(service, members.everybody, subsets, tuple(self.routes_of(key)))
 
@@ -252,6 +222,20 @@ class Intent:
                 self._stale_gateways.add(key.env)
             case Rollout(id=rollout):
                 _set(self.rollouts, rollout, after)
+            case Overlay(id=overlay):
+                acts = [each for each in (before, after) if isinstance(each, Overlay)]
+                touched = {found for act in acts for found in self._picked(act)}
+                self.overlays.replace(overlay, after if isinstance(after, Overlay) else None)
+                self._stale.update({pinned: None for act in acts if (pinned := act.pinned) is not None})
+                for member, service in touched:
+                    self._seat(member, service)
+
+    def _picked(self, overlay: Overlay) -> Iterator[tuple[str, ServiceKey]]:
+        """Yield the members that an overlay is about now, each with its service; none for a pin."""
+        if overlay.pinned is None:
+            yield from ((member, self.instances[member].service) for member in self.index.select(overlay.within))
+            held = ((member, each.instance) for member, each in self._held.items())
+            yield from ((member, gone.service) for member, gone in held if overlay.within.matches(gone.facts))
 
     def _replace_instance(self, member: str, before: Instance | None, after: Instance | None) -> None:
         self.index.replace(member, before, after)
@@ -261,7 +245,7 @@ class Intent:
             self._held.pop(member, None)
             self._seat(member, after.service)
         if before is not None and (after is None or after.service != before.service):
-            served = Member(before, self.health(member)).serves
+            served = self.overlays.over(Member(before, self.health(member))).serves
             if after is None:
                 del self.instances[member]
                 self._health.pop(member, None)
@@ -274,9 +258,11 @@ class Intent:
         """Return an instance as traffic is to see it now, None when nothing is left of it."""
         instance = self.instances.get(member)
         if instance is not None:
-            return Member(instance, self.health(member))
-        leaving = self._leaving.get(member)
-        return self._held.get(member) or (Member(leaving, Health.HEALTHY, leaving=True) if leaving else None)
+            return self.overlays.over(Member(instance, self.health(member)))
+        leaving, held = self._leaving.get(member), self._held.get(member)
+        if held is not None:
+            return self.overlays.over(held)
+        return Member(leaving, Health.HEALTHY, leaving=True) if leaving else None
 
     def _seat(self, member: str, service: ServiceKey) -> None:
         """Let the members of a service follow what has changed about one of them."""

@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from xds.model.problems import InvalidInput
 
@@ -98,6 +98,10 @@ class Selector:
     def __str__(self) -> str:
         """Return the canonical spelling."""
         return ",".join(map(str, self.requirements))
+
+
+EVERYTHING: Final = Selector()
+"""Requires nothing."""
 
 
 class _Parser:

@@ -17,18 +17,24 @@ class Member:
     """An instance as traffic sees it.
 
     `leaving` ones are gone, and stay in EDS until no route wants them; `held` ones are gone by absence alone, and count
-    as before until somebody lets them go.
+    as before until somebody lets them go. `weighed` is what an overlay says of the weight, None where none does.
     """
 
     instance: Instance
     health: Health
     leaving: bool = False
     held: bool = False
+    weighed: int | None = None
+
+    @property
+    def weight(self) -> int:
+        """Return the weight that holds."""
+        return self.instance.weight if self.weighed is None else self.weighed
 
     @property
     def serves(self) -> bool:
         """Say whether a subset may count on it."""
-        return not self.leaving and self.instance.weight > 0 and self.health.serves
+        return not self.leaving and self.weight > 0 and self.health.serves
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from xds.model import intake
 from xds.model.gateway import Gateway
 from xds.model.instance import Instance
 from xds.model.intent import Declared, Kind
+from xds.model.overlay import Overlay
 from xds.model.problems import FairleadError, InvalidInput
 from xds.model.rollout import Rollout
 from xds.model.route import Route
@@ -24,6 +25,7 @@ _ADAPTERS: dict[Kind, TypeAdapter[Declared]] = {
     Kind.ROUTE: TypeAdapter(Route),
     Kind.GATEWAY: TypeAdapter(Gateway),
     Kind.ROLLOUT: TypeAdapter(Rollout),
+    Kind.OVERLAY: TypeAdapter(Overlay),
 }
 
 

@@ -37,7 +37,7 @@ class Endpoint:
 def endpoint(member: Member) -> Endpoint:
     """Return a member encoded."""
     instance = member.instance
-    weight, health = max(1, instance.weight), _HEALTHY
+    weight, health = max(1, member.weight), _HEALTHY
     if member.health is Health.UNSTABLE:
         weight = max(1, weight // UNSTABLE_SHARE)
     elif member.health is Health.UNHEALTHY:
@@ -60,7 +60,7 @@ def locality_of(member: Member) -> Locality:
 
 def is_parked(member: Member) -> bool:
     """Say whether a member gets no requests on purpose: it drains, or has weight 0."""
-    return member.instance.weight == 0 or member.health is Health.DRAINING
+    return member.weight == 0 or member.health is Health.DRAINING
 
 
 def is_shown(member: Member) -> bool:
@@ -82,7 +82,7 @@ def present(members: Sequence[Member], *, elsewhere: bool) -> Sequence[Endpoint]
     if any(member.serves for member in members):
         found = [member for member in members if not is_parked(member)]
     else:
-        found = [member for member in members if elsewhere or member.instance.weight]
+        found = [member for member in members if elsewhere or member.weight]
     return [endpoint(member) for member in found]
 
 

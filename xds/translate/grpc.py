@@ -144,7 +144,7 @@ def assignment(cluster: str, endpoints: Sequence[Endpoint], port: str = "") -> b
         if address is None or address in seen:
             continue
         seen.add(address)
-        weight = max(1, instance.weight)
+        weight = max(1, endpoint.member.weight)
         encoded = lb_endpoint(address.host, address.port, weight=weight, metadata={"instance": instance.id})
         groups.setdefault(endpoint.locality, []).append((weight, encoded))
     localities = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xds.api.convert.breaker import breakers_of
+from xds.api.convert.overlay import overlays_of
 from xds.api.convert.rollout import node_gate_out
 from xds.api.convert.route import route_out
 from xds.api.convert.weights import percents
@@ -31,13 +32,14 @@ def explain(plane: ControlPlane, breakers: Breakers, key: ServiceKey) -> Explain
         env=key.env,
         stable=view.service.stable,
         revision=status.revision,
-        instances=[_member_out(member) for member in view.members],
+        instances=[_member_out(plane, member) for member in view.members],
         subsets=[_subset_out(name, members, status) for name, members in view.subsets.items()],
         wanted=percents(status.wanted) or {},
         effective=percents(status.effective) or {},
         nodes=[node_gate_out(node) for node in status.nodes],
         routes=[route_out(route, revision=revisions.get(ref(route), 0)) for route in view.routes],
         rollout=None if rollout is None else rollout.id,
+        overlays=overlays_of(plane, key),
         breakers=list(breakers_of(plane, key, breakers.reported(key.env)).values()),
         problems=[problem_out(problem) for problem in status.problems],
     )
@@ -54,18 +56,19 @@ def problem_out(problem: Problem) -> StandingProblem:
     )
 
 
-def _member_out(member: Member) -> MemberOut:
+def _member_out(plane: ControlPlane, member: Member) -> MemberOut:
     instance = member.instance
     return MemberOut(
         id=instance.id,
         address=str(instance.endpoint(next(iter(instance.ports)))),
         version=instance.version,
-        weight=instance.weight,
+        weight=member.weight,
         zone=instance.zone,
         health=member.health.value,
         serves=member.serves,
         leaving=member.leaving,
         held=member.held,
+        overlays=[overlay.id for overlay in plane.intent.overlays.on(instance)],
     )
 
 

@@ -7,6 +7,7 @@ from pydantic.config import JsonDict
 
 from xds.api.schemas.base import Output, Page
 from xds.api.schemas.breaker import BreakerOut
+from xds.api.schemas.overlay import OverlayOut
 from xds.api.schemas.rollout import NodeGateOut
 from xds.api.schemas.route import RouteOut
 
@@ -43,12 +44,13 @@ class MemberOut(Output):
     id: str
     address: str
     version: str
-    weight: int
+    weight: int = Field(description="the weight that holds, overlays considered")
     zone: str
-    health: str
+    health: str = Field(description="`draining` also where an overlay drains it")
     serves: bool = Field(description="whether new requests go there on purpose")
     leaving: bool = Field(description="gone, and kept in EDS until no published route wants it")
     held: bool = Field(description="gone by absence alone, and served on until the shrink guard lets it go")
+    overlays: list[str] = Field(description="the overlays that are about it; the first decides")
 
 
 class SubsetReport(Output):
@@ -84,6 +86,7 @@ class ExplainOut(Output):
                             "serves": True,
                             "leaving": False,
                             "held": False,
+                            "overlays": [],
                         }
                     ],
                     "subsets": [
@@ -101,6 +104,7 @@ class ExplainOut(Output):
                     "nodes": [],
                     "routes": [],
                     "rollout": None,
+                    "overlays": [],
                     "breakers": [],
                     "problems": [],
                 }
@@ -119,6 +123,7 @@ class ExplainOut(Output):
     nodes: list[NodeGateOut] = Field(description="per live Envoy that holds a route of the service")
     routes: list[RouteOut]
     rollout: str | None = Field(description="the id of the rollout in progress")
+    overlays: list[OverlayOut] = Field(description="what operators laid over it and its instances")
     breakers: list[BreakerOut]
     problems: list[StandingProblem]
 
