@@ -37,8 +37,8 @@ type heartbeat struct {
 func (l load) instance(number int) instance {
 	service := number % l.services
 	return instance{
-		ID:      fmt.Sprintf("svc-%04d-%d", service, number/l.services),
-		Service: fmt.Sprintf("svc-%04d", service),
+		ID:      fmt.Sprintf("service-%04d-%d", service, number/l.services),
+		Service: fmt.Sprintf("service-%04d", service),
 		Address: fmt.Sprintf("10.%d.%d.%d", number>>16&255, number>>8&255, number&255),
 		Port:    8080 + number%7,
 		Version: "v1",
