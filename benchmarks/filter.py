@@ -26,11 +26,11 @@ from typing import Final
 from benchmarks.loaded_envoy import BREAKER, CORES, FACTS, Load, LoadedEnvoy, filters
 from benchmarks.loaded_extproc import PORTS, extproc_load
 from benchmarks.record import record
-from filters.make_vectors import metadata_bytes
 from xds.bootstrap.ports import Ports
 from xds.cli.binary import find_envoy
 from xds.model.instance import Address
 from xds.proxywasm.plugin import Plugin
+from xds.translate.metadata import metadata, told_by
 
 ROOT: Final = Path(__file__).parent.parent
 SECONDS: Final = int(os.environ.get("FAIRLEAD_BENCH_SECONDS", "4"))
@@ -83,8 +83,10 @@ def absolute(many: list[Round], alone: list[Round]) -> dict[str, float]:
 def python(module: bytes) -> tuple[float, float]:
     """Microseconds and host calls of one request in the Python host."""
     whole = (200).to_bytes(8, "little")
+    facts = metadata(FACTS | BREAKER)
     properties = {
-        b"xds\0route_metadata": metadata_bytes({"fairlead": FACTS | BREAKER}),
+        b"xds\0route_name": told_by("web.all", facts).encode(),
+        b"xds\0route_metadata": facts,
         b"source\0address": b"127.0.0.1:1",
         b"response\0code": whole,
         b"response\0flags": bytes(8),

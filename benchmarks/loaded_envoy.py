@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self  # Envoy's configuration is JSON
 
+from xds.translate.metadata import metadata, told_by
+
 Json = dict[str, Any]
 
 HEADER: Final = "x-fairlead-bucket"
@@ -95,6 +97,7 @@ def bootstrap(module: bytes, ports: Mapping[str, int]) -> Json:
 
     def split(facts: Json) -> Json:
         return {
+            "name": told_by("web.all", metadata(facts)),
             "match": {"prefix": "/"},
             "metadata": {"filter_metadata": {"fairlead": facts}},
             "route": {"weighted_clusters": {"clusters": clusters, "header_name": HEADER}},

@@ -16,9 +16,12 @@ from xds.api.ports import Telemetry
 from xds.api.routers import (
     apply,
     breakers,
+    events,
     gateways,
     guard,
+    hold,
     instances,
+    journal,
     nodes,
     operations,
     overlays,
@@ -30,7 +33,22 @@ from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 from xds.model.problems import FairleadError
 
-_PARTS = (instances, services, routes, gateways, rollouts, overlays, breakers, nodes, guard, apply, operations)
+_PARTS = (
+    instances,
+    services,
+    routes,
+    gateways,
+    rollouts,
+    overlays,
+    breakers,
+    nodes,
+    guard,
+    journal,
+    events,
+    apply,
+    hold,
+    operations,
+)
 
 _log = logging.getLogger("fairlead.api")
 
@@ -65,6 +83,7 @@ def create_app(plane: ControlPlane, settings: ApiSettings, telemetry: Telemetry)
     app.state.settings = settings
     app.state.telemetry = telemetry
     app.state.stopping = False
+    app.state.streams = 0
     for part in _PARTS:
         app.include_router(part.router)
     openapi.install(app, has_token=settings.token is not None)

@@ -16,12 +16,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from xds.api import problem_document
 
 HEAD_DEADLINE: Final = 5.0
+WRITE_DEADLINE = 30.0  # seconds for which a client may take nothing of its answer
 
 
 class PunctualProtocol(H11Protocol):
-    """Closes a connection whose request line and headers are not complete after HEAD_DEADLINE seconds."""
+    """Closes a connection whose request line and headers are not complete after HEAD_DEADLINE seconds.
+
+    One that takes nothing of its answer for WRITE_DEADLINE seconds is cut off: what waits for it is memory of ours.
+    """
 
     _head: asyncio.TimerHandle | None = None
+    _write: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         """Begin to wait for the first request."""
@@ -31,7 +36,20 @@ class PunctualProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._stop_waiting()
+        self.resume_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the other side to take something."""
+        super().pause_writing()
+        self._write = self._write or self.loop.call_later(WRITE_DEADLINE, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop waiting for it."""
+        if self._write is not None:
+            self._write.cancel()
+            self._write = None
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Hand the bytes on, and see whether the head is complete."""

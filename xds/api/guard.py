@@ -135,6 +135,8 @@ def headers_of(error: FairleadError) -> Mapping[str, str]:
             return {"connection": "close"}
         case 408 | 413:
             return {"connection": "close"}
+        case 503 if error.code == "hold":
+            return {"retry-after": "30"}  # a person has to decide
         case 503:
             return {"retry-after": "1"}
     return {}

@@ -14,12 +14,15 @@ from xds.cli import (
     envoy,
     extproc,
     guard,
+    hold,
     importing,
+    journal,
     objects,
     overlay,
     register,
     serve,
     simulate,
+    store,
     traffic,
 )
 from xds.cli import filter as filters
@@ -103,6 +106,9 @@ canary.add_to(app)
 overlay.add_to(app)
 breaker.add_to(app)
 guard.add_to(app)
+hold.add_to(app)
+journal.add_to(app)
+store.add_to(app)
 simulate.add_to(app)
 filters.add_to(app)
 demo.add_to(app)

@@ -132,6 +132,12 @@ KINDS: Final[Mapping[str, Listed]] = {
     ),
     "nodes": Listed("node", nodes.LISTED, removable=False),
     "breakers": Listed("breaker", BREAKERS, named="service", removable=False, by_name=False),
+    "alarms": Listed(
+        "alarm",
+        {"priority": field("priority"), "kind": field("kind"), "object": field("object"), "since": field("since"),
+         "message": field("message")},
+        in_env=False, removable=False, by_name=False,
+    ),
     "problems": Listed(
         "problem",
         {"severity": field("severity"), "kind": field("kind"), "object": field("object"),
@@ -164,7 +170,9 @@ def get(
     ctx: typer.Context,
     kind: Annotated[
         str,
-        typer.Argument(help="instances, services, routes, gateways, rollouts, overlays, nodes, breakers or problems."),
+        typer.Argument(
+            help="instances, services, routes, gateways, rollouts, overlays, nodes, breakers, alarms or problems."
+        ),
     ],
     name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",
     selector: Annotated[

@@ -6,6 +6,7 @@ It decides nothing about delivery, and never calls a listener for an alarm whose
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from xds.model.alarm import Alarm
 
@@ -18,9 +19,11 @@ _Name = tuple[str, str]
 class Alarms:
     """Who raises what. A source replaces all of its alarms at once, so that none outlives its reason."""
 
-    def __init__(self) -> None:
-        """Start with everything quiet."""
+    def __init__(self, wall: Callable[[], datetime] | None = None) -> None:
+        """Start with everything quiet; `wall` tells the time, for people."""
+        self._wall = wall
         self._by_source: dict[str, dict[_Name, Alarm]] = {}
+        self._since: dict[_Name, str] = {}
         self._listeners: list[Heard] = []
 
     def listen(self, heard: Heard) -> None:
@@ -33,9 +36,16 @@ class Alarms:
         after = {(alarm.kind, alarm.object): alarm for alarm in alarms}
         self._by_source[source] = after
         for name in after.keys() - before.keys():
+            if self._wall is not None:
+                self._since[name] = self._wall().isoformat(timespec="milliseconds")
             self._tell(after[name], raised=True)
         for name in before.keys() - after.keys():
+            self._since.pop(name, None)
             self._tell(before[name], raised=False)
+
+    def since(self, alarm: Alarm) -> str:
+        """Return when an alarm was raised, as text; "" when that is not known."""
+        return self._since.get((alarm.kind, alarm.object), "")
 
     @property
     def standing(self) -> tuple[Alarm, ...]:

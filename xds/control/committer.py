@@ -68,8 +68,13 @@ class Committer:
         self._waiting: list[Submission] = []
         self._batch: _Batch | None = None
         self._lost_at: float | None = None
+        self._heard: list[Callable[[Commit], None]] = []
         self.hold: Hold | None = None
         """While it stands, whatever is handed in is refused."""
+
+    def listen(self, heard: Callable[[Commit], None]) -> None:
+        """Call `heard` with each commit that changed something, once the intent has it."""
+        self._heard.append(heard)
 
     def remember(self, kept: Iterable[Kept]) -> None:
         """Take over answers that were given earlier, oldest first."""
@@ -175,6 +180,8 @@ class Committer:
         if entries:
             absent = {entry.name for entry in entries if entry.absence and entry.after is None}
             self._intent.commit({entry.name: entry.after for entry in entries}, batch.commit.revision, absent)
+            for heard in self._heard:
+                heard(batch.commit)
         elif batch.decision is not None:
             self._intent.commit({}, batch.commit.revision)
         failpoint("commit.applied")

@@ -1,13 +1,14 @@
 """Breakers that operators force for a time: who is held until when, and giving them back when it is over.
 
-Deadlines are monotonic and start anew after a restart, as a rollout's pauses do: what was forced longer ago than it
-should have been is given back late, never early.
+Deadlines are monotonic; what a restart goes by is the same as for overlays (`expiries`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
+from xds.control.expiries import left
 from xds.control.ports import Entry
 from xds.model.breaker import Forced
 from xds.model.declare import Declaration, ForceBreaker
@@ -28,10 +29,12 @@ class Forces:
         self._intent = intent
         self._until: dict[_Place, float] = {}
 
-    def restored(self, now: float) -> None:
-        """Give everything that is forced its whole time again."""
+    def restored(self, now: float, wall: datetime) -> None:
+        """Take up what was forced before a restart."""
         for service in self._intent.services.values():
-            self._note(service.key, {}, service.forced, now)
+            for subset, held in service.forced.items():
+                if held.lasts is not None:
+                    self._until[service.key, subset] = now + left(held.lasts, held.until, wall)
 
     def committed(self, entries: Iterable[Entry], now: float) -> None:
         """Take note of what was forced or given back."""

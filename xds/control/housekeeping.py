@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from xds.cache.roster import Nacked, NodeEvent, Roster
 from xds.control.alarms import Alarms
 from xds.control.gate import refusals
+from xds.control.hold import Hold, Keep
+from xds.control.inbox import Inbox
 from xds.control.loop import Loop
 from xds.control.ports import Clock, Store
 from xds.model.alarm import Alarm, Priority
@@ -92,18 +94,37 @@ class StandingAlarms:
 class StoreKeeping:
     """Lets the journal catch up and keeps the last known good state, unless the store is in doubt."""
 
-    def __init__(self, store: Store, alarms: Alarms, loop: Loop, intent: Intent, clock: Clock) -> None:
+    def __init__(  # noqa: PLR0913 - what it looks after, each a part of its own
+        self, store: Store, alarms: Alarms, loop: Loop, inbox: Inbox, intent: Intent, clock: Clock
+    ) -> None:
         """Ask `store` for it, as long as `loop` holds nothing."""
         self._store = store
+        self._inbox = inbox
         self._alarms = alarms
         self._loop = loop
         self._intent = intent
         self._clock = clock
         self._next = 0.0
 
+    @property
+    def hold(self) -> Hold | None:
+        """Return why nothing is accepted, and what is held against what; None in peace."""
+        return self._loop.committer.hold
+
+    async def decide(self, keep: Keep, actor: str, reason: str) -> int:
+        """Return the revision with which what is served, or what the store holds, is what counts from now on.
+
+        Conflict when nothing is held, Unavailable when the store does not take it.
+        """
+        return await self._inbox.decide(keep, actor, reason)
+
+    def age(self) -> float:
+        """Return for how many seconds the store has taken nothing that it was given; 0 while it works."""
+        return self._loop.committer.away(self._clock.monotonic())
+
     async def tidy(self) -> None:
         """Do what no commit should pay for."""
-        if self._loop.committer.hold is None:
+        if self.hold is None:
             await self._store.tidy()
 
     async def keep_good(self) -> None:
@@ -115,7 +136,7 @@ class StoreKeeping:
 
     async def keep_now(self) -> None:
         """Copy the state if something changed."""
-        if self._loop.committer.hold is not None:
+        if self.hold is not None:
             return
         found: list[Alarm] = []
         try:

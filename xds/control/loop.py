@@ -96,8 +96,9 @@ class Loop:
         now = self._clock.monotonic()
         self._preserver.restore(loaded.remains, now + RECONNECT)
         self.driver.restored(now)
-        self.forces.restored(now)
-        self.expiries.restored(now, self._clock.wall())
+        wall = self._clock.wall()
+        self.forces.restored(now, wall)
+        self.expiries.restored(now, wall)
         await self._publish(now, most=None)
         self._hold(now)
 

@@ -16,8 +16,8 @@ from xds.cache.table import Cache
 from xds.cache.typestate import Node
 from xds.control.admission import Admitted
 from xds.control.alarms import Alarms
+from xds.control.feed import Feed
 from xds.control.gate import GateStatus, NodeGate, gate, refusals
-from xds.control.hold import Hold, Keep
 from xds.control.housekeeping import Housekeeping, StandingAlarms, StoreKeeping
 from xds.control.inbox import Inbox, Outcome
 from xds.control.loop import Loop, Parts
@@ -32,11 +32,13 @@ from xds.model.incarnation import check_age
 from xds.model.instance import Instance
 from xds.model.intent import Intent, Kind, Ref, ref
 from xds.model.names import ServiceKey
+from xds.model.node import NodeProfile
 from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
 from xds.model.quota import Quotas
 from xds.model.rollout import Rollout
 from xds.model.view import ServiceView
 from xds.translate.build import Builder
+from xds.translate.outputs import FilterSpec
 from xds.translate.policy import Policy
 from xds.translate.warmup import warm_up
 from xds.wire.types import ResourceType
@@ -113,12 +115,14 @@ class ControlPlane:
             )
         )
         self.roster.listen(self._loop.heard)
-        self.alarms = Alarms()
+        self.alarms = Alarms(clock.wall)
         self.alarms.listen(self._note_alarm)
         self._notes = Notes(store)
         standing = StandingAlarms(self.alarms, self._loop, self.roster, clock)
         self.housekeeping = Housekeeping((standing.look, self._write_notes))
-        self.store_keeping = StoreKeeping(store, self.alarms, self._loop, self.intent, clock)
+        self.store_keeping = StoreKeeping(store, self.alarms, self._loop, self._inbox, self.intent, clock)
+        self.feed = Feed(store)
+        self._loop.committer.listen(self.feed.add)
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
@@ -135,6 +139,7 @@ class ControlPlane:
         """Load the store and publish once; Unavailable when that is not possible now."""
         warm_up()
         await self._loop.start()
+        self.feed.begin(self.intent.revision)
         self._ready = True
 
     async def run(self) -> None:
@@ -179,22 +184,6 @@ class ControlPlane:
         service = str(found.service) if isinstance(found, Instance) else about if "/" in about else ""
         self._notes.add(Note(self.clock.wall(), kind, about, before, after, actor, reason, service))
 
-    @property
-    def hold(self) -> Hold | None:
-        """Return why nothing is accepted, and what is held against what; None in peace."""
-        return self._loop.committer.hold
-
-    async def decide(self, keep: Keep, actor: str, reason: str) -> int:
-        """Return the revision with which what is served, or what the store holds, is what counts from now on.
-
-        Conflict when nothing is held, Unavailable when the store does not take it.
-        """
-        return await self._inbox.decide(keep, actor, reason)
-
-    def store_age(self) -> float:
-        """Return for how many seconds the store has taken nothing that it was given; 0 while it works."""
-        return self._loop.committer.away(self.clock.monotonic())
-
     def observe(self, health: Mapping[str, Health]) -> None:
         """Note what was seen of instances."""
         self._inbox.observe(health)
@@ -232,6 +221,16 @@ class ControlPlane:
         ours = (*filter_problem, *self._loop.problems, *self._loop.guard.problems)
         lingering = self._publisher.lingering.problems(now)
         return tuple(sorted((*ours, *self._publisher.problems, *lingering, *refused)))
+
+    @property
+    def filter_spec(self) -> FilterSpec | None:
+        """Return the filter that is published."""
+        return self._filter.spec
+
+    @property
+    def profiles(self) -> frozenset[NodeProfile]:
+        """Return the profiles of the Envoys that are known."""
+        return self._nodes.profiles
 
     def clusters(self, env: str) -> tuple[str, ...]:
         """Return the names of the clusters published in an environment, made once as long as no cluster changes."""
@@ -293,7 +292,7 @@ class ControlPlane:
         return self._changes
 
     async def _write_notes(self) -> None:
-        if self.hold is None:
+        if self.store_keeping.hold is None:
             await self._notes.write()
 
     def _note_alarm(self, alarm: Alarm, raised: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Final
 
@@ -28,8 +29,12 @@ class ForcedState(StrEnum):
 
 
 class BreakerState(IntEnum):
-    """How a breaker stands in one Envoy; the numbers are the filter's, UNKNOWN is one that a newer filter has."""
+    """How a breaker stands in one Envoy; the numbers are the filter's, UNKNOWN is one that a newer filter has.
 
+    GONE is one whose cluster no longer exists: an Envoy tells its last number until it ends.
+    """
+
+    GONE = -2
     UNKNOWN = -1
     CLOSED = 0
     OPEN = 1
@@ -41,7 +46,7 @@ class BreakerState(IntEnum):
     @classmethod
     def of(cls, number: float) -> BreakerState:
         """Return the state of a number."""
-        return cls(int(number)) if number in set(cls) else cls.UNKNOWN
+        return cls(int(number)) if number in set(cls) and number >= 0 else cls.UNKNOWN
 
     @property
     def words(self) -> str:
@@ -64,8 +69,8 @@ class Reported:
 class Forced:
     """One subset's breaker held by an operator, by whom and why. `lasts` is in seconds, None until it is taken back.
 
-    The time is counted on a clock that a restart starts anew, as a rollout's pauses are. `since` is the revision at
-    which it was said: saying it again begins the time again.
+    `until` is the moment it ends by the clock of the wall, for people and for a restart; None where nobody said.
+    `since` is the revision at which it was said: saying it again begins the time again.
     """
 
     state: ForcedState
@@ -73,6 +78,7 @@ class Forced:
     reason: str = ""
     lasts: float | None = None
     since: int = 0
+    until: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuse times that no clock here can tell."""

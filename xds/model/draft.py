@@ -16,6 +16,7 @@ from xds.model.intent import Declared, Intent, Kind, Ref, ref
 from xds.model.laying import lay
 from xds.model.names import ServiceKey
 from xds.model.overlay import Overlay
+from xds.model.ownership import check_owner
 from xds.model.problems import Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed
 from xds.model.quota import Admitted, Quotas
 from xds.model.rollout import Event, Phase, Rollout, advance
@@ -84,7 +85,7 @@ class Draft:
         name = ref(declared)
         before = self.get(name)
         self._check_match(name, before, declaration)
-        self._check_owner(name, before, declaration, declared.owner)
+        check_owner(name, before, declaration, declared.owner)
         if isinstance(before, Instance) and isinstance(declared, Instance):
             check_succession(before, declared)
         if before is not None and before.owner not in {"", "auto", declared.owner}:
@@ -191,7 +192,7 @@ class Draft:
         if service is None:
             raise NotFound(f"service {force.service} does not exist", code="unknown_service")
         self._check_match(ref(service), service, declaration)
-        self._check_owner(ref(service), service, declaration)
+        check_owner(ref(service), service, declaration)
         forced = {subset: held for subset, held in service.forced.items() if subset != force.subset}
         if force.forced is not None:
             self._check_subset(service, force.subset, pointer="/subset")
@@ -208,7 +209,7 @@ class Draft:
         if before is None:
             raise NotFound(f"{name.kind} {name.key} does not exist")
         self._check_match(name, before, declaration)
-        self._check_owner(name, before, declaration)
+        check_owner(name, before, declaration)
         match before:
             case Instance() if removal.epoch or removal.seq:
                 check_age(before, removal.epoch, removal.seq)
@@ -297,14 +298,6 @@ class Draft:
             raise PreconditionFailed(
                 f"{name.kind} {name.key} is at revision {actual}, not {declaration.if_match}: read it again"
             )
-
-    def _check_owner(self, name: Ref, before: Declared | None, declaration: Declaration, *owners: str) -> None:
-        """Refuse whoever is neither the owner nor speaks for it; what nobody owns or nobody declared is free."""
-        if before is None or declaration.operator or before.owner in {"", "auto", declaration.actor, *owners}:
-            return
-        raise Forbidden(
-            f"{name.kind} {name.key} belongs to {before.owner}, not to {declaration.actor}", code="not_owner"
-        )
 
     def _write(self, declared: Declared, declaration: Declaration) -> Ref:
         return self._enter(ref(declared), declared, declaration)

@@ -1,13 +1,15 @@
 """How breakers stand in each Envoy: the last state that it told, and what it has counted since it was first heard of.
 
 An Envoy tells of every breaker with each flush. One of which nothing was told for as long as a window reaches back is
-forgotten, with its counts; the totals of all of them only grow.
+forgotten, with its counts; the totals of all of them only grow. It goes on telling of one whose cluster was removed, so
+that one is shown as gone.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from xds.model.breaker import BreakerState, Reported
 from xds.translate import naming
@@ -21,11 +23,14 @@ _Place = tuple[str, str, str]  # environment, cluster, node
 class Breakers:
     """Breakers by environment, cluster and node. `clock` gives monotonic seconds.
 
-    `events` are totals by what happened, `lost` what found no room.
+    `clusters` names those that an environment has, `events` are totals by what happened, `lost` what found no room.
     """
 
-    def __init__(self, clock: Callable[[], float], settings: TelemetrySettings) -> None:
+    def __init__(
+        self, clock: Callable[[], float], clusters: Callable[[str], Sequence[str]], settings: TelemetrySettings
+    ) -> None:
         self._clock = clock
+        self._clusters = clusters
         self._seconds = settings.slots * settings.slot_width
         self._most = settings.most_places
         self._most_per_node = settings.most_places_per_node
@@ -69,7 +74,10 @@ class Breakers:
 
     def _current(self) -> Iterator[tuple[_Place, Reported]]:
         self._forget()
-        return iter(self._known.items())
+        there = {env: frozenset(self._clusters(env)) for env in {env for env, _, _ in self._known}}
+        for place, held in self._known.items():
+            is_there = place[1] in there[place[0]]
+            yield place, held if is_there else replace(held, state=BreakerState.GONE)
 
     def _enter(self, place: _Place) -> Reported | None:
         """Make room for a breaker; None for a cluster that is none of ours, and where there is no room."""

@@ -44,7 +44,7 @@ class Telemetry:
     ) -> None:
         self.streams = StreamCounts()
         self.traffic = Traffic(clock, settings)
-        self.breakers = Breakers(clock, settings)
+        self.breakers = Breakers(clock, clusters, settings)
         self._lag = LoopLag(clock)
         self._door = Door(authorize)
         load_reports = LoadReports(self._door, self.traffic, clusters, settings)

@@ -43,7 +43,7 @@ from xds.wire.packing import pack_any
 from . import naming
 from .clusters import duration
 from .matches import CATCH_ALL, Order, Signature, encoded_match, everything, order, signature
-from .metadata import metadata
+from .metadata import metadata, told_by
 from .regex import check_regex, literal
 from .splits import clusters_of
 from .validate import check, route_action
@@ -162,7 +162,7 @@ def _body(name: str, match: bytes, policy: bytes, target: tuple[bytes, bytes]) -
             field(_ROUTE_MATCH, match),
             field(_ROUTE_ACTION, policy + weighted),
             field(_ROUTE_METADATA, facts),
-            text(_ROUTE_NAME, name),
+            text(_ROUTE_NAME, told_by(name, facts)),
         )
     )
 

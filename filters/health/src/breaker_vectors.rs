@@ -9,9 +9,10 @@ use alloc::string::String;
 
 use crate::ending::{ATTEMPTS, CLUSTER, CODE, FLAGS, LATENCY};
 use crate::fake_host::FakeHost;
-use crate::filter::{Action, Filter, ROUTE_METADATA};
+use crate::filter::{Action, Filter};
 use crate::hash::bucket;
 use crate::json::Json;
+use crate::routes::ROUTE_METADATA;
 use crate::vectors::{hex, items, text};
 use crate::worker::START;
 

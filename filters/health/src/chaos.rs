@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 use crate::ending::{ATTEMPTS, CLUSTER, CODE, FLAGS, LATENCY};
 use crate::facts::Facts;
 use crate::fake_host::{FakeHost, CALLS};
-use crate::filter::{Filter, ROUTE_METADATA, SOURCE_ADDRESS};
+use crate::filter::{Filter, SOURCE_ADDRESS};
 use crate::hash::BUCKETS;
 use crate::key::Key;
+use crate::routes::ROUTE_METADATA;
 use crate::structs::{entry, fields, list, metadata, number, pair, text};
 
 const STATUSES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 255, u32::MAX];

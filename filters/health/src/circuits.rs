@@ -91,6 +91,22 @@ impl Circuits {
     /// How often the clock is read and counts are exchanged.
     pub const TICK_MS: u32 = 250;
 
+    /// Number of breakers held, for tests.
+    pub fn len(&self) -> usize {
+        self.by_identity.len()
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.by_identity.is_empty()
+    }
+
+    /// Percent of its users that a cluster takes, for tests; all, where nobody has met it.
+    pub fn share_of(&self, cluster: &str) -> u32 {
+        let found = self.by_identity.values().find(|circuit| circuit.names.cluster == cluster);
+        found.map_or(100, |circuit| circuit.share(circuit.wanted, self.now_ms))
+    }
+
     /// Asks the host for ticks. A host without them has its clock read by every request instead.
     pub fn begin<H: Host>(&mut self, host: &mut H) {
         self.is_ticking = host.tick_every(Self::TICK_MS).is_ok();

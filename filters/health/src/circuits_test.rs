@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::breaker::State;
 use crate::ending::{ATTEMPTS, CLUSTER, CODE, FLAGS, LATENCY};
 use crate::fake_host::Shared;
-use crate::filter::ROUTE_METADATA;
+use crate::routes::ROUTE_METADATA;
 use crate::structs::{entry, fields, text};
 use crate::worker::{canary, route, rule, Worker};
 

@@ -11,15 +11,14 @@ use alloc::vec::Vec;
 use crate::circuits::Circuits;
 use crate::config::{Defaults, LARGEST};
 use crate::ending::{end_of, reject, retry_after_ms, Summary, GRPC_STATUS};
-use crate::facts::{Facts, FactsCache};
+use crate::facts::Facts;
 use crate::hash::{bucket_of, decimal, hash64};
 use crate::host::{Host, Level, Map};
 use crate::key::{cookie, without_port, Key};
 use crate::outcome::Outcome;
 use crate::place::{Assigned, Choice};
+use crate::routes::Routes;
 
-/// Path of the route's metadata.
-pub const ROUTE_METADATA: &[u8] = b"xds\0route_metadata";
 /// Path of the downstream address.
 pub const SOURCE_ADDRESS: &[u8] = b"source\0address";
 /// Most root contexts and most streams remembered; further ones use the newest configuration.
@@ -42,7 +41,7 @@ pub struct Filter {
     roots: BTreeMap<u32, Rc<Defaults>>,
     newest: Rc<Defaults>,
     streams: BTreeMap<u32, Stream>,
-    facts: FactsCache,
+    routes: Routes,
     circuits: Circuits,
     summary: Summary,
 }
@@ -95,16 +94,14 @@ impl Filter {
 
     /// Time has passed.
     pub fn tick<H: Host>(&mut self, host: &mut H) {
+        self.routes.tick();
         self.circuits.tick(host);
     }
 
     /// Writes the bucket header of a request, or answers it.
     pub fn request_headers<H: Host>(&mut self, host: &mut H, context: u32) -> Action {
         let defaults = self.streams.get(&context).map_or(&self.newest, |stream| &stream.defaults).clone();
-        let facts = match host.property(ROUTE_METADATA) {
-            Ok(metadata) if !metadata.is_empty() => self.facts.facts(host, metadata),
-            _ => None,
-        };
+        let facts = self.routes.facts(host);
         let key = facts.as_ref().and_then(|facts| facts.key.as_ref()).or(defaults.key.as_ref());
         if facts.is_none() && key.is_none() {
             return Action::Continue;

@@ -30,6 +30,7 @@ pub mod place;
 pub mod proto;
 pub mod remap;
 pub mod report;
+pub mod routes;
 pub mod rule;
 pub mod shared;
 pub mod sharing;
@@ -41,10 +42,12 @@ mod breaker_vectors;
 mod chaos;
 #[cfg(test)]
 mod circuits_test;
-#[cfg(test)]
-mod fake_host;
-#[cfg(test)]
-mod structs;
+#[cfg(any(test, feature = "testing"))]
+#[allow(missing_docs)] // for tests alone
+pub mod fake_host;
+#[cfg(any(test, feature = "testing"))]
+#[allow(missing_docs)] // for tests alone
+pub mod structs;
 #[cfg(test)]
 mod vectors;
 #[cfg(test)]

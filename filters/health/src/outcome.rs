@@ -75,6 +75,10 @@ impl Circuits {
         let Some(why) = due(circuit, now) else {
             return;
         };
+        // Others may have been cut off by machines that told only shared data.
+        for at in 0..facts.split.len() {
+            let _ = self.meet(host, facts, at);
+        }
         match self.verdict(facts, breakers, assigned.segment, why) {
             Verdict::Helps => {
                 self.read_clock(host);

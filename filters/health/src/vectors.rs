@@ -4,9 +4,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::fake_host::FakeHost;
-use crate::filter::{Filter, ROUTE_METADATA, SOURCE_ADDRESS};
+use crate::filter::{Filter, SOURCE_ADDRESS};
 use crate::hash::{bucket, hash64};
 use crate::json::Json;
+use crate::routes::ROUTE_METADATA;
 
 fn vectors() -> Json {
     Json::read(include_bytes!("../../vectors/buckets.json")).expect("the vectors are JSON")

@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 use crate::breaker::State;
 use crate::ending::{ATTEMPTS, CODE, FLAGS};
 use crate::fake_host::{FakeHost, Shared};
-use crate::filter::{Action, Filter, ROUTE_METADATA};
+use crate::filter::{Action, Filter};
+use crate::routes::ROUTE_METADATA;
 use crate::structs::{entry, fields, list, metadata, number, pair, text};
 
 /// When tests begin, in milliseconds of wall time.

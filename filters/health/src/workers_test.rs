@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use crate::breaker::State;
 use crate::ending::{ATTEMPTS, CODE, FLAGS};
 use crate::fake_host::Shared;
-use crate::filter::{ROUTE_METADATA, SOURCE_ADDRESS};
+use crate::filter::SOURCE_ADDRESS;
+use crate::hash::bucket;
+use crate::routes::ROUTE_METADATA;
 use crate::worker::{canary, route, rule, Worker};
 
 #[test]
@@ -80,6 +82,22 @@ fn a_machine_that_is_made_anew_finds_the_breaker_open() {
     let mut again = Worker::new(canary(2_000.0), &shared);
     assert_eq!(again.users(200).get("web/2"), None);
     assert_eq!(again.host.logs.len(), 0);
+}
+
+#[test]
+fn a_machine_that_has_not_met_the_others_asks_before_it_cuts_off_the_last_that_is_left() {
+    let shared = Shared::default();
+    let split = [("web/1", 4_000), ("web/2", 10_000)].to_vec();
+    let mut worker = Worker { split: split.clone(), ..Worker::new(canary(6_000.0), &shared) }.failing("web/2", 503);
+    worker.users(200);
+    assert_eq!(worker.state("web/2"), State::Open);
+    let mut again = Worker { split, ..Worker::new(canary(6_000.0), &shared) }.failing("web/1", 503);
+    let of_first = |user: &String| bucket(b"s", user.as_bytes()) < 4_000;
+    let user = (0..).map(|number| format!("user-{number}")).find(of_first).expect("a user");
+    for _ in 0..20 {
+        again.request(&user);
+    }
+    assert_eq!(again.state("web/1"), State::Closed);
 }
 
 #[test]

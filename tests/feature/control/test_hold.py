@@ -133,8 +133,8 @@ async def test_s3_the_mesh_keeps_what_it_had_and_nothing_is_accepted(
 ) -> None:
     async with damaged(tmp_path, damage) as (plane, before):
         assert published(plane) == before
-        assert plane.hold is not None
-        assert words in plane.hold.reason
+        assert plane.store_keeping.hold is not None
+        assert words in plane.store_keeping.hold.reason
         with pytest.raises(Unavailable, match="fairlead hold") as caught:
             await say(plane, Put(web(99)))
         assert caught.value.code == "hold"
@@ -155,11 +155,11 @@ async def test_s3_in_hold_heartbeats_are_taken_and_health_is_pushed(tmp_path: Pa
 
 async def test_s3_an_operator_keeps_what_is_served_and_it_is_in_the_store_from_then_on(tmp_path: Path) -> None:
     async with damaged(tmp_path, shrink) as (plane, before):
-        hold = plane.hold
+        hold = plane.store_keeping.hold
         assert hold is not None
         assert hold.differences == {"instance": 16}
-        revision = await plane.decide(Keep.SERVED, "api:test", "the rows were lost")
-        assert plane.hold is None
+        revision = await plane.store_keeping.decide(Keep.SERVED, "api:test", "the rows were lost")
+        assert plane.store_keeping.hold is None
         assert revision == plane.intent.revision
         assert published(plane) == before
         await say(plane, Put(web(99)))
@@ -168,19 +168,19 @@ async def test_s3_an_operator_keeps_what_is_served_and_it_is_in_the_store_from_t
             ("api:test", "the rows were lost")
         }
     async with running_plane(tmp_path, last_good=True) as plane:
-        assert plane.hold is None
+        assert plane.store_keeping.hold is None
         assert len(plane.intent.instances) == COUNT + 1
 
 
 async def test_s3_an_operator_keeps_what_the_store_holds_and_envoys_are_sent_that(tmp_path: Path) -> None:
     async with damaged(tmp_path, shrink) as (plane, _):
-        await plane.decide(Keep.STORED, "api:test", "they are gone for good")
+        await plane.store_keeping.decide(Keep.STORED, "api:test", "they are gone for good")
         assert len(plane.intent.instances) == 4
         await say(plane, Put(web(99)))
         with pytest.raises(Conflict, match="nothing is held"):
-            await plane.decide(Keep.SERVED, "api:test", "")
+            await plane.store_keeping.decide(Keep.SERVED, "api:test", "")
     async with running_plane(tmp_path, last_good=True) as plane:
-        assert plane.hold is None
+        assert plane.store_keeping.hold is None
         assert len(plane.intent.instances) == 5
 
 
@@ -188,7 +188,7 @@ async def test_s3_a_hold_that_nobody_decided_stands_after_a_restart(tmp_path: Pa
     async with damaged(tmp_path, not_a_database) as (_, before):
         pass
     async with running_plane(tmp_path, last_good=True) as plane:
-        assert plane.hold is not None
+        assert plane.store_keeping.hold is not None
         assert published(plane) == before
 
 
@@ -199,7 +199,7 @@ async def test_s3_removals_that_the_journal_tells_of_are_believed(tmp_path: Path
         gone = [Delete(Ref(Kind.INSTANCE, f"web-{number}")) for number in range(15)]
         await plane.submit([Declaration(change, "api:test", operator=True) for change in gone])
     async with running_plane(tmp_path, last_good=True) as plane:
-        assert plane.hold is None
+        assert plane.store_keeping.hold is None
         assert len(plane.intent.instances) == 5
 
 

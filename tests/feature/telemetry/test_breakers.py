@@ -21,6 +21,11 @@ from xds.wire.codec import encode
 OPEN, CLOSED = BreakerState.OPEN, BreakerState.CLOSED
 
 
+@pytest.fixture(autouse=True)
+def their_clusters(plane: Plane) -> None:
+    plane.clusters["default"] = ["web/2.4.1", "web/v2"]
+
+
 def told(plane: Plane, cluster: str = "web/v2") -> Mapping[str, Reported]:
     return plane.telemetry.breakers.reported("default").get(cluster, {})
 
@@ -90,9 +95,23 @@ async def test_they_are_on_the_page_of_metrics(plane: Plane, client: WireClient)
 
 
 def test_one_envoy_that_invents_breakers_takes_no_room_from_others() -> None:
-    found = Breakers(lambda: 0.0, TelemetrySettings(most_places=5, most_places_per_node=3))
+    found = Breakers(lambda: 0.0, lambda _: (), TelemetrySettings(most_places=5, most_places_per_node=3))
     greedy, modest = Reporter("greedy", "default", frozenset()), Reporter("modest", "default", frozenset())
     for number in range(5):
         found.told(greedy, f"web/v{number}", "state", 1)
     found.told(modest, "web/v1", "state", 0)
     assert (len(found.of_node("greedy")), len(found.of_node("modest")), found.lost) == (3, 1, 2)
+
+
+def test_a_breaker_whose_cluster_was_removed_is_gone_whatever_an_envoy_goes_on_telling() -> None:
+    clusters = ["web/v1", "web/v2"]
+    found = Breakers(lambda: 0.0, lambda _: clusters, TelemetrySettings())
+    edge = Reporter("edge-1", "default", frozenset())
+    found.told(edge, "web/v1", "state", 0)
+    found.told(edge, "web/v2", "state", 1)
+    assert found.reported("default")["web/v2"]["edge-1"].state is OPEN
+    clusters.remove("web/v2")
+    found.told(edge, "web/v2", "state", 1)
+    assert found.reported("default")["web/v2"]["edge-1"].state.words == "gone"
+    assert found.of_node("edge-1")["web/v2"].state.words == "gone"
+    assert (found.states()["open"], found.states()["gone"]) == (0, 1)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from xds.control.forces import Forces
 from xds.control.ports import Entry
@@ -13,6 +16,7 @@ from xds.model.names import ServiceKey
 from xds.model.service import Service
 
 WEB = ServiceKey("default", "web")
+MORNING = datetime(2026, 1, 31, 9, tzinfo=UTC)
 FOR_TEN = Forced(ForcedState.OPEN, lasts=10.0)
 
 
@@ -60,9 +64,16 @@ def test_what_was_given_back_or_went_with_its_service_is_forgotten() -> None:
     assert forces.look(300.0) == ((), None)
 
 
-def test_after_a_restart_the_time_begins_anew() -> None:
+@pytest.mark.parametrize(
+    ("later", "left"),
+    [(4.0, 6.0), (30.0, 0.0), (-500.0, 10.0), (None, 10.0)],
+    ids=["in between", "over meanwhile", "clock set back", "a row that names no end"],
+)
+def test_after_a_restart_what_is_left_of_the_time_is_left(later: float | None, left: float) -> None:
+    ends = None if later is None else MORNING + timedelta(seconds=10 - later)
     intent = Intent()
-    intent.restore([(Service(WEB, forced={"v2": FOR_TEN}), 1)], 1)
+    intent.restore([(Service(WEB, forced={"v2": replace(FOR_TEN, until=ends)}), 1)], 1)
     forces = Forces(intent)
-    forces.restored(50.0)
-    assert forces.look(50.0) == ((), 60.0)
+    forces.restored(50.0, MORNING)
+    assert forces.remaining(WEB, "v2", 50.0) == left
+    assert released(forces, 50.0 + left) == ["v2"]

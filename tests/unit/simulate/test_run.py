@@ -58,6 +58,23 @@ def test_its_users_are_served_by_the_other_version_meanwhile(sick: Run) -> None:
     assert sum(counts.served.get("v2", 0) for counts in away[1:-1]) == 0
 
 
+def test_after_a_stop_of_half_a_minute_probes_come_one_by_one_and_users_step_by_step() -> None:
+    made = Generated(read_versions(("v1=80", "v2=20,errors=100,from=5s,to=35s")), 50.0, 60 * NS_PER_S, 200, 1)
+    (setting,) = settings(made, "open_ms=2000,open_max_ms=4000", workers=2)
+    back = simulate(HEALTH, made, setting, 60 * NS_PER_S)  # one bin a second
+    ways = [each.after for each in back.transitions]
+    assert (ways[0], ways[-3:]) == ("open", ["probing", "ramp", "closed"])
+    assert back.total.failures["v2"] <= 2 * 5 + 2 * (back.opens - 1)  # five of each worker, then two probes at a time
+    assert back.total.failures["v2"] * 10 < back.total.would_fail
+    ramp, closed = (each.at_ns // NS_PER_S for each in back.transitions[-2:])
+    went = [counts.served.get("v2", 0) for counts in back.bins]
+    own = [counts.home.get("v2", 0) for counts in back.bins]
+    assert max(went[7:ramp]) <= 3
+    shares = [sum(went[at : at + 4]) / sum(own[at : at + 4]) for at in (ramp + 1, ramp + 5)]
+    assert shares[0] < 0.5 < shares[1] < 1
+    assert went[closed + 1 :] == own[closed + 1 :]
+
+
 def test_without_trouble_nothing_differs() -> None:
     well = run("v1=80", "v2=20")
     assert well.total.served == well.total.home

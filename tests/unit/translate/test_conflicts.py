@@ -32,7 +32,7 @@ def virtual_hosts(published: Published) -> list[dict[str, Any]]:
 
 def routes_of(published: Published, host: str) -> list[str]:
     hosts = virtual_hosts(published)
-    return [found["name"] for one in hosts if one["name"] == host for found in one["routes"]]
+    return [found["name"].partition("#")[0] for one in hosts if one["name"] == host for found in one["routes"]]
 
 
 def test_a_named_port_gives_way_to_a_service_of_that_name_and_comes_back() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal  # Any: the keyword arguments that two documents share
 
 from xds.api.convert.weights import maybe_duration
@@ -45,9 +46,10 @@ def limits_out(limits: Limits | None) -> LimitsOut | None:
     return None if limits is None else LimitsOut(**asdict(limits))
 
 
-def forced_of(document: ForceIn, by: str) -> Forced:
-    """Return what a document asks to hold a breaker at."""
-    return Forced(ForcedState(document.force), by, document.reason, document.expires_in)
+def forced_of(document: ForceIn, by: str, now: datetime) -> Forced:
+    """Return what a document that is said `now` asks to hold a breaker at."""
+    held = Forced(ForcedState(document.force), by, document.reason, document.expires_in)  # refuses times out of range
+    return held if held.lasts is None else replace(held, until=now + timedelta(seconds=held.lasts))
 
 
 def forced_out(plane: ControlPlane, service: Service) -> Mapping[str, ForcedOut]:

@@ -53,7 +53,7 @@ async def force_breaker(  # noqa: PLR0913 - path, query, body and what FastAPI h
     A service without a breaker gets one that opens for nothing else. If-Match is the revision of the service.
     """
     key, plane = ServiceKey(env_of(None, env), name), caller.plane
-    change = ForceBreaker(key, subset, forced_of(document, caller.actor))
+    change = ForceBreaker(key, subset, forced_of(document, caller.actor, plane.clock.wall()))
     declaration = caller.declaration(change, Ref(Kind.SERVICE, str(key)), reason=document.reason)
     receipt = await plane.declare(declaration)
     forced = forced_out(plane, receipt.declared) if isinstance(receipt.declared, Service) else {}

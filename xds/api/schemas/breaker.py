@@ -103,7 +103,7 @@ class ForcedOut(Output):
 class ReportedOut(Output):
     """How one breaker stands in one Envoy, as it told last; counts are since it was first heard of."""
 
-    state: str = Field(description="closed, open, probing, ramp, forced open, forced closed, or unknown")
+    state: str = Field(description="closed, open, probing, ramp, forced open, forced closed, unknown, or gone")
     opens: int
     probes: int = Field(description="requests that tried it out")
     remapped: int = Field(description="requests that went to another version instead")

@@ -1,0 +1,159 @@
+"""The journal: who changed what when and why, what stood at a moment, and what two moments differ in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final
+
+from envoy_data_plane.message_pool import default_message_pool
+from fastapi import APIRouter, Depends, Query
+from pydantic import TypeAdapter
+
+from xds.api.body import DocumentRoute
+from xds.api.caller import PlaneOf
+from xds.api.convert.document import document_of
+from xds.api.openapi import reads
+from xds.api.schemas.journal import (
+    DifferenceOut,
+    JournalPage,
+    MomentOut,
+    ObjectChange,
+    ResourceChange,
+    RowOut,
+)
+from xds.api.when import read_moment
+from xds.control.moments import intent_of, objects_changed, resources_changed, translate
+from xds.control.plane import ControlPlane
+from xds.control.ports import JournalQuery, Moment
+from xds.model.intent import Declared, Kind
+from xds.model.names import DEFAULT_ENV, check_id
+from xds.translate.outputs import OutputKey
+from xds.wire.codec import decode
+from xds.wire.plain import to_plain
+
+router = APIRouter(prefix="/v1", route_class=DocumentRoute, tags=["journal"])
+
+_MOMENT: Final = "a time as in `2026-01-02T03:04:05Z`, or how long ago, as in `10m`"
+_ORDER: Final = {kind: at for at, kind in enumerate((Kind.SERVICE, Kind.INSTANCE, Kind.ROUTE, Kind.GATEWAY))}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which rows a caller wants; everything is optional."""
+
+    since: Annotated[str, Query(max_length=64, description=_MOMENT)] = ""
+    until: Annotated[str, Query(max_length=64, description=_MOMENT + "; that moment itself is not included")] = ""
+    service: Annotated[str, Query(max_length=128, description="only what is about this service")] = ""
+    env: Annotated[str, Query(max_length=128, description="the service's environment")] = DEFAULT_ENV
+    object: Annotated[str, Query(max_length=300, description="only this object, by its key or id")] = ""
+    kind: Annotated[str, Query(max_length=64, description="only rows of this kind")] = ""
+    after: Annotated[str, Query(max_length=18, pattern="^[0-9]*$", description="`next` of the page before")] = ""
+    limit: Annotated[int, Query(ge=1, le=5000, description="how many at most")] = 500
+
+    def query(self, now: datetime) -> JournalQuery:
+        """Return what to ask the journal; InvalidInput."""
+        return JournalQuery(
+            after=int(self.after or 0),
+            limit=self.limit,
+            since=read_moment(self.since, now, what="since") if self.since else None,
+            until=read_moment(self.until, now, what="until") if self.until else None,
+            service=f"{check_id(self.env, pointer='/env', what='env')}/{self.service}" if self.service else "",
+            about=self.object,
+            kind=self.kind,
+        )
+
+
+@router.get("/journal", summary="Read the journal", responses={**reads(404), 503: reads()[500]})
+async def read_journal(plane: PlaneOf, asked: Annotated[Asked, Depends()]) -> JournalPage:
+    """Return rows, oldest first: what was declared, and what was observed or decided without a declaration."""
+    rows = [_row(row) for row in await plane.store.journal(asked.query(plane.clock.wall()))]
+    cursor = str(rows[-1].id) if rows and len(rows) == asked.limit else None
+    return JournalPage(items=rows, next=cursor, revision=plane.intent.revision)
+
+
+@router.get(
+    "/journal:at", summary="Read what stood at a moment", responses={**reads(404), 410: reads()[500], 503: reads()[500]}
+)
+async def read_moment_of(plane: PlaneOf, time: Annotated[str, Query(max_length=64, description=_MOMENT)]) -> MomentOut:
+    """Return everything that was declared then, services first, as documents that `apply` takes.
+
+    Rollouts are not among them: nobody applies a rollout. The split of a service is, as weights.
+    """
+    found = await plane.store.moment(read_moment(time, plane.clock.wall(), what="time"))
+    wanted = sorted(
+        (name for name in found.objects if name.kind in _ORDER), key=lambda name: (_ORDER[name.kind], name.key)
+    )
+    documents = await asyncio.to_thread(lambda: [document_of(found.objects[name]) for name in wanted])
+    return MomentOut(
+        revision=found.revision,
+        at=found.at,
+        documents=[document for document in documents if document is not None],
+        unreadable=[f"{problem.kind} {problem.object}" for problem in found.problems],
+    )
+
+
+@router.get(
+    "/journal:diff", summary="Compare two moments", responses={**reads(404), 410: reads()[500], 503: reads()[500]}
+)
+async def compare(
+    plane: PlaneOf,
+    at: Annotated[str, Query(max_length=64, description=_MOMENT)],
+    to: Annotated[str, Query(max_length=64, description=_MOMENT + "; now when left out")] = "",
+    limit: Annotated[int, Query(ge=1, le=5000, description="how many objects and resources at most, each")] = 500,
+) -> DifferenceOut:
+    """Return which declared objects differ, and which Envoy resources that makes differ.
+
+    Both moments are translated anew, by themselves, with the present filter and for the Envoys that are known now.
+    """
+    now = plane.clock.wall()
+    before = await plane.store.moment(read_moment(at, now, what="at"))
+    after = await plane.store.moment(read_moment(to, now, what="to") if to else now)
+    objects = objects_changed(before, after)
+    resources = await asyncio.to_thread(_resources, plane, before, after)
+    shown, cut = list(objects.items())[:limit], list(resources.items())[:limit]
+    return DifferenceOut(
+        at={"revision": before.revision, "at": before.at},
+        to={"revision": after.revision, "at": after.at},
+        objects=[
+            ObjectChange(kind=name.kind.value, object=name.key, before=_document(old), after=_document(new))
+            for name, (old, new) in shown
+        ],
+        resources=[
+            ResourceChange(
+                type=key.type.short, name=key.name, variant=key.variant, before=_plain(key, old), after=_plain(key, new)
+            )
+            for key, (old, new) in cut
+        ],
+        left_out=len(objects) - len(shown) + len(resources) - len(cut),
+    )
+
+
+def _resources(
+    plane: ControlPlane, before: Moment, after: Moment
+) -> Mapping[OutputKey, tuple[bytes | None, bytes | None]]:
+    """Translate both moments; in a thread, since a large registry takes seconds."""
+    names = {name.key for moment in (before, after) for name in moment.objects if name.kind is Kind.INSTANCE}
+    health = {name: plane.intent.health(name) for name in names}
+    old, new = (translate(intent_of(moment, health), plane.filter_spec, plane.profiles) for moment in (before, after))
+    return resources_changed(old, new)
+
+
+def _row(row: Mapping[str, object]) -> RowOut:
+    return RowOut.model_construct(**{("object" if name == "key" else name): value for name, value in row.items()})  # type: ignore[arg-type]  # the columns are the fields
+
+
+def _document(declared: Declared | None) -> dict[str, object] | None:
+    if declared is None:
+        return None
+    plain: dict[str, object] = TypeAdapter(type(declared)).dump_python(declared, mode="json")
+    return document_of(declared) or plain
+
+
+def _plain(key: OutputKey, value: bytes | None) -> dict[str, object] | None:
+    if value is None:
+        return None
+    message = default_message_pool.url_to_type[key.type.url]
+    return to_plain(decode(message, value))
