@@ -1,7 +1,7 @@
-"""The sides of the registry's benchmark: `fairlead serve` and etcd on one disk, and a client that registers with either.
+"""The sides of the registry's benchmark: `fairlead serve` and etcd on one disk, and a client that registers with both.
 
-A server has one core for itself, whoever asks has the other. Nothing is mocked: the journal is on, every answer stands for
-a commit that is on disk, and one stream is subscribed to all services.
+A server has one core for itself, whoever asks has the other. Nothing is mocked: the journal is on, every answer stands
+for a commit that is on disk, and one stream is subscribed to all services.
 """
 
 from __future__ import annotations
