@@ -12,10 +12,15 @@ from envoy_data_plane.envoy.config.core.v3 import HeaderValue, HeaderValueOption
 from envoy_data_plane.envoy.config.route.v3 import (
     CookieMatcher,
     HeaderMatcher,
+    QueryParameterMatcher,
     RetryPolicy,
     RetryPolicyRetryHostPredicate,
     Route,
     RouteAction,
+    RouteActionHashPolicy,
+    RouteActionHashPolicyConnectionProperties,
+    RouteActionHashPolicyCookie,
+    RouteActionHashPolicyHeader,
     RouteMatch,
     VirtualHost,
     WeightedCluster,
@@ -98,6 +103,20 @@ REFUSED: dict[str, Callable[[], VirtualHost]] = {
     "a cookie without a name": lambda: matching(cookies=[CookieMatcher(string_match=StringMatcher(exact="a"))]),
     "a cookie compared with nothing": lambda: matching(cookies=[CookieMatcher(name="a")]),
     "a cookie's bad expression": lambda: matching(cookies=[CookieMatcher(name="a", string_match=regex("*"))]),
+    "a parameter without a name": lambda: matching(query_parameters=[QueryParameterMatcher(present_match=True)]),
+    "a parameter compared with nothing at all": lambda: matching(
+        query_parameters=[QueryParameterMatcher(name="a", string_match=StringMatcher())]
+    ),
+    "a parameter's bad expression": lambda: matching(
+        query_parameters=[QueryParameterMatcher(name="a", string_match=regex("["))]
+    ),
+    "a hash of nothing": lambda: acting(hash_policy=[RouteActionHashPolicy(terminal=True)]),
+    "a hash of a header without a name": lambda: acting(
+        hash_policy=[RouteActionHashPolicy(header=RouteActionHashPolicyHeader())]
+    ),
+    "a hash of a cookie without a name": lambda: acting(
+        hash_policy=[RouteActionHashPolicy(cookie=RouteActionHashPolicyCookie())]
+    ),
     "no cluster": lambda: acting(cluster=""),
     "nowhere to go": lambda: host(Route(match=ROOT, route=RouteAction(timeout=SECOND))),
     "a split of nothing": split,
@@ -176,6 +195,15 @@ HEADER = st.one_of(
     st.builds(HeaderMatcher, name=TEXT, present_match=st.booleans()),
 )
 COOKIE = st.builds(CookieMatcher, name=TEXT, string_match=MATCHER, invert_match=st.booleans())
+QUERY = st.one_of(
+    st.builds(QueryParameterMatcher, name=TEXT, string_match=MATCHER),
+    st.builds(QueryParameterMatcher, name=TEXT, present_match=st.just(value=True)),
+)
+HASH = st.one_of(
+    TEXT.map(lambda text: RouteActionHashPolicy(header=RouteActionHashPolicyHeader(header_name=text), terminal=True)),
+    TEXT.map(lambda text: RouteActionHashPolicy(cookie=RouteActionHashPolicyCookie(name=text))),
+    st.just(RouteActionHashPolicy(connection_properties=RouteActionHashPolicyConnectionProperties(source_ip=True))),
+)
 SUBSTITUTION = st.one_of(TEXT, st.sampled_from(["\\1", "\\0", "\\\\", "\\2/\\1", "\\", "\\x", "$1"]))
 RETRY = st.builds(
     RetryPolicy,
@@ -216,7 +244,10 @@ def random_hosts(draw: st.DrawFn) -> VirtualHost:
         Route(
             name=draw(TEXT),
             match=RouteMatch(
-                **draw(PATH), headers=draw(st.lists(HEADER, max_size=1)), cookies=draw(st.lists(COOKIE, max_size=1))
+                **draw(PATH),
+                headers=draw(st.lists(HEADER, max_size=1)),
+                cookies=draw(st.lists(COOKIE, max_size=1)),
+                query_parameters=draw(st.lists(QUERY, max_size=1)),
             ),
             route=RouteAction(
                 **draw(GOAL),
@@ -224,6 +255,7 @@ def random_hosts(draw: st.DrawFn) -> VirtualHost:
                 timeout=draw(st.none() | TIME),
                 idle_timeout=draw(st.none() | TIME),
                 retry_policy=draw(st.none() | RETRY),
+                hash_policy=draw(st.lists(HASH, max_size=2)),
             ),
             request_headers_to_add=[header(*pair) for pair in draw(st.lists(st.tuples(TEXT, TEXT), max_size=1))],
         )

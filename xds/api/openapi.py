@@ -27,6 +27,7 @@ TAGS: Final = [
     {"name": "breakers", "description": "Circuit breakers: what Envoys tell of them, and what operators force."},
     {"name": "nodes", "description": "The Envoys, and what each has acknowledged."},
     {"name": "guard", "description": "What went by absence alone and is held, and letting it go."},
+    {"name": "labels", "description": "What labels come to: documents, proposals, mistakes."},
     {"name": "journal", "description": "Who changed what, when and why; what stood at a moment; every revision, live."},
     {"name": "control plane", "description": "Alarms, problems, bootstraps, metrics, health."},
     {"name": "batch", "description": "Requests that hold many objects, each judged by itself."},

@@ -33,15 +33,17 @@ def apply(
 ) -> None:
     """Declare what files say. Everything is checked first; one mistake and nothing is applied.
 
-    A file holds documents, divided by `---`, each with a `kind`: service, instance, route or gateway. Applying the same
-    again changes nothing.
+    A file holds documents, divided by `---`, each with a `kind`: service, instance, route, gateway, or labels for a
+    machine that says all of it by labels. Applying the same again changes nothing.
     """
     from xds.cli.documents import read_files
+    from xds.cli.labelled import expanded
 
     documents = read_files(files, sys.stdin.buffer)
     if not documents:
         raise Failed("there is no document in " + ", ".join(files), Exit.INVALID)
     with connection(ctx).client() as client:
+        documents = expanded(client, documents, env=env, name=name)
         results = _send(client, documents, env=env, name=name, dry_run=True)
         _stop_at_mistakes(documents, results, output, "nothing was applied")
         if not dry_run:

@@ -123,7 +123,7 @@ def _service(found: Found, labels: Mapping[str, str], claims: Claims) -> Service
             found.refuse(
                 "", f"nothing says which service it is of: neither {table.SERVICE.label} nor {COMPOSE_SERVICE}"
             )
-    if not name or found.refused:
+    if not name:
         return None
     service = ServiceKey(found.one(table.ENV) or DEFAULT_ENV, name)
     if refusal := claims.refusal(service):

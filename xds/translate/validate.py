@@ -150,7 +150,9 @@ def route_action(action: RouteAction, at: str = "") -> Faults:
 
 def _hash_policy(policy: RouteActionHashPolicy, at: str) -> Faults:
     yield from _beyond(policy, at, "header", "cookie", "connection_properties", "terminal")
-    name = policy.header.header_name if policy.header else policy.cookie.name if policy.cookie else "-"
+    if policy.connection_properties is not None:
+        return
+    name = policy.header.header_name if policy.header else policy.cookie.name if policy.cookie else ""
     if not name:
         yield Fault(at, "names nothing")
     yield from _sendable(name, at)

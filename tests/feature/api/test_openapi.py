@@ -11,11 +11,24 @@ from pydantic import TypeAdapter
 
 from tests.feature.api.running import telemetry_of
 from xds.api.app import create_app
-from xds.api.schemas import apply, base, gateway, instance, node, report, rollout, route, service, traffic, weights
+from xds.api.schemas import (
+    apply,
+    base,
+    gateway,
+    instance,
+    labels,
+    node,
+    report,
+    rollout,
+    route,
+    service,
+    traffic,
+    weights,
+)
 from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 
-MODULES = (apply, base, gateway, instance, node, report, rollout, route, service, traffic, weights)
+MODULES = (apply, base, gateway, instance, labels, node, report, rollout, route, service, traffic, weights)
 MODELS = {
     value
     for module in MODULES

@@ -152,3 +152,22 @@ def test_a_token_is_asked_for_and_shown(fairlead: Fairlead, tmp_path: Path, plan
     plane.start()
     assert "--token-file" in fairlead("get", "services", exit_code=1).stderr
     fairlead("--token-file", str(token), "get", "services")
+
+
+MACHINE = """\
+kind: labels
+address: 127.0.0.1
+labels: {service: cart, version: v1, port: 8083, timeout: 5s, zon: a, route: {api: {path: /v1}}}
+"""
+
+
+def test_a_machine_described_by_labels_is_applied_like_any_document(fairlead: Fairlead, tmp_path: Path) -> None:
+    file = tmp_path / "cart.yaml"
+    file.write_text(MACHINE, encoding="utf-8")
+    ran = fairlead("apply", "-f", str(file))
+    assert outcomes(ran.stdout) == ["created"] * 3
+    assert "cart.yaml:3: warning: nothing is known by that name; did you mean fairlead.zone?" in ran.stderr
+    assert outcomes(fairlead("apply", "-f", str(file)).stdout) == ["unchanged"] * 3
+    file.write_text(MACHINE.replace("8083", "0"), encoding="utf-8")
+    ran = fairlead("apply", "-f", str(file), exit_code=2)
+    assert "cart.yaml:3: error: '0' is not between 1 and 65535; it is not registered" in ran.stderr

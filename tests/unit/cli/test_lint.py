@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.harness.repo import ROOT
 from xds.cli.main import app
 
 
@@ -118,6 +120,13 @@ def test_labels_nest_in_yaml(lint: Lint) -> None:
     assert method.startswith("vm.yaml:5:9: warning: fairlead.route.api.method: 'post' is not a method, as in GET;")
 
 
+def test_a_document_of_labels_is_one_of_ours(lint: Lint) -> None:
+    text = "kind: labels\naddress: 10.0.0.7\nlabels: {service: web, port: 80, weigth: 7}\n"
+    assert lint(text, name="vm.yaml").stdout.splitlines() == [
+        "vm.yaml:3:34: warning: fairlead.weigth: nothing is known by that name; did you mean fairlead.weight?"
+    ]
+
+
 def test_our_documents_are_judged_by_the_schemas_of_the_api(lint: Lint) -> None:
     text = (
         "kind: service\nname: web\nbalancing: magic\n---\nkind: route\nservice: web\nname: api\npath: {regex: '/a('}\n"
@@ -157,3 +166,12 @@ def test_a_dialect_is_reported_label_by_label(lint: Lint) -> None:
     }
     assert [row["label"] for row in rows if not row["becomes"]] == ["traefik.http.routers.r.entrypoints"]
     assert "did not map" in lint(text, "--dialect", "traefik").stdout
+
+
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "labels.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.splitlines()[0])
+def test_what_the_page_shows_is_fine(lint: Lint, example: str) -> None:
+    ran = lint(example)
+    assert (ran.exit_code, ran.stdout) == (0, "")

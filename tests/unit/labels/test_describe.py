@@ -144,6 +144,13 @@ def test_a_mistake_in_what_a_container_is_costs_the_container(label: str, value:
     assert any(message in each and each.startswith(f"fairlead.{label}: ") for each in words(found))
 
 
+def test_what_keeps_a_container_out_hides_none_of_its_other_mistakes() -> None:
+    found = described({"port": "0", "weight": "-1", "health.interval": "1ms"})
+    assert [problem.pointer.removeprefix("/labels/fairlead.") for problem in found.problems] == [
+        "port", "weight", "health.interval",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("value", ["-1", "NaN", "1e400", "10001", "", "١٢"])
 def test_an_impossible_weight_costs_the_weight(value: str) -> None:
     """Fault D3."""

@@ -21,6 +21,8 @@ from xds.labels.nested import labels_of
 from xds.model.labels import escape
 from xds.model.problems import FairleadError, InvalidInput
 
+LABELS: Final = "labels"
+"""The kind of a document that says everything by labels."""
 _YAML: Final = (".yaml", ".yml", ".json")
 
 
@@ -62,6 +64,8 @@ def _document(document: Document, dialects: Sequence[Dialect], linted: Linted) -
     elif "apiVersion" in document.value:
         words = "not a document of Fairlead; `fairlead import` turns Istio's into such"
         linted.findings.append(Finding.at(document, "/apiVersion", Level.NOTICE, words))
+    elif document.value.get("kind") == LABELS:
+        linted.sets += [_read(each, dialects, linted) for each in _nested(document, linted, "/labels")]
     elif "kind" in document.value:
         linted.findings += _declared(document)
     else:
@@ -89,21 +93,23 @@ def _declared(document: Document) -> Iterator[Finding]:
         yield Finding.at(document, pointer, Level.ERROR, str(each["detail"]), pointer)
 
 
-def _nested(document: Document, linted: Linted) -> Iterator[LabelSet]:
+def _nested(document: Document, linted: Linted, place: str = "") -> Iterator[LabelSet]:
+    said = document.value.get(place.removeprefix("/")) if place else document.value
     try:
-        labels = labels_of(document.value)
+        labels = labels_of(said if isinstance(said, dict) else {}, pointer=place)
     except InvalidInput as error:
         linted.findings.append(Finding.at(document, error.pointer, Level.ERROR, error.message, error.pointer))
         return
-    places = {label: _pointer(document, label) for label in labels}
-    yield LabelSet(document, "", labels, places, Container(name=document.file))
+    places = {label: _pointer(document, label, place) for label in labels}
+    yield LabelSet(document, place, labels, places, Container(name=document.file))
 
 
-def _pointer(document: Document, label: str) -> str:
+def _pointer(document: Document, label: str, place: str) -> str:
     """Return where a label of a nested document was written: with or without dots, with or without the prefix."""
-    by_name = {pointer.replace("/", ".").removeprefix("."): pointer for pointer in document.spots}
+    below = (pointer for pointer in document.spots if pointer.startswith(f"{place}/"))
+    by_name = {pointer.removeprefix(f"{place}/").replace("/", "."): pointer for pointer in below}
     name = label.removeprefix(PREFIX)
-    return by_name.get(name, by_name.get(label, ""))
+    return by_name.get(name, by_name.get(label, place))
 
 
 def _is_label_file(text: str) -> bool:
