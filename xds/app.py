@@ -11,8 +11,9 @@ import asyncio
 import gc
 import hmac
 import logging
+import random
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xds.ads.server import AdsServer
@@ -24,8 +25,13 @@ from xds.control.admission import Admitted, admit
 from xds.control.clock import SystemClock
 from xds.control.plane import ControlPlane
 from xds.model.instance import Address
+from xds.net.dialer import Dialer
+from xds.net.targets import Targets
 from xds.proxywasm.admission import Admission
 from xds.sources import leases as lease_source
+from xds.sources.checks.probing import Prober
+from xds.sources.checks.run import Checks
+from xds.sources.checks.schedule import Schedule
 from xds.sources.leases import HeapLeases
 from xds.store.settings import DATABASE, LAST_GOOD
 from xds.store.shelf import FilterShelf
@@ -69,7 +75,9 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
             try:
                 ads_at = Address(settings.ads.host, ads.ports[0])
                 api = ApiServer(plane, _api_settings(settings, ads_at), telemetry)
-                started_at = Serving(f"http://{await api.bind()}", str(ads_at))
+                api_at = await api.bind()
+                started_at = Serving(f"http://{api_at}", str(ads_at))
+                checks = _checks(plane, settings, [api_at.port, ads_at.port])
                 background = [tasks.create_task(api.serve(), name="api")]
                 await plane.start()
                 _settle_heap()
@@ -77,7 +85,9 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
                 background += [
                     tasks.create_task(plane.run(), name="loop"),
                     tasks.create_task(renewals, name="leases"),
+                    tasks.create_task(checks.run(), name="checks"),
                     tasks.create_task(telemetry.run(), name="telemetry"),
+                    tasks.create_task(telemetry.opinions.run(plane.observe), name="opinions"),
                     tasks.create_task(_reload_filter(plane, settings, asked), name="reload"),
                 ]
                 started(started_at)
@@ -94,12 +104,24 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
         await store.close()
 
 
+def _checks(plane: ControlPlane, settings: Settings, own_ports: Sequence[int]) -> Checks:
+    """Return the checks, which hear of every instance that comes, changes or goes, and of heartbeats."""
+    dialer = Dialer(Targets(settings.check_networks, frozenset(own_ports)))
+    schedule = Schedule(random.random, plane.intent.health)
+    prober = Prober(dialer, plane.clock.monotonic)
+    checks = Checks(schedule, prober, plane.clock, plane.observe, plane.alarms.set)
+    plane.followers.append(checks.committed)
+    plane.heartbeats.append(checks.heartbeat)
+    return checks
+
+
 def _telemetry(plane: ControlPlane, settings: Settings) -> Telemetry:
     return Telemetry(
         roster=plane.roster,
         cache=plane.cache,
         problems=lambda: plane.problems,
         clusters=plane.clusters,
+        view=plane.intent.view,
         authorize=_guard(settings.token),
         clock=plane.clock.monotonic,
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from xds.model.duration import read_duration
 from xds.model.instance import Address, check_port
 from xds.model.problems import InvalidInput
+from xds.net.targets import LOOPBACK, PRIVATE, Network, networks
 from xds.store.settings import StoreSettings
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Settings:
 
     `filter` is the health filter's module, None for none (splits then hold at random, not per user); `filter_config`
     a JSON file with its global defaults. `token` guards both API and ADS. `ads_limits` is what ADS bears; None for the
-    defaults.
+    defaults. `check_networks` are where checks may go besides the public internet; link-local addresses and metadata
+    services are never called.
     """
 
     data_dir: Path = Path("fairlead-data")
@@ -49,6 +51,7 @@ class Settings:
     filter_config: Path | None = None
     log_level: str = "info"
     ads_limits: AdsSettings | None = None
+    check_networks: tuple[Network, ...] = (*PRIVATE, *LOOPBACK)
     store: StoreSettings = field(default_factory=StoreSettings)
 
     def __post_init__(self) -> None:
@@ -81,9 +84,10 @@ class Settings:
         told = {name: _told(env, flags, name) for name in ("data_dir", "api", "ads", "filter", "filter_config")}
         defaults = cls.__dataclass_fields__
         filter_path = told["filter"]
+        api = read_bind(told["api"], pointer="/api") if told["api"] else API
         return cls(
             data_dir=Path(told["data_dir"] or str(defaults["data_dir"].default)),
-            api=read_bind(told["api"], pointer="/api") if told["api"] else API,
+            api=api,
             ads=read_bind(told["ads"], pointer="/ads") if told["ads"] else ADS,
             token=read_token(env, _text(flags.get("token_file"))),
             insecure_non_loopback=_switch(env, flags, "insecure_non_loopback"),
@@ -91,8 +95,24 @@ class Settings:
             filter_config=Path(told["filter_config"]) if told["filter_config"] else None,
             log_level=_told(env, flags, "log_level") or "info",
             ads_limits=read_limits(env),
+            check_networks=read_networks(env.get(PREFIX + "CHECK_NETWORKS", ""), api),
             store=read_store(env),
         )
+
+
+def read_networks(text: str, api: Address) -> tuple[Network, ...]:
+    """Return networks written with commas between them; nothing said is private ones, and loopback if `api` is there.
+
+    Whoever registers at a control plane that only this host reaches may have it call this host; others may not.
+    InvalidInput for what is no network.
+    """
+    if not text:
+        return (*PRIVATE, *LOOPBACK) if is_loopback(api.host) else PRIVATE
+    try:
+        return networks(*[each.strip() for each in text.split(",") if each.strip() not in {"", "none"}])
+    except ValueError as error:
+        message = f"{PREFIX}CHECK_NETWORKS: {error}; write networks such as 10.0.0.0/8,fd00::/8, or none"
+        raise InvalidInput(message, pointer="/check_networks") from None
 
 
 def read_limits(env: Mapping[str, str]) -> AdsSettings:

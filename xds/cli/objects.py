@@ -238,6 +238,19 @@ def explain(
     _print_explained(found)
 
 
+def _decided(row: Row) -> str:
+    """Return whose word an instance's health rests on, why, and the numbers that it goes by."""
+    verdict = cast("Row", row.get("verdict") or {})
+    told = [
+        signal
+        for signal in cast("list[Row]", verdict.get("signals") or [])
+        if signal["source"] == verdict["decided_by"]
+    ]
+    numbers = [f"{name} {number}" for signal in told for name, number in cast("Row", signal["numbers"]).items()]
+    words = f"{verdict.get('decided_by')}: {verdict.get('why')}"
+    return f"{words} ({', '.join(numbers)})" if numbers else words
+
+
 def _print_explained(found: Row) -> None:
     typer.echo(
         f"{found['env']}/{found['service']}  stable {text(found.get('stable'))}  rollout {text(found.get('rollout'))}"
@@ -251,7 +264,7 @@ def _print_explained(found: Row) -> None:
     members: dict[str, Cell] = {
         "instance": field("id"), "version": field("version"), "address": field("address"), "weight": field("weight"),
         "health": field("health"), "serves": field("serves"), "leaving": field("leaving"),
-        "held": field("held"), "overlays": field("overlays"),
+        "held": field("held"), "overlays": field("overlays"), "decided by": _decided,
     }  # fmt: skip
     envoys: dict[str, Cell] = {
         "envoy": field("node"), "state": field("state"), "sent": lambda row: weights(row.get("sent")),

@@ -77,6 +77,7 @@ class StandingAlarms:
             self._alarms.set("ads", (Alarm("nack", node, "; ".join(said)) for node, said in words.items()))
             self._refused = bool(words)
         self._alarms.set("store", self._of_store())
+        self._alarms.set("health", self._loop.health.alarms(self._clock.monotonic()))
 
     def _of_store(self) -> list[Alarm]:
         committer = self._loop.committer

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from xds.control.hold import Decision, Keep
 from xds.control.ports import Receipt
 from xds.model.declare import Declaration
-from xds.model.health import Health
 from xds.model.problems import FairleadError
+from xds.model.signal import Signal
 from xds.translate.outputs import FilterSpec
 
 Outcome = Receipt | FairleadError
@@ -33,7 +33,7 @@ class Arrivals:
     """Everything that came in since the last call of `take`."""
 
     submissions: list[Submission] = field(default_factory=list)
-    health: dict[str, Health] = field(default_factory=dict)
+    words: dict[tuple[str, str], Signal | None] = field(default_factory=dict)
     filter: FilterSpec | None = None
     decision: Decision | None = None
 
@@ -53,9 +53,9 @@ class Inbox:
         self._something.set()
         return await answer
 
-    def observe(self, health: Mapping[str, Health]) -> None:
-        """Note what was seen of instances; the last word about each counts."""
-        self._arrivals.health.update(health)
+    def observe(self, source: str, seen: Mapping[str, Signal | None]) -> None:
+        """Note what a source saw of instances; its last word about each counts, None takes it back."""
+        self._arrivals.words.update({(source, member): signal for member, signal in seen.items()})
         self._something.set()
 
     def use(self, spec: FilterSpec) -> None:

@@ -19,6 +19,7 @@ from xds.control.expiries import Expiries
 from xds.control.failpoints import failpoint
 from xds.control.forces import Forces
 from xds.control.gate import behind
+from xds.control.health import HealthBoard, Noted
 from xds.control.hold import Hold
 from xds.control.inbox import Inbox, Submission
 from xds.control.nodes import Nodes
@@ -37,12 +38,15 @@ from xds.model.quota import Quotas
 SLICE = 32  # services that are translated at a stretch: some tens of milliseconds at most
 RETRY = 1.0  # seconds until a rollout's step is tried again that the store did not take
 
+Follower = Callable[[Sequence[Entry]], None]
+"""Hears of every commit, after it is durable and applied."""
+
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the loop works with; `moved` is called after every turn."""
+    """What the loop works with; `moved` is called after every turn, `noted` when a health changes."""
 
     intent: Intent
     store: Store
@@ -53,6 +57,7 @@ class Parts:
     leases: Leases
     clock: Clock
     moved: Callable[[], None]
+    noted: Noted
     quotas: Quotas = Quotas()
 
 
@@ -76,6 +81,8 @@ class Loop:
         self._guard_at: float | None = None
         self._preserver = Preserver(parts.intent, parts.publisher, parts.store)
         self.guard = ShrinkGuard()
+        self.health = HealthBoard(parts.intent, parts.noted)
+        self.followers: list[Follower] = []
         self.committer = Committer(parts.intent, parts.store, parts.clock, parts.inbox.nudge, parts.quotas)
         self.driver = RolloutDriver(parts.intent, parts.publisher)
         self.forces = Forces(parts.intent)
@@ -92,9 +99,12 @@ class Loop:
         self._intent.restore(loaded.objects, loaded.revision)
         self.committer.remember(loaded.kept)
         self.problems = loaded.problems
-        self._leases.committed([Entry(name, None, self._intent.get(name), "store") for name in self._intent.revisions])
+        known = [Entry(name, None, self._intent.get(name), "store") for name in self._intent.revisions]
+        self._leases.committed(known)
         now = self._clock.monotonic()
         self._preserver.restore(loaded.remains, now + RECONNECT)
+        for follower in self.followers:
+            follower(known)
         self.driver.restored(now)
         wall = self._clock.wall()
         self.forces.restored(now, wall)
@@ -119,9 +129,10 @@ class Loop:
             self.committer.decide(arrivals.decision)
         entries = await self._enter(arrivals.submissions)
         now = self._clock.monotonic()
-        failing = [member for member, health in arrivals.health.items() if not health.serves]
+        seen = self.health.hear(arrivals.words, now) | self.health.due(now)
+        failing = [m for m, health in seen.items() if not health.serves and not self.health.flaps(m, now)]
         gone = [entry.before for entry in entries if isinstance(entry.before, Instance) and entry.after is None]
-        if self._intent.observe_health(arrivals.health):
+        if self._intent.observe_health(seen):
             self._pace.changed(now)
         if entries or (self._guard_at is not None and self._guard_at <= now):
             self._hold(now)
@@ -141,7 +152,7 @@ class Loop:
         sweep = self._publisher.sweep(lambda variant: self._behind(variant, now), now)
         look = await self._drive(now)
         kept = self._preserver.keep(now) if self.committer.hold is None else None
-        deadlines = (verdict, sweep, look, kept, self._guard_at, self.committer.deadline)
+        deadlines = (verdict, sweep, look, kept, self._guard_at, self.committer.deadline, self.health.deadline)
         self._deadline = min((at for at in deadlines if at is not None), default=None)
         if entries:
             self._pace.worked(self._clock.monotonic())
@@ -154,6 +165,9 @@ class Loop:
         if not entries:
             return ()
         self._leases.committed(entries)
+        self._intent.observe_health(self.health.committed(entries, self._clock.monotonic()))
+        for follower in self.followers:
+            follower(entries)
         self._nodes.committed(entries)
         now = self._clock.monotonic()
         self.forces.committed(entries, now)

@@ -7,7 +7,7 @@ one event loop and the intent changes only after a commit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xds.cache.group import Group
@@ -18,6 +18,7 @@ from xds.control.admission import Admitted
 from xds.control.alarms import Alarms
 from xds.control.feed import Feed
 from xds.control.gate import GateStatus, NodeGate, gate, refusals
+from xds.control.health import noting
 from xds.control.housekeeping import Housekeeping, StandingAlarms, StoreKeeping
 from xds.control.inbox import Inbox, Outcome
 from xds.control.loop import Loop, Parts
@@ -27,7 +28,6 @@ from xds.control.ports import Clock, Lease, Leases, Note, Receipt, Store
 from xds.control.publisher import Publisher
 from xds.model.alarm import Alarm
 from xds.model.declare import Declaration, subject
-from xds.model.health import Health
 from xds.model.incarnation import check_age
 from xds.model.instance import Instance
 from xds.model.intent import Intent, Kind, Ref, ref
@@ -36,6 +36,7 @@ from xds.model.node import NodeProfile
 from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
 from xds.model.quota import Quotas
 from xds.model.rollout import Rollout
+from xds.model.signal import Signal
 from xds.model.view import ServiceView
 from xds.translate.build import Builder
 from xds.translate.outputs import FilterSpec
@@ -75,7 +76,10 @@ class ServiceStatus:
 
 
 class ControlPlane:
-    """Everything that the HTTP API, the ADS server and the sources talk to."""
+    """Everything that the HTTP API, the ADS server and the sources talk to.
+
+    `followers` hear of every commit, and at the start of all that is known; `heartbeats` of who says it is alive.
+    """
 
     def __init__(
         self,
@@ -111,6 +115,7 @@ class ControlPlane:
                 leases,
                 clock,
                 self._moved,
+                noting(self.note),
                 quotas,
             )
         )
@@ -121,6 +126,8 @@ class ControlPlane:
         standing = StandingAlarms(self.alarms, self._loop, self.roster, clock)
         self.housekeeping = Housekeeping((standing.look, self._write_notes))
         self.store_keeping = StoreKeeping(store, self.alarms, self._loop, self._inbox, self.intent, clock)
+        self.health, self.followers = self._loop.health, self._loop.followers
+        self.heartbeats: list[Callable[[str], None]] = []
         self.feed = Feed(store)
         self._loop.committer.listen(self.feed.add)
 
@@ -184,9 +191,9 @@ class ControlPlane:
         service = str(found.service) if isinstance(found, Instance) else about if "/" in about else ""
         self._notes.add(Note(self.clock.wall(), kind, about, before, after, actor, reason, service))
 
-    def observe(self, health: Mapping[str, Health]) -> None:
-        """Note what was seen of instances."""
-        self._inbox.observe(health)
+    def observe(self, source: str, seen: Mapping[str, Signal | None]) -> None:
+        """Note what a source saw of instances; its word about each stands until it says otherwise, or takes it back."""
+        self._inbox.observe(source, seen)
 
     def renew(self, instance_id: str, *, epoch: int = 0, seq: int = 0) -> Lease | None:
         """Give an instance a full lease; None when it has none to renew.
@@ -200,6 +207,8 @@ class ControlPlane:
         if epoch > instance.epoch:
             raise NotFound(f"epoch {epoch} of instance {instance_id} is not known: register it", code="register_again")
         check_age(instance, epoch, seq)
+        for heard in self.heartbeats:
+            heard(instance_id)
         return self._leases.renew(instance_id, seq)
 
     def lease(self, instance_id: str) -> Lease | None:

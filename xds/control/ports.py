@@ -6,7 +6,7 @@ Nothing here knows SQLite, wasmtime or a wall clock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -161,11 +161,15 @@ class Remnant:
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What is served though nothing declares it: lingering resources, endpoints that leave or whose loss is held."""
+    """What is served though nothing declares it: lingering resources, endpoints that leave or whose loss is held.
+
+    And what was observed last of those that are not healthy, `ailing`.
+    """
 
     resources: tuple[Remnant, ...] = ()
     leaving: tuple[Instance, ...] = ()
     held: tuple[Member, ...] = ()
+    ailing: Mapping[str, Health] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from math import inf
 from xds.cache.resource import Resource
 from xds.control.ports import Remains, Remnant, Store
 from xds.control.publisher import Publisher
+from xds.model.health import Health
 from xds.model.intent import Intent
 from xds.model.problems import Unavailable
 
@@ -20,7 +21,7 @@ EVERY = 1.0  # seconds between two writes
 
 _log = logging.getLogger(__name__)
 
-_Mark = tuple[int, frozenset[str], frozenset[str]]
+_Mark = tuple[int, int, frozenset[str], frozenset[str]]
 
 
 class Preserver:
@@ -39,6 +40,8 @@ class Preserver:
         """Hand back what the store had; nothing of it goes before `start`, when Envoys had time to come back."""
         self._publisher.restore((_resource(remnant) for remnant in remains.resources), start)
         self._intent.remain(remains.leaving, remains.held)
+        # Who was ready before the restart is not asked to prove it before it may go on; who was not, is.
+        self._intent.observe_health(dict.fromkeys(self._intent.ailing.table, Health.HEALTHY) | dict(remains.ailing))
         self._stored = self._mark()
 
     @property
@@ -74,13 +77,15 @@ class Preserver:
             self._stored = mark
 
     def _mark(self) -> _Mark:
-        return self._publisher.lingering.changes, frozenset(self._intent.leaving), frozenset(self._intent.held)
+        intent, lingering = self._intent, self._publisher.lingering
+        return lingering.changes, intent.ailing.changes, frozenset(intent.leaving), frozenset(intent.held)
 
     def _remains(self) -> Remains:
         lingering = tuple(
             Remnant(found.type, found.name, found.variant, found.value) for found in self._publisher.lingering.resources
         )
-        return Remains(lingering, tuple(self._intent.leaving.values()), tuple(self._intent.held.values()))
+        leaving, held = tuple(self._intent.leaving.values()), tuple(self._intent.held.values())
+        return Remains(lingering, leaving, held, self._intent.ailing.table)
 
 
 def _resource(remnant: Remnant) -> Resource:

@@ -43,7 +43,8 @@ class Check:
     `service` to gRPC. `rise` good answers in a row make it healthy, also for the first time: until then it gets no
     request at all; `fall` bad ones make it unhealthy. `timeout` None is two seconds, at most the interval. `fast` asks
     every 100 ms in place of `interval`, and gives each answer 250 ms. Within `start_period` nobody is alarmed because
-    it is not ready yet. For TTL, `interval` is within what a heartbeat has to come.
+    it is not ready yet. `tls` asks over TLS, whoever the certificate is made out to. For TTL, `interval` is within what
+    a heartbeat has to come.
     """
 
     kind: CheckKind
@@ -57,6 +58,7 @@ class Check:
     fall: int = 3
     start_period: float = 60.0
     fast: bool = False
+    tls: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what could not be asked, or would ask too often, with a pointer to the field."""

@@ -9,8 +9,13 @@ class Health(StrEnum):
     """The effective health of one instance.
 
     UNHEALTHY instances stay in EDS so that Envoy's panic threshold can work; DRAINING ones leave it (under panic
-    a host that is marked in place still takes new requests, a removed one only finishes what it has).
+    a host that is marked in place still takes new requests, a removed one only finishes what it has). STARTING ones
+    have a check that they did not pass yet, and are not in EDS at all.
     """
+
+    STARTING = "starting"
+
+    __hash__ = str.__hash__  # an Enum's own is written in Python, and sets of these are asked about every member
 
     HEALTHY = "healthy"
     UNSTABLE = "unstable"

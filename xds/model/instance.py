@@ -14,6 +14,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from itertools import repeat
 from operator import attrgetter, call
 
+from xds.model.check import Check
 from xds.model.labels import check_labels, escape
 from xds.model.names import DEFAULT_ENV, ServiceKey, check_id
 from xds.model.problems import InvalidInput
@@ -94,7 +95,8 @@ class Instance:
     `ports` maps port names to numbers and has at least one entry; the first is the service's own, every other
     one is reached as the service `<service>.<port name>`. `weight` is relative inside the instance's version; 0
     takes it out of traffic. `ingress` is where its sidecar listens; Envoys are then sent there. `ttl` is the
-    lease in seconds, None for an instance that is removed by word only. `epoch` counts incarnations, `seq`
+    lease in seconds, None for an instance that is removed by word only. `check` is how the control plane asks
+    whether it can serve; with one, it gets no request before it is ready. `epoch` counts incarnations, `seq`
     the messages of one: whatever is older than what is known is refused. `start` is what tells this process from the
     one before it, in words of its own ("" for an instance that does not say): another one begins a new epoch.
     """
@@ -111,6 +113,7 @@ class Instance:
     metadata: Mapping[str, str] = field(default_factory=dict)
     ingress: Address | None = None
     ttl: float | None = None
+    check: Check | None = None
     epoch: int = 0
     seq: int = 0
     start: str = ""

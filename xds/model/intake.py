@@ -119,8 +119,9 @@ def _checked(  # noqa: PLR0913 - an instance's fields; `rest` are those of `_RES
         _word(zone) if zone != "" else "",
         _labels(labels),
         _labels(metadata),
-        None,
+        None,  # ingress: what has one takes the long way
         ttl,
+        None,  # check: the same
         epoch,
         seq,
         start if start == "" or is_id(start) else _word(start),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
+from xds.model.ailing import Ailing
 from xds.model.declared import Declared, Kind, Ref, ref
 from xds.model.gateway import Gateway
 from xds.model.health import Health
@@ -59,7 +60,7 @@ class Intent:
         self.overlays = Overlays()
         self.revisions: dict[Ref, int] = {}
         self.index = LabelIndex(self.instances)
-        self._health: dict[str, Health] = {}
+        self.ailing = Ailing()
         self._leaving: dict[str, Instance] = {}
         self._held: dict[str, Member] = {}
         self._members: dict[ServiceKey, Members] = {}
@@ -87,7 +88,7 @@ class Intent:
 
     def health(self, instance_id: str) -> Health:
         """Return what was last observed of an instance; healthy until somebody observes otherwise."""
-        return self._health.get(instance_id, Health.HEALTHY)
+        return self.ailing.of(instance_id)
 
     def members_of(self, key: ServiceKey) -> Collection[str]:
         """Return the ids registered for a service."""
@@ -144,13 +145,9 @@ class Intent:
 
     def observe_health(self, seen: Mapping[str, Health]) -> bool:
         """Note what was observed of instances that are still known; say whether any of it is new."""
-        new = {
-            member: health
-            for member, health in seen.items()
-            if member in self.instances and health != self.health(member)
-        }
+        new = {m: health for m, health in seen.items() if m in self.instances and health != self.health(m)}
         for member, health in new.items():
-            self._health[member] = health
+            self.ailing.note(member, health)
             self._seat(member, self.instances[member].service)
         return bool(new)
 
@@ -239,6 +236,7 @@ class Intent:
 
     def _replace_instance(self, member: str, before: Instance | None, after: Instance | None) -> None:
         self.index.replace(member, before, after)
+        self.ailing.start(before, after, self._held.get(member))
         if after is not None:
             self.instances[member] = after
             self._leaving.pop(member, None)
@@ -248,7 +246,7 @@ class Intent:
             served = self.overlays.over(Member(before, self.health(member))).serves
             if after is None:
                 del self.instances[member]
-                self._health.pop(member, None)
+                self.ailing.forget(member)
             self._seat(member, before.service)
             if after is None and served and member not in self._held and self._was_last(before):
                 self._leaving[member] = before

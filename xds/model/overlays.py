@@ -59,8 +59,8 @@ class Overlays:
                 self._pins.setdefault(each.pinned, each)
 
     def over(self, member: Member) -> Member:
-        """Return a member as the overlays have it; one that is leaving anyway stays as it is."""
-        if not self._acts or member.leaving:
+        """Return a member as the overlays have it; one that is leaving, or not in traffic yet, stays as it is."""
+        if not self._acts or member.leaving or member.health is Health.STARTING:
             return member
         for overlay in self.on(member.instance):
             if overlay.act is Act.DRAIN:

@@ -19,10 +19,12 @@ from xds.model.health import Health
 from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref
 from xds.model.names import ServiceKey
+from xds.model.signal import Signal
 
 PASS = 1.0  # seconds between passes
 LATE = 3.0  # a pass that is this late was not the instances' fault
 SPARE = 1024  # entries of the heap that may be out of date beyond one for each lease
+LAPSED = Signal(Health.UNHEALTHY, "its lease ran out")
 SHARE = 0.15  # of a service that one pass may remove, but always at least one instance
 
 
@@ -79,15 +81,15 @@ class HeapLeases:
         held = self._held.get(instance_id)
         return None if held is None else Lease(max(0.0, held[0] - self._clock.monotonic()))
 
-    def lapse(self, registry: Registry, *, late: bool) -> tuple[list[str], Mapping[str, Health]]:
-        """Return who is to be removed now, and whose health is to be noted. `late` forgives everybody.
+    def lapse(self, registry: Registry, *, late: bool) -> tuple[list[str], Mapping[str, Signal | None]]:
+        """Return who is to be removed now, and what is to be said of whose health. `late` forgives everybody.
 
         Forgiving is a full lease for all who were not overdue before we were away; those still have to speak up.
         """
         now = self._clock.monotonic()
         revived = {member for member in self._stale if self._held[member][0] > now}
         self._stale -= revived
-        health = dict.fromkeys(revived | self._freed, Health.HEALTHY)
+        health: dict[str, Signal | None] = dict.fromkeys(revived | self._freed)
         self._freed.clear()
         if late:
             for member, (_, ttl, service) in self._held.items():
@@ -105,7 +107,7 @@ class HeapLeases:
                 removed.append(member)
             elif member not in self._stale:
                 self._stale.add(member)
-                health[member] = Health.UNHEALTHY
+                health[member] = LAPSED
             self._push(now + PASS, member)  # looked at again until it is gone or renewed
         return removed, health
 
@@ -144,7 +146,7 @@ async def watch(
     registry: Registry,
     clock: Clock,
     submit: Callable[[Sequence[Declaration]], Awaitable[object]],
-    observe: Callable[[Mapping[str, Health]], None],
+    observe: Callable[[str, Mapping[str, Signal | None]], None],
 ) -> None:
     """Make a pass every second, for ever."""
     expected = clock.monotonic()
@@ -152,7 +154,7 @@ async def watch(
         late = clock.monotonic() - expected > LATE
         removed, health = leases.lapse(registry, late=late)
         if health:
-            observe(health)
+            observe("lease", health)
         if removed:
             await submit([_absent(member) for member in removed])
         expected = clock.monotonic() + PASS

@@ -1,4 +1,4 @@
-"""What is served though nothing declares it, as rows of its own table: replaced as a whole, and best effort to read.
+"""What is served though nothing declares it, and who is not healthy, as rows: replaced as a whole, best effort to read.
 
 A row that cannot be read is left out: it costs what it would have kept, and nothing else.
 """
@@ -22,7 +22,7 @@ CREATE = """
 CREATE TABLE remains (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, variant TEXT NOT NULL,
                       body BLOB NOT NULL);
 """
-_LEAVING, _HELD = "leaving", "held"  # `variant` of a held instance is its health
+_LEAVING, _HELD, _AILING = "leaving", "held", "ailing"  # `variant` of the latter two is the instance's health
 _TYPES = {type_.short: type_ for type_ in ResourceType}
 
 _Row = tuple[str, str, str, bytes]
@@ -39,17 +39,21 @@ def load(db: sqlite3.Connection) -> Remains:
     resources: list[Remnant] = []
     leaving: list[Instance] = []
     held: list[Member] = []
+    ailing: dict[str, Health] = {}
     for kind, name, variant, body in db.execute("SELECT kind, name, variant, body FROM remains ORDER BY id"):
         if kind in _TYPES:
             resources.append(Remnant(_TYPES[kind], name, variant, body))
             continue
         with contextlib.suppress(FairleadError, ValueError):
+            if kind == _AILING:
+                ailing[name] = Health(variant)
+                continue
             instance = rows.read(Kind.INSTANCE, body)
             if isinstance(instance, Instance) and kind == _LEAVING:
                 leaving.append(instance)
             elif isinstance(instance, Instance) and kind == _HELD:
                 held.append(Member(instance, Health(variant), held=True))
-    return Remains(tuple(resources), tuple(leaving), tuple(held))
+    return Remains(tuple(resources), tuple(leaving), tuple(held), ailing)
 
 
 def _rows(remains: Remains) -> Iterator[_Row]:
@@ -59,3 +63,5 @@ def _rows(remains: Remains) -> Iterator[_Row]:
         yield _LEAVING, instance.id, "", rows.write(Kind.INSTANCE, instance)
     for member in remains.held:
         yield _HELD, member.instance.id, member.health.value, rows.write(Kind.INSTANCE, member.instance)
+    for name, health in remains.ailing.items():
+        yield _AILING, name, health.value, b""

@@ -62,6 +62,13 @@ class Breakers:
                 found.setdefault(cluster, {})[node] = held
         return {cluster: dict(sorted(found[cluster].items())) for cluster in sorted(found)}
 
+    def by_cluster(self) -> Mapping[tuple[str, str], Mapping[str, Reported]]:
+        """Return what is known of all breakers, by environment and cluster, and there by node."""
+        found: dict[tuple[str, str], dict[str, Reported]] = {}
+        for (env, cluster, node), held in self._current():
+            found.setdefault((env, cluster), {})[node] = held
+        return found
+
     def of_node(self, node: str) -> Mapping[str, Reported]:
         """Return what one Envoy tells, by cluster, in order."""
         return dict(sorted((place[1], held) for place, held in self._current() if place[2] == node))

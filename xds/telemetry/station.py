@@ -15,6 +15,7 @@ from .breakers import Breakers
 from .load_reports import Clusters, LoadReports
 from .loop_lag import LoopLag
 from .metrics_service import Metrics
+from .opinions import Opinions, View
 from .prometheus import Exposition, Sources
 from .receiving import Authorize, Door
 from .settings import TelemetrySettings
@@ -27,8 +28,8 @@ DEFAULTS: Final = TelemetrySettings()
 class Telemetry:
     """Receives (`services`), counts (`streams`), remembers (`traffic`, `breakers`) and shows (`exposition`).
 
-    `clusters` names an environment's clusters, `problems` those that stand; `clock` gives monotonic seconds, the same
-    as the roster's.
+    `clusters` names an environment's clusters, `view` gives a service, `problems` are those that stand; `clock` gives
+    monotonic seconds, the same as the roster's. `opinions` are words about instances.
     """
 
     def __init__(  # noqa: PLR0913 - what it is plugged into, all by name
@@ -38,6 +39,7 @@ class Telemetry:
         cache: Cache,
         problems: Callable[[], Iterable[Problem]],
         clusters: Clusters,
+        view: View,
         authorize: Authorize,
         clock: Callable[[], float],
         settings: TelemetrySettings = DEFAULTS,
@@ -45,6 +47,7 @@ class Telemetry:
         self.streams = StreamCounts()
         self.traffic = Traffic(clock, settings)
         self.breakers = Breakers(clock, clusters, settings)
+        self.opinions = Opinions(self.traffic, self.breakers, view, clock)
         self._lag = LoopLag(clock)
         self._door = Door(authorize)
         load_reports = LoadReports(self._door, self.traffic, clusters, settings)

@@ -5,8 +5,8 @@ Keeps services' clusters only; an Envoy also reports the control plane's own clu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar, cast
 
 from xds.model.traffic import Answers, Attempts, Measured
 from xds.translate import naming
@@ -81,6 +81,11 @@ class Traffic:
             by(self._attempts, Kind.ENDPOINT),
             by(self._attempts, Kind.LOCALITY),
         )
+
+    def endpoints(self, seconds: float) -> Mapping[tuple[str, str], Mapping[str, Attempts]]:
+        """Return the attempts of the last `seconds` by environment and cluster, and there by `host:port`."""
+        found = self._attempts.all(Kind.ENDPOINT, self._clock(), seconds)
+        return cast("Mapping[tuple[str, str], Mapping[str, Attempts]]", found)  # what `attempted` has put in
 
     def _is_ours(self, cluster: str) -> bool:
         try:

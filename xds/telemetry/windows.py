@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
@@ -107,11 +107,16 @@ class Window(Generic[S]):
         """
         found: dict[str, S] = {}
         for slot in self._last(now, seconds):
-            for name, measured in slot.places.get((cluster, kind), {}).items():
-                held = found.get(name)
-                if held is None:
-                    held = found[name] = self._make()
-                held.follow(measured)
+            _follow(found, slot.places.get((cluster, kind), {}), self._make)
+        return found
+
+    def all(self, kind: Kind, now: float, seconds: float) -> dict[Hashable, dict[str, S]]:
+        """Return the sums of every cluster that was spoken of over the last `seconds`, per place of this kind."""
+        found: dict[Hashable, dict[str, S]] = {}
+        for slot in self._last(now, seconds):
+            for (cluster, held_kind), places in slot.places.items():
+                if held_kind is kind:
+                    _follow(found.setdefault(cluster, {}), places, self._make)
         return found
 
     def __len__(self) -> int:
@@ -139,6 +144,15 @@ class Window(Generic[S]):
 
     def _number(self, now: float) -> int:
         return math.floor(now / self._width)
+
+
+def _follow(sums: dict[str, S], later: Mapping[str, S], make: Callable[[], S]) -> None:
+    """Add what each place had later to what it had before."""
+    for name, measured in later.items():
+        held = sums.get(name)
+        if held is None:
+            held = sums[name] = make()
+        held.follow(measured)
 
 
 def total(places: Iterable[S], make: Callable[[], S]) -> S | None:

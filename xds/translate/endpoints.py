@@ -59,8 +59,8 @@ def locality_of(member: Member) -> Locality:
 
 
 def is_parked(member: Member) -> bool:
-    """Say whether a member gets no requests on purpose: it drains, or has weight 0."""
-    return member.weight == 0 or member.health is Health.DRAINING
+    """Say whether a member gets no requests on purpose: it drains, starts, or has weight 0."""
+    return member.weight == 0 or member.health in {Health.DRAINING, Health.STARTING}
 
 
 def is_shown(member: Member) -> bool:
@@ -77,12 +77,14 @@ def present(members: Sequence[Member], *, elsewhere: bool) -> Sequence[Endpoint]
     """Return those of a subset that EDS shows; `elsewhere` tells whether another subset can take its requests.
 
     Parked ones leave once somebody else of the subset serves. Until then they stay where routes lead away from them
-    anyway; where nobody serves at all, one that drains is better than none, and weight 0 keeps its word.
+    anyway; where nobody serves at all, one that drains is better than none, and weight 0 keeps its word. Who was
+    never ready is not shown even then.
     """
     if any(member.serves for member in members):
         found = [member for member in members if not is_parked(member)]
     else:
-        found = [member for member in members if elsewhere or member.weight]
+        known = [member for member in members if member.health is not Health.STARTING]
+        found = [member for member in known if elsewhere or member.weight]
     return [endpoint(member) for member in found]
 
 

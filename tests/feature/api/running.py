@@ -25,6 +25,7 @@ def telemetry_of(plane: ControlPlane) -> Telemetry:
         cache=plane.cache,
         problems=lambda: plane.problems,
         clusters=plane.clusters,
+        view=plane.intent.view,
         authorize=lambda _metadata, _peer: None,
         clock=plane.clock.monotonic,
     )

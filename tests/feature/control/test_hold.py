@@ -27,6 +27,7 @@ from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref
 from xds.model.names import ServiceKey
 from xds.model.problems import Conflict, Unavailable
+from xds.model.signal import Signal
 from xds.wire.types import ResourceType
 
 WEB = ServiceKey.of("web")
@@ -149,7 +150,7 @@ async def test_s3_in_hold_heartbeats_are_taken_and_health_is_pushed(tmp_path: Pa
         lease = plane.renew("web-1")
         assert lease is not None
         assert lease.expires_in == 60.0
-        plane.observe({"web-1": Health.UNHEALTHY})
+        plane.observe("check", {"web-1": Signal(Health.UNHEALTHY, "nobody listens")})
         await until(lambda: published(plane) != before, timeout=5, what="it is published")
 
 

@@ -41,6 +41,7 @@ class Plane:
             cache=self.cache,
             problems=lambda: self.problems,
             clusters=lambda env: self.clusters.get(env, []),
+            view=lambda _: None,
             authorize=self.authorize,
             clock=lambda: self.now,
             settings=TelemetrySettings(report_interval=7.5, notice=0.05),

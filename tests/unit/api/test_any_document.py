@@ -52,6 +52,17 @@ _MATCHES = st.dictionaries(
 _LABELS = st.dictionaries(st.sampled_from(["a", "a/b", "team"]), st.text("abc /", max_size=5))
 _PORTS = st.dictionaries(st.sampled_from(["http", "admin"]), st.integers(1, 65_535), min_size=1)
 
+_CHECK = st.fixed_dictionaries(
+    {"kind": st.sampled_from(["http", "tcp", "grpc", "ttl"])},
+    optional={
+        "port": st.integers(1, 65_535),
+        "path": st.sampled_from(["/", "/healthz?full=1"]),
+        "interval": st.sampled_from([1, "2s", "1h"]),
+        "timeout": st.sampled_from(["50ms", 1]),
+        "rise": st.integers(1, 9),
+        "start_period": _DURATION,
+    },
+)
 _INSTANCE = st.fixed_dictionaries(
     {
         "kind": st.just("instance"),
@@ -65,6 +76,7 @@ _INSTANCE = st.fixed_dictionaries(
         "labels": _LABELS,
         "metadata": _LABELS,
         "ttl": _DURATION,
+        "check": _CHECK,
         "ingress": st.sampled_from(["10.0.0.7:15006", "[::1]:15006"]),
         "epoch": st.integers(1, 9),
         "seq": st.integers(1, 9),

@@ -11,13 +11,15 @@ import pytest
 
 from tests.harness.declared import WEB, instance
 from tests.harness.waiting import until
+from xds.control.health import HealthBoard
 from xds.control.ports import Entry, Lease
 from xds.model.declare import Declaration, Delete
 from xds.model.health import Health
 from xds.model.intent import Declared, Intent, Kind, Ref, ref
 from xds.model.names import ServiceKey
 from xds.model.problems import Unavailable
-from xds.sources.leases import LATE, PASS, SPARE, HeapLeases, watch
+from xds.model.signal import Signal
+from xds.sources.leases import LAPSED, LATE, PASS, SPARE, HeapLeases, watch
 
 TTL = 10.0
 
@@ -41,6 +43,7 @@ class House:
     def __init__(self) -> None:
         self.time = Time()
         self.intent = Intent()
+        self.board = HealthBoard(self.intent)
         self.leases = HeapLeases(self.time)
 
     def put(self, *objects: Declared) -> None:
@@ -52,13 +55,19 @@ class House:
     def remove(self, *names: str) -> None:
         self._commit({Ref(Kind.INSTANCE, name): None for name in names})
 
-    def after(self, seconds: float, *, late: bool = False) -> tuple[list[str], Mapping[str, Health]]:
+    def after(self, seconds: float, *, late: bool = False) -> tuple[list[str], Mapping[str, Signal | None]]:
         """Let time pass and make a pass; whom it removes is removed."""
         self.time.now += seconds
         removed, health = self.leases.lapse(self.intent, late=late)
-        self.intent.observe_health(health)
+        self.note("lease", health)
         self.remove(*removed)
         return removed, health
+
+    def note(self, source: str, said: Mapping[str, Signal | None]) -> None:
+        """Hear what a source says, and believe it."""
+        self.intent.observe_health(
+            self.board.hear({(source, member): signal for member, signal in said.items()}, self.time.now)
+        )
 
     def _commit(self, writes: Mapping[Ref, Declared | None]) -> None:
         entries = [Entry(name, self.intent.get(name), after, "api:test") for name, after in writes.items()]
@@ -109,7 +118,7 @@ def test_any_change_of_an_instance_is_a_sign_of_life(house: House) -> None:
 def test_the_last_instance_of_a_service_is_marked_and_stays(house: House) -> None:
     house.register("a", "b")
     house.register("alone", service=ServiceKey("default", "shop"))
-    assert house.after(TTL) == (["a"], {"b": Health.UNHEALTHY, "alone": Health.UNHEALTHY})
+    assert house.after(TTL) == (["a"], {"b": LAPSED, "alone": LAPSED})
     for _ in range(5):
         assert house.after(PASS) == ([], {})
     assert set(house.intent.instances) == {"b", "alone"}
@@ -121,7 +130,7 @@ def test_a_pass_removes_at_most_its_share_of_a_service(house: House, size: int, 
     house.register(*[f"i{at:03}" for at in range(size)])
     removed, health = house.after(TTL)
     assert len(removed) == share
-    assert dict(health) == {f"i{at:03}": Health.UNHEALTHY for at in range(share, size)}
+    assert dict(health) == {f"i{at:03}": LAPSED for at in range(share, size)}
 
 
 def test_one_service_does_not_use_up_the_share_of_another(house: House) -> None:
@@ -146,16 +155,16 @@ def test_who_was_marked_and_speaks_again_is_healthy_again(house: House) -> None:
     house.after(TTL)
     assert house.intent.health("a") is Health.UNHEALTHY
     house.leases.renew("a")
-    assert house.after(PASS) == ([], {"a": Health.HEALTHY})
+    assert house.after(PASS) == ([], {"a": None})
     assert house.after(PASS) == ([], {})
-    assert house.after(TTL)[1] == {"a": Health.UNHEALTHY}
+    assert house.after(TTL)[1] == {"a": LAPSED}
 
 
 def test_who_was_marked_and_gives_up_its_lease_is_healthy_again(house: House) -> None:
     house.register("a")
     house.after(TTL)
     house.register("a", ttl=None)
-    assert house.after(PASS) == ([], {"a": Health.HEALTHY})
+    assert house.after(PASS) == ([], {"a": None})
 
 
 def test_who_was_marked_and_then_removed_is_forgotten(house: House) -> None:
@@ -189,7 +198,7 @@ def test_a_late_pass_does_not_revive_who_was_silent_before(house: House) -> None
     assert house.after(60, late=True) == ([], {})
     assert house.intent.health("a") is Health.UNHEALTHY
     house.leases.renew("a")
-    assert house.after(PASS) == ([], {"a": Health.HEALTHY})
+    assert house.after(PASS) == ([], {"a": None})
 
 
 def test_a_shorter_ttl_counts_at_once(house: House) -> None:
@@ -231,11 +240,8 @@ async def watched(house: House, submitted: list[Declaration]) -> AsyncIterator[N
         submitted.extend(declarations)
         return [Unavailable("the store is away") for _ in declarations]
 
-    def observe(health: Mapping[str, Health]) -> None:
-        house.intent.observe_health(health)
-
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(watch(house.leases, house.intent, house.time, submit, observe))
+        task = group.create_task(watch(house.leases, house.intent, house.time, submit, house.note))
         yield
         task.cancel()
 

@@ -63,6 +63,13 @@ def test_where_nobody_serves_a_draining_one_is_better_than_none_and_weight_zero_
     assert published.endpoints("web/v1") == {"10.0.0.1": 100}
 
 
+def test_m05_who_was_never_ready_is_not_shown_not_even_where_nobody_else_is() -> None:
+    published = Published()
+    published.build(view("web", member("web", 1), member("web", 2, "v2", health=Health.STARTING)))
+    assert published.endpoints("web/v2") == {}
+    assert published.endpoints("web/-") == {"10.0.0.1": 100}
+
+
 def test_a_leaving_member_stays() -> None:
     published = Published()
     published.build(view("web", member("web", 1), member("web", 2, "v2", leaving=True), split={"v1": 50, "v2": 50}))

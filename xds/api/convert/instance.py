@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xds.api.convert.check import check_of, check_out
 from xds.api.convert.pointers import renamed
 from xds.api.schemas.instance import InstanceIn, InstanceOut, LeaseOut
 from xds.control.ports import Lease
@@ -35,6 +36,7 @@ def instance_of(document: InstanceIn, owner: str, instance_id: str | None = None
             metadata=document.metadata,
             ingress=None if document.ingress is None else Address.parse(document.ingress, pointer="/ingress"),
             ttl=document.ttl,
+            check=None if document.check is None else check_of(document.check, document.address),
             epoch=document.epoch or 0,
             seq=document.seq or 0,
             start=document.start,
@@ -59,6 +61,7 @@ def instance_out(instance: Instance, *, revision: int, health: Health, lease: Le
         metadata=dict(instance.metadata),
         ingress=None if instance.ingress is None else str(instance.ingress),
         ttl=None if instance.ttl is None else write_duration(instance.ttl),
+        check=None if instance.check is None else check_out(instance.check),
         epoch=instance.epoch,
         seq=instance.seq,
         start=instance.start,
@@ -66,6 +69,7 @@ def instance_out(instance: Instance, *, revision: int, health: Health, lease: Le
         health=health.value,
         owner=instance.owner,
         lease=lease_out(lease),
+        verdict=None,
     )
 
 

@@ -6,6 +6,7 @@ from xds.api.convert.breaker import breakers_of
 from xds.api.convert.overlay import overlays_of
 from xds.api.convert.rollout import node_gate_out
 from xds.api.convert.route import route_out
+from xds.api.convert.verdict import verdict_out
 from xds.api.convert.weights import percents
 from xds.api.scalars import write_percent
 from xds.api.schemas.report import ExplainOut, MemberOut, StandingProblem, SubsetReport
@@ -68,6 +69,7 @@ def _member_out(plane: ControlPlane, member: Member) -> MemberOut:
         serves=member.serves,
         leaving=member.leaving,
         held=member.held,
+        verdict=verdict_out(plane, instance.id),
         overlays=[overlay.id for overlay in plane.intent.overlays.on(instance)],
     )
 

@@ -14,6 +14,7 @@ from xds.api import problem_document
 from xds.api.body import BATCH, DocumentRoute, check_items
 from xds.api.caller import CallerOf, PlaneOf, SettingsOf, etag
 from xds.api.convert.instance import expires_in, instance_of, instance_out
+from xds.api.convert.verdict import verdict_out
 from xds.api.openapi import reads, writes
 from xds.api.pages import PagingOf
 from xds.api.schemas.instance import (
@@ -88,11 +89,11 @@ async def register_many(document: BatchIn, caller: CallerOf, settings: SettingsO
 
 @router.get("/instances/{instance_id}", summary="Read an instance", responses=reads())
 async def read_instance(instance_id: InstanceId, plane: PlaneOf, response: Response) -> InstanceOut:
-    """Return an instance with its health and what is left of its lease."""
+    """Return an instance with its health, whose word that rests on, and what is left of its lease."""
     instance = plane.intent.instances.get(instance_id)
     if instance is None:
         raise NotFound(f"instance {instance_id} does not exist")
-    found = _out(plane, instance)
+    found = _out(plane, instance).model_copy(update={"verdict": verdict_out(plane, instance_id)})
     response.headers["etag"] = etag(found.revision)
     return found
 

@@ -9,6 +9,8 @@ from pydantic.config import JsonDict
 
 from xds.api.scalars import Duration, Name, Port
 from xds.api.schemas.base import Input, Output, Page, ProblemOut
+from xds.api.schemas.check import CheckIn, CheckOut
+from xds.api.schemas.verdict import VerdictOut
 
 _EXAMPLE: JsonDict = {
     "service": "web",
@@ -34,6 +36,7 @@ _OUT: JsonDict = {
     "revision": 4,
     "health": "healthy",
     "owner": "api:anonymous",
+    "check": None,
     "lease": None,
 }
 
@@ -60,6 +63,7 @@ class InstanceIn(Input):
     metadata: dict[str, str] = Field(default_factory=dict)
     ingress: Annotated[str, Field(max_length=64, description="host:port of its sidecar")] | None = None
     ttl: Duration | None = None
+    check: CheckIn | None = None
     epoch: Annotated[int, Field(ge=0)] | None = None
     seq: Annotated[int, Field(ge=0)] | None = None
     start: Annotated[Name, Field(description="tells this process from the one before it; another begins an epoch")] = ""
@@ -99,6 +103,7 @@ class InstanceOut(Output):
     metadata: dict[str, str]
     ingress: str | None
     ttl: str | None
+    check: CheckOut | None
     epoch: int
     seq: int
     start: str
@@ -106,6 +111,7 @@ class InstanceOut(Output):
     health: str
     owner: str
     lease: LeaseOut | None
+    verdict: VerdictOut | None = Field(None, description="why it is as healthy as it is; where one is read by its id")
 
 
 class InstanceList(Page[InstanceOut]):

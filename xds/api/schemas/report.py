@@ -10,6 +10,7 @@ from xds.api.schemas.breaker import BreakerOut
 from xds.api.schemas.overlay import OverlayOut
 from xds.api.schemas.rollout import NodeGateOut
 from xds.api.schemas.route import RouteOut
+from xds.api.schemas.verdict import VerdictOut
 
 _PROBLEM: JsonDict = {
     "kind": "route",
@@ -49,6 +50,7 @@ class MemberOut(Output):
     health: str = Field(description="`draining` also where an overlay drains it")
     serves: bool = Field(description="whether new requests go there on purpose")
     leaving: bool = Field(description="gone, and kept in EDS until no published route wants it")
+    verdict: VerdictOut = Field(description="why it is as healthy as it is")
     held: bool = Field(description="gone by absence alone, and served on until the shrink guard lets it go")
     overlays: list[str] = Field(description="the overlays that are about it; the first decides")
 
@@ -86,6 +88,13 @@ class ExplainOut(Output):
                             "serves": True,
                             "leaving": False,
                             "held": False,
+                            "verdict": {
+                                "health": "healthy",
+                                "decided_by": "nobody",
+                                "why": "nobody says otherwise",
+                                "overruled": [],
+                                "signals": [],
+                            },
                             "overlays": [],
                         }
                     ],

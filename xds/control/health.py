@@ -1,0 +1,123 @@
+"""Whose word stands about which instance, what they come to, and when that may change.
+
+Sources speak through `hear`; the loop applies what it returns to the intent. It knows no source by more than its name,
+and of time only what it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from xds.control.damping import Damping
+from xds.control.ports import Entry
+from xds.model.alarm import Alarm
+from xds.model.fusion import CHECK, Verdict, fuse
+from xds.model.health import Health
+from xds.model.instance import Instance
+from xds.model.intent import Declared, Intent, Kind
+from xds.model.signal import Signal
+
+Word = tuple[str, str]
+"""A source and the id of an instance."""
+Noted = Callable[[str, Health, Verdict], None]
+"""Told of an instance whose health changes: its id, what it was, and what it is now and why."""
+
+
+class HealthBoard:
+    """Every word that stands, by instance and source."""
+
+    def __init__(self, intent: Intent, noted: Noted = lambda *_: None) -> None:
+        """Start with nobody having said anything."""
+        self._intent = intent
+        self._noted = noted
+        self._words: dict[str, dict[str, Signal]] = {}
+        self._damping = Damping()
+
+    def hear(self, said: Mapping[Word, Signal | None], now: float) -> dict[str, Health]:
+        """Note what sources say, or take back (None); return whose health changes now, and to what."""
+        touched: dict[str, None] = {}
+        for (source, member), signal in said.items():
+            if member not in self._intent.instances:
+                continue
+            words = self._words.setdefault(member, {})
+            if signal is None:
+                words.pop(source, None)
+            else:
+                words[source] = signal
+            touched[member] = None
+        return self._changes(touched, now)
+
+    def committed(self, entries: Sequence[Entry], now: float) -> dict[str, Health]:
+        """Forget who went; return the health of those who have no check any more that they would have to pass."""
+        freed: list[str] = []
+        for entry in entries:
+            before, after, member = entry.before, entry.after, entry.name.key
+            if entry.name.kind is not Kind.INSTANCE:
+                continue
+            if after is None:
+                self._words.pop(member, None)
+                self._damping.forget(member)
+            elif _checked(before) and not _checked(after):
+                self._words.get(member, {}).pop(CHECK, None)
+                freed.append(member)
+        return self._changes(freed, now)
+
+    def due(self, now: float) -> dict[str, Health]:
+        """Return whose health had to wait until now, and what it changes to."""
+        found = dict(self._damping.released(now))
+        changes = {member: health for member, health in found.items() if member in self._intent.instances}
+        for member in changes:
+            self._note(member)
+        return changes
+
+    @property
+    def deadline(self) -> float | None:
+        """Return when `due` is to be asked again."""
+        return self._damping.next
+
+    def flaps(self, member: str, now: float) -> bool:
+        """Say whether an instance keeps changing, so that nothing about it is urgent."""
+        return self._damping.flaps(member, now)
+
+    def words(self, member: str) -> Mapping[str, Signal]:
+        """Return what stands about an instance, by source."""
+        return self._words.get(member, {})
+
+    def verdict(self, member: str) -> Verdict:
+        """Return what the words about an instance come to now; its effective health may have to wait."""
+        instance = self._intent.instances.get(member)
+        starts = self._intent.health(member) is Health.STARTING
+        return fuse(self.words(member), gated=starts and instance is not None and instance.check is not None)
+
+    def alarms(self, now: float) -> list[Alarm]:
+        """Return one alarm for each instance that keeps changing."""
+        return [
+            Alarm("flapping", member, f"its health keeps changing: {self.verdict(member).signal.why}")
+            for member in self._damping.flapping(now)
+        ]
+
+    def _changes(self, members: Iterable[str], now: float) -> dict[str, Health]:
+        changes: dict[str, Health] = {}
+        for member in members:
+            wanted = self.verdict(member).health
+            if self._damping.want(member, self._intent.health(member), wanted, now):
+                self._note(member)
+                changes[member] = wanted
+        return changes
+
+    def _note(self, member: str) -> None:
+        self._noted(member, self._intent.health(member), self.verdict(member))
+
+
+def noting(note: Callable[[str, str, object, object, str, str], None]) -> Noted:
+    """Return what writes changes of health down by `note`, a line of the journal each."""
+
+    def noted(member: str, before: Health, verdict: Verdict) -> None:
+        after = {"health": verdict.health, "numbers": dict(verdict.signal.numbers)}
+        note("health", member, {"health": before}, after, verdict.source, verdict.signal.why)
+
+    return noted
+
+
+def _checked(declared: Declared | None) -> bool:
+    return isinstance(declared, Instance) and declared.check is not None
