@@ -77,3 +77,34 @@ def test_a_weight_moves_the_share_of_an_instance_and_back_m54(place: tuple[Mesh,
     wait_until(lambda: 50 < share(gateway, "store.test")["a"] < 110, 30, what="one in five goes to a")
     made.plane.delete("overlays/light-a")
     wait_until(lambda: 150 < share(gateway, "store.test")["a"] < 250, 30, what="both serve the same again")
+
+
+def test_a_mirror_gets_its_copies_and_users_notice_nothing_m13(place: tuple[Mesh, Proxy, dict[str, int]]) -> None:
+    made, gateway, apps = place
+    made.service("cart", hosts=["cart.test"])
+    for version, who in (("v1", "a"), ("v2", "c")):
+        made.register("cart", version, apps[who], id=f"cart-{who}")
+    made.reachable(gateway.port, "cart.test")
+    before = made.split("cart")
+    policy = {"selector": "service=cart", "mirror": {"subset": "v2", "share": 50}}
+    assert made.plane.put("policies/shadow", policy)["services"] == ["cart"]
+    made.plane.settled(gateway.id)
+    copies = r"^cluster\.cart/v2\.upstream_rq_total$"
+    name = "cluster.cart/v2.upstream_rq_total"
+
+    def copied() -> int:
+        return gateway.counts(copies).get(name, 0)
+
+    wait_until(lambda: share(gateway, "cart.test")["a"] == REQUESTS and copied() > 0, 30, what="copies arrive")
+    start = copied()
+    assert share(gateway, "cart.test") == {"a": REQUESTS}, "every user is answered by v1, and by nobody else"
+    wait_until(lambda: 0.3 * REQUESTS < copied() - start < 0.7 * REQUESTS, 30, what="half of the requests are copied")
+    assert made.split("cart") == before
+    explained = made.plane.get("services/cart:explain")
+    assert {each["field"]: each["by"] for each in explained["policy"]}["mirror"] == "policy shadow"
+    made.plane.delete("policies/shadow")
+    made.plane.settled(gateway.id)
+    share(gateway, "cart.test")
+    end = copied()
+    share(gateway, "cart.test")
+    assert copied() == end

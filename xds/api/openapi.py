@@ -23,6 +23,7 @@ TAGS: Final = [
     {"name": "routes", "description": "Which requests go where."},
     {"name": "gateways", "description": "The ports at the edge."},
     {"name": "rollouts", "description": "Canaries: start, watch, steer, promote, abort."},
+    {"name": "policies", "description": "How the services that a selector picks are treated."},
     {"name": "overlays", "description": "What operators lay over declarations for a time: drains, weights, pins."},
     {"name": "breakers", "description": "Circuit breakers: what Envoys tell of them, and what operators force."},
     {"name": "nodes", "description": "The Envoys, and what each has acknowledged."},

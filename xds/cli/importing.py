@@ -65,7 +65,7 @@ def import_files(
 
 def _judged(imported: Imported) -> Sequence[str]:
     """Return what the API would refuse of the documents, by the API's own schemas."""
-    from xds.api.routers.apply import read_document
+    from xds.api.convert.documents import read_document
     from xds.model.problems import FairleadError
 
     judged = [(document, read_document(document, "import")) for document in imported.documents]

@@ -1,4 +1,4 @@
-"""`journal`, `replay`, `diff`: who changed what, what stood at a moment, and what two moments differ in."""
+"""`journal`, `replay`: who changed what, what stood at a moment; and for `diff`, what two moments differ in."""
 
 from __future__ import annotations
 
@@ -123,17 +123,8 @@ def replay(
         typer.echo(f"left out, its row cannot be read: {name}", err=True)
 
 
-def diff(
-    ctx: typer.Context,
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="The earlier moment, as in 10m.")],
-    to: Annotated[str, typer.Option("--to", metavar="TIME", help="The later one.", show_default="now")] = "",
-    envoy: Annotated[bool, typer.Option("--envoy", help="Also as Envoy resources, line by line.")] = False,
-    output: Output = Format.TABLE,
-) -> None:
-    """Show what two moments differ in: declared objects, and the resources that Envoys are sent for them.
-
-    `fairlead diff --at 10m`, `fairlead diff --at 2026-01-02T03:00:00Z --to 2026-01-02T04:00:00Z --envoy`.
-    """
+def between(ctx: typer.Context, at: str, to: str, output: Format, *, envoy: bool) -> None:
+    """Show what two moments differ in: declared objects, and the resources that Envoys are sent for them."""
     with connection(ctx).client() as client:
         found = client.get("/v1/journal:diff", at=at, to=to)
     if output is Format.JSON:
@@ -165,5 +156,4 @@ def _difference(before: object, after: object) -> str:
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(journal)
-    app.command()(diff)
     app.command()(replay)

@@ -11,6 +11,7 @@ from xds.cli import (
     apply,
     breaker,
     canary,
+    diff,
     envoy,
     extproc,
     guard,
@@ -19,6 +20,7 @@ from xds.cli import (
     journal,
     objects,
     overlay,
+    plan,
     register,
     serve,
     simulate,
@@ -98,6 +100,8 @@ envoy.add_to(app)
 extproc.add_to(app)
 register.add_to(app)
 apply.add_to(app)
+plan.add_to(app)
+diff.add_to(app)
 lint.add_to(app)
 importing.add_to(app)
 objects.add_to(app)

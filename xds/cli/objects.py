@@ -64,6 +64,11 @@ def _gate(row: Row) -> str:
     return f"{gate.get('acked', 0)} of {gate.get('live', 0)}"
 
 
+def _says(row: Row) -> str:
+    fields = ("timeout", "retry", "breaker", "limits", "allow_from", "mirror")
+    return text([name for name in fields if row.get(name) is not None])
+
+
 def _laid_on(row: Row) -> str:
     return f"{row['service']} {row['version']}" if row.get("service") else text(row.get("selector"))
 
@@ -94,6 +99,7 @@ KINDS: Final[Mapping[str, Listed]] = {
         {
             "id": field("id"), "service": field("service"), "version": field("version"), "address": _address,
             "weight": field("weight"), "zone": field("zone"), "health": field("health"), "labels": field("labels"),
+            "drift": lambda row: text(list(cast("dict[str, object]", row.get("drift") or {}))),
         },
         selectable=True,
     ),
@@ -120,6 +126,13 @@ KINDS: Final[Mapping[str, Listed]] = {
         {
             "id": field("id"), "service": field("service"), "version": field("version"), "weight": _percent,
             "state": field("state"), "acked": _gate, "reason": field("reason"),
+        },
+    ),
+    "policies": Listed(
+        "policy",
+        {
+            "name": field("name"), "selector": field("selector"), "priority": field("priority"), "says": _says,
+            "services": field("services"), "owner": field("owner"),
         },
     ),
     "overlays": Listed(
@@ -179,7 +192,8 @@ def get(
     kind: Annotated[
         str,
         typer.Argument(
-            help="instances, services, routes, gateways, rollouts, overlays, nodes, agents, breakers, alarms, problems."
+            help="instances, services, routes, gateways, rollouts, policies, overlays, nodes, agents, breakers, alarms "
+            "or problems."
         ),
     ],
     name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",
@@ -215,7 +229,7 @@ def get(
 
 def delete(
     ctx: typer.Context,
-    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway, rollout, overlay or agent.")],
+    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway, rollout, policy, overlay or agent.")],
     name: Annotated[str, typer.Argument(help="Its name or id.")],
     env: Env = DEFAULT_ENV,
 ) -> None:
@@ -278,8 +292,9 @@ def _print_explained(found: Row) -> None:
         "envoy": field("node"), "state": field("state"), "sent": lambda row: weights(row.get("sent")),
         "acked": lambda row: weights(row.get("acked")), "says": field("message"),
     }  # fmt: skip
+    policy = {"field": field("field"), "value": field("value"), "by": field("by")}
     shared = {name: KINDS[name].columns for name in ("routes", "overlays", "breakers", "problems")}
-    parts = {"subsets": subsets, "instances": members, "nodes": envoys, **shared}
+    parts = {"subsets": subsets, "instances": members, "nodes": envoys, "policy": policy, **shared}
     for name, columns in parts.items():
         rows = cast("list[Row]", found.get(name) or [])
         if rows:

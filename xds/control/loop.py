@@ -15,6 +15,7 @@ from math import inf
 
 from xds.cache.roster import Nacked, NodeEvent, Roster
 from xds.control.committer import Committer
+from xds.control.drift import Drifting
 from xds.control.expiries import Expiries
 from xds.control.failpoints import failpoint
 from xds.control.forces import Forces
@@ -87,6 +88,7 @@ class Loop:
         self.driver = RolloutDriver(parts.intent, parts.publisher)
         self.forces = Forces(parts.intent)
         self.expiries = Expiries(parts.intent)
+        self.drifting = Drifting(parts.intent)
         self.problems: tuple[Problem, ...] = ()
 
     async def start(self) -> None:
@@ -109,6 +111,7 @@ class Loop:
         wall = self._clock.wall()
         self.forces.restored(now, wall)
         self.expiries.restored(now, wall)
+        self.drifting.restored()
         await self._publish(now, most=None)
         self._hold(now)
 
@@ -172,6 +175,7 @@ class Loop:
         now = self._clock.monotonic()
         self.forces.committed(entries, now)
         self.expiries.committed(entries, now)
+        self.drifting.committed(entries)
         return entries
 
     async def _publish(self, now: float, only: Collection[ServiceKey] = (), most: int | None = SLICE) -> None:

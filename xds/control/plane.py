@@ -16,6 +16,7 @@ from xds.cache.typestate import Node
 from xds.control.admission import Admitted
 from xds.control.agents import Agents
 from xds.control.alarms import Alarms
+from xds.control.drift import DriftAlarms
 from xds.control.duplicates import Duplicates
 from xds.control.feed import Feed
 from xds.control.gate import gate, refusals
@@ -97,7 +98,8 @@ class ControlPlane:
         standing = StandingAlarms(self.alarms, self._loop, self.roster, clock)
         self._duplicates = Duplicates(self.intent, self.alarms, self.observe, self._loop.health.words)
         self._loop.followers.append(self._duplicates.committed)
-        self.housekeeping = Housekeeping((standing.look, self.agents.look, self._duplicates.look, self._write_notes))
+        looks = (standing.look, DriftAlarms(self.alarms, self._loop.drifting).look, self.agents.look)
+        self.housekeeping = Housekeeping((*looks, self._duplicates.look, self._write_notes))
         self.store_keeping = StoreKeeping(store, self.alarms, self._loop, self._inbox, self.intent, clock)
         self.feed = Feed(store)
         self._loop.committer.listen(self.feed.add)
@@ -250,6 +252,11 @@ class ControlPlane:
     def policy(self, key: ServiceKey) -> Policy:
         """Return the policy that holds for a service as it was last published, labels considered."""
         return self._publisher.policy(key)
+
+    @property
+    def translating(self) -> tuple[frozenset[NodeProfile], FilterSpec | None]:
+        """Return what translation works with beside the intent: the profiles of nodes in use, and the filter."""
+        return self._nodes.profiles, self._filter.spec
 
     def forced_for(self, key: ServiceKey, subset: str) -> float | None:
         """Return for how many seconds a breaker is still forced, None when that has no end."""

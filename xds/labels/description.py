@@ -136,6 +136,7 @@ class Description:
             zone=self.zone,
             labels=self.labels,
             metadata=self.metadata,
+            check=self.check,
             owner=owner,
         )
 

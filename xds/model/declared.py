@@ -8,6 +8,7 @@ from typing import NamedTuple
 from xds.model.gateway import Gateway
 from xds.model.instance import Instance
 from xds.model.overlay import Overlay
+from xds.model.policy import ServicePolicy
 from xds.model.rollout import Rollout
 from xds.model.route import Route
 from xds.model.service import Service
@@ -24,9 +25,10 @@ class Kind(StrEnum):
     GATEWAY = "gateway"
     ROLLOUT = "rollout"
     OVERLAY = "overlay"
+    POLICY = "policy"
 
 
-Declared = Instance | Service | Route | Gateway | Rollout | Overlay
+Declared = Instance | Service | Route | Gateway | Rollout | Overlay | ServicePolicy
 
 
 class Ref(NamedTuple):
@@ -51,3 +53,5 @@ def ref(declared: Declared) -> Ref:
             return Ref(Kind.ROLLOUT, declared.id)
         case Overlay():
             return Ref(Kind.OVERLAY, declared.id)
+        case ServicePolicy():
+            return Ref(Kind.POLICY, str(declared.key))

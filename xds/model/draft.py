@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xds.model.declare import Declaration, Delete, ForceBreaker, Put, StartRollout, StepRollout
+from xds.model.drift import remembered
 from xds.model.gateway import Gateway
 from xds.model.incarnation import check_age, check_succession, numbered
 from xds.model.instance import Instance
@@ -17,6 +18,7 @@ from xds.model.laying import lay
 from xds.model.names import ServiceKey
 from xds.model.overlay import Overlay
 from xds.model.ownership import check_owner
+from xds.model.policy import ServicePolicy
 from xds.model.problems import Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed
 from xds.model.quota import Admitted, Quotas
 from xds.model.rollout import Event, Phase, Rollout, advance
@@ -82,7 +84,7 @@ class Draft:
     # -- put ----------------------------------------------------------------------------------------------------
 
     def _put(self, declared: Declared, declaration: Declaration) -> Ref:
-        name = ref(declared)
+        name, owner = ref(declared), declared.owner
         before = self.get(name)
         self._check_match(name, before, declaration)
         check_owner(name, before, declaration, declared.owner)
@@ -94,7 +96,7 @@ class Draft:
             case Instance():
                 if before is None:
                     self._admitted.admit(declared)
-                instance = numbered(declared, before, self.revision)
+                instance = numbered(remembered(declared, before, owner), before, self.revision)
                 self._adopt(instance, declaration)
                 self._enter(name, instance, declaration)
             case Service():
@@ -102,11 +104,11 @@ class Draft:
             case Route():
                 self._check_route(declared, before)
                 self._write(declared, declaration)
-            case Gateway():
+            case Gateway() | ServicePolicy():
                 self._write(declared, declaration)
             case Overlay():
-                if declared.pinned is not None:
-                    self._check_pin(declared.pinned, declared.version)
+                if (pinned := declared.pinned) is not None:
+                    self._check_subset(self._known(pinned), declared.version, pointer="/version")
                 asked = lay(declared, before, self._intent, self.writes.values(), declaration)
                 self._write(replace(declared, since=self.revision), asked)
             case Rollout():
@@ -180,17 +182,15 @@ class Draft:
                 code="unknown_version",
             )
 
-    def _check_pin(self, key: ServiceKey, version: str) -> None:
+    def _known(self, key: ServiceKey, pointer: str = "/service") -> Service:
         service = self.service(key)
         if service is None:
-            raise NotFound(f"service {key} does not exist", pointer="/service", code="unknown_service")
-        self._check_subset(service, version, pointer="/version")
+            raise NotFound(f"service {key} does not exist", pointer=pointer, code="unknown_service")
+        return service
 
     def _force(self, force: ForceBreaker, declaration: Declaration) -> Ref:
         """Hold a breaker or let it go; what is held stays with the service until then."""
-        service = self.service(force.service)
-        if service is None:
-            raise NotFound(f"service {force.service} does not exist", code="unknown_service")
+        service = self._known(force.service, pointer="")
         self._check_match(ref(service), service, declaration)
         check_owner(ref(service), service, declaration)
         forced = {subset: held for subset, held in service.forced.items() if subset != force.subset}
@@ -227,9 +227,7 @@ class Draft:
     # -- rollouts -----------------------------------------------------------------------------------------------
 
     def _start(self, start: StartRollout, declaration: Declaration) -> Ref:
-        service = self.service(start.service)
-        if service is None:
-            raise NotFound(f"service {start.service} does not exist", pointer="/service", code="unknown_service")
+        service = self._known(start.service)
         self._check_match(ref(service), service, declaration)
         if rollout := self._active(start.service):
             raise Conflict(f"rollout {rollout.id} of {start.service} is still {rollout.phase}", code="rollout_active")
@@ -265,9 +263,7 @@ class Draft:
             raise NotFound(f"rollout {rollout_id} does not exist")
         self._check_match(name, before, declaration)
         after = advance(before, event)
-        service = self.service(after.service)
-        if service is None:
-            raise NotFound(f"service {after.service} does not exist", code="unknown_service")
+        service = self._known(after.service, pointer="")
         return name if after == before else self._save(after, service, declaration)
 
     def _save(self, rollout: Rollout, service: Service, declaration: Declaration) -> Ref:

@@ -99,6 +99,7 @@ class Instance:
     whether it can serve; with one, it gets no request before it is ready. `epoch` counts incarnations, `seq`
     the messages of one: whatever is older than what is known is refused. `start` is what tells this process from the
     one before it, in words of its own ("" for an instance that does not say): another one begins a new epoch.
+    `declared` is what a set of files declared of its facts, beside what it says itself (see `drift`), None without.
     """
 
     id: str
@@ -118,6 +119,7 @@ class Instance:
     seq: int = 0
     start: str = ""
     owner: str = ""
+    declared: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could never be routed to, with a pointer to the field."""

@@ -22,6 +22,7 @@ from xds.model.members import Members
 from xds.model.names import Key, ServiceKey
 from xds.model.overlay import Overlay
 from xds.model.overlays import Overlays
+from xds.model.policy import Policies, ServicePolicy
 from xds.model.rollout import Rollout
 from xds.model.route import Route
 from xds.model.selector import Selector
@@ -58,6 +59,7 @@ class Intent:
         self.gateways: dict[Key, Gateway] = {}
         self.rollouts: dict[str, Rollout] = {}
         self.overlays = Overlays()
+        self.policies = Policies()
         self.revisions: dict[Ref, int] = {}
         self.index = LabelIndex(self.instances)
         self.ailing = Ailing()
@@ -85,6 +87,8 @@ class Intent:
                 return self.rollouts.get(name.key)
             case Kind.OVERLAY:
                 return self.overlays.get(name.key)
+            case Kind.POLICY:
+                return self.policies.by_key.get(Key(*name.key.split("/", 1)))
 
     def health(self, instance_id: str) -> Health:
         """Return what was last observed of an instance; healthy until somebody observes otherwise."""
@@ -114,7 +118,8 @@ class Intent:
             return None
         service, members = self.overlays.pinned(service), self._members.get(key) or Members()
         subsets = members.subsets(service.subsets)
-        return ServiceView(service, members.everybody, subsets, tuple(self.routes_of(key)))
+        routes, policies = tuple(self.routes_of(key)), self.policies.of(service)
+        return ServiceView(service, members.everybody, subsets, routes, policies)
 
     # -- changing -----------------------------------------------------------------------------------------------
 
@@ -226,6 +231,10 @@ class Intent:
                 self._stale.update({pinned: None for act in acts if (pinned := act.pinned) is not None})
                 for member, service in touched:
                     self._seat(member, service)
+            case ServicePolicy(key=key):
+                picks = [each.picks for each in (before, after) if isinstance(each, ServicePolicy)]
+                self._stale.update({at: None for at, each in self.services.items() if any(one(each) for one in picks)})
+                self.policies.replace(key, after if isinstance(after, ServicePolicy) else None)
 
     def _picked(self, overlay: Overlay) -> Iterator[tuple[str, ServiceKey]]:
         """Yield the members that an overlay is about now, each with its service; none for a pin."""

@@ -61,7 +61,8 @@ class Service:
     `hash_key` is what balancing by hash looks at (for a request without it, the client's address); `outlier` None
     leaves no instance out for what it answers. `upstream_port` opens a local port of its own in every sidecar (a TCP
     service always gets one). `breaker` is a rule, False for none, and `allow_from` who may call (`*` is everybody);
-    where one of these or `limits` is None, labels decide. `forced` are breakers held by operators, by subset; they
+    where one of these or `limits` is None, labels decide, and
+    then policies; where `timeout` or `retry` is, policies do. `forced` are breakers held by operators, by subset; they
     stay when the policy is declared anew.
     """
 
@@ -75,8 +76,8 @@ class Service:
     hash_key: SplitKey = SplitKey()
     outlier: Outlier | None = None
     connect_timeout: float = 2.0
-    timeout: float = 15.0
-    retry: Retry = Retry()
+    timeout: float | None = None
+    retry: Retry | None = None
     upstream_port: int | None = None
     breaker: Rule | Literal[False] | None = None
     forced: Mapping[str, Forced] = field(default_factory=dict)
@@ -87,7 +88,8 @@ class Service:
 
     def __post_init__(self) -> None:
         """Refuse policy that Envoy could not run, with a pointer to the field."""
-        check_timeout(self.timeout, pointer="/timeout")
+        if self.timeout is not None:
+            check_timeout(self.timeout, pointer="/timeout")
         if not 0 < self.connect_timeout <= 60:
             raise InvalidInput(f"{self.connect_timeout} is not between 0 and 60 seconds", pointer="/connect_timeout")
         if self.upstream_port is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from xds.model.health import Health
 from xds.model.instance import Instance
 from xds.model.names import ServiceKey
+from xds.model.policy import ServicePolicy
 from xds.model.route import Route
 from xds.model.service import Service
 
@@ -42,13 +43,14 @@ class ServiceView:
     """One service with all that its resources depend on.
 
     `subsets` has one subset per version, the declared ones and `-` (every instance). A leaving member is in those only
-    where nobody serves without it.
+    where nobody serves without it. `policies` are those that pick the service, the one that goes first first.
     """
 
     service: Service
     members: tuple[Member, ...]
     subsets: Mapping[str, tuple[Member, ...]]
     routes: tuple[Route, ...]
+    policies: tuple[ServicePolicy, ...] = ()
 
     @property
     def key(self) -> ServiceKey:

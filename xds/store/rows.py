@@ -14,6 +14,7 @@ from xds.model.gateway import Gateway
 from xds.model.instance import Instance
 from xds.model.intent import Declared, Kind
 from xds.model.overlay import Overlay
+from xds.model.policy import ServicePolicy
 from xds.model.problems import FairleadError, InvalidInput
 from xds.model.rollout import Rollout
 from xds.model.route import Route
@@ -26,6 +27,7 @@ _ADAPTERS: dict[Kind, TypeAdapter[Declared]] = {
     Kind.GATEWAY: TypeAdapter(Gateway),
     Kind.ROLLOUT: TypeAdapter(Rollout),
     Kind.OVERLAY: TypeAdapter(Overlay),
+    Kind.POLICY: TypeAdapter(ServicePolicy),
 }
 
 

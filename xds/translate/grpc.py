@@ -109,7 +109,7 @@ class GrpcClients:
             host = naming.host(service.key.name, port)
             yield self._key(ResourceType.LISTENER, host), _listener(host), {}
             routes = naming.grpc(host)
-            value = _routes(routes, host, service.key.name, port, split, service.retry)
+            value = _routes(routes, host, service.key.name, port, split, product.shape.policy.retry)
             yield self._key(ResourceType.ROUTE, routes), value, {service.key: split.weights}
             for subset in product.shape.subsets:
                 name = naming.cluster(service.key.name, subset, port)

@@ -39,8 +39,8 @@ class Site:
 
     @property
     def services(self) -> frozenset[str]:
-        """The services that it leads to."""
-        return frozenset(rule.service.name for rule in self.rules)
+        """The services that it leads to, those that get copies counted."""
+        return frozenset(name for rule in self.rules for name in (rule.service.name, rule.also) if name)
 
     def within(self, upstreams: UpstreamNames) -> Site | None:
         """Return the same host for who may call `upstreams` only, None where it leads to none of them.

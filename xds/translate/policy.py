@@ -1,6 +1,6 @@
-"""The policy that holds for a service: its own fields, else its labels, else the labels of its stable version.
+"""The policy that holds for a service: its own fields, else its labels, those of its stable version, then policies.
 
-Breaker, limits and callers are decided each by itself. A label that is unknown or wrong costs that label and is
+Each field is decided by itself. A label that is unknown or wrong costs that label and is
 reported; labels of other versions than the stable one are looked at for mistakes only, since a canary must not change
 how its service is treated.
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pydantic import ValidationError
@@ -18,9 +18,13 @@ from pydantic import ValidationError
 from xds.model.breaker import NO_LIMITS, Limits, Rule
 from xds.model.callers import ALLOW_FROM, Callers, parse_callers
 from xds.model.labels import Labels, escape
+from xds.model.policy import Mirror, ServicePolicy
 from xds.model.problems import InvalidInput, Problem, Severity
+from xds.model.route import Retry
 from xds.model.service import Service
 from xds.wire.filter_schema import BreakerRule, RouteBreaker
+
+from .attached import Deciding, Note
 
 BREAKER: Final = "fairlead.breaker"
 SLOW: Final = "fairlead.slow-ms"
@@ -43,18 +47,25 @@ _WORDS: Final = {"true": True, "on": True, "false": False, "off": False}
 
 OwnLabels = tuple[tuple[str, str], ...]
 """The labels of one instance that are policy, in order; most have none."""
-Note = Callable[[str, str], None]
-"""Takes a mistake: the pointer to it, and words."""
+TIMEOUT: Final = 15.0
+"""Seconds that a request has where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What holds. `breaker` None: there is none; `allow_from` None: everybody may call."""
+    """What holds. `breaker` None: there is none; `allow_from` None: everybody may call.
 
+    `by` tells who decided, field by field; what is missing there has its default.
+    """
+
+    timeout: float = TIMEOUT
+    retry: Retry = Retry()
+    mirror: Mirror | None = None
     breaker: BreakerRule | None = None
     limits: Limits = NO_LIMITS
     allow_from: Callers | None = None
     problems: tuple[Problem, ...] = ()
+    by: Mapping[str, str] = field(default_factory=dict)
 
     def at(self, clusters: Mapping[str, str], service: Service) -> RouteBreaker | None:
         """Return the breaker of a route to `clusters` (their subset by name), with what operators force of them."""
@@ -70,11 +81,18 @@ def own_labels(labels: Labels) -> OwnLabels:
     return tuple(sorted(each for each in ours if each[0] in _KNOWN or each[0].startswith(f"{BREAKER}.")))
 
 
-def policy(service: Service, by_version: Mapping[str, Mapping[OwnLabels, int]]) -> Policy:
-    """Return what holds for a service; `by_version` tells how many instances have which `own_labels`."""
+def policy(
+    service: Service,
+    by_version: Mapping[str, Mapping[OwnLabels, int]],
+    policies: Sequence[ServicePolicy] = (),
+) -> Policy:
+    """Return what holds for a service; `by_version` tells how many instances have which `own_labels`.
+
+    `policies` are those that pick the service, the one that goes first first.
+    """
     own = own_labels(service.labels)
-    fields = (service.breaker, service.limits, service.allow_from)
-    if not (own or by_version) and fields == (None, None, None):
+    fields = (service.timeout, service.retry, service.breaker, service.limits, service.allow_from)
+    if not (own or by_version or policies) and all(each is None for each in fields):
         return _NOTHING_SAID
     problems: list[Problem] = []
 
@@ -86,15 +104,23 @@ def policy(service: Service, by_version: Mapping[str, Mapping[OwnLabels, int]]) 
     for version in sorted(by_version):
         read = _Labels(_agreed(by_version[version], version, note), f" of version {version}", note)
         stable = read if version == service.stable else stable
-    rule = next((rule for rule in (_declared(service, note), declared.rule, stable.rule) if rule is not None), False)
-    limits = next((each for each in (service.limits, declared.limits, stable.limits) if each is not None), NO_LIMITS)
-    found = (service.allow_from, declared.allow_from, stable.allow_from)
-    allow_from = next((each for each in found if each is not None), ("*",))
+    deciding = Deciding(policies, note)
+    labels = ("label", f"label of version {service.stable}")
+    rules = zip(("service", *labels), (_declared(service, note), declared.rule, stable.rule), strict=True)
+    limits = zip(("service", *labels), (service.limits, declared.limits, stable.limits), strict=True)
+    callers = zip(("service", *labels), (service.allow_from, declared.allow_from, stable.allow_from), strict=True)
+    timeout = deciding.decide("timeout", [("service", service.timeout)], lambda each: each.timeout)
+    rule = deciding.decide("breaker", rules, lambda each: each.breaker)
+    allowed = deciding.decide("allow_from", callers, lambda each: each.allow_from)
     return Policy(
-        breaker=None if rule is False else BreakerRule.model_validate(rule),
-        limits=limits,
-        allow_from=parse_callers(allow_from, pointer="/allow_from"),
+        timeout=TIMEOUT if timeout is None else timeout,
+        retry=deciding.decide("retry", [("service", service.retry)], lambda each: each.retry) or Retry(),
+        mirror=deciding.decide("mirror", (), lambda each: each.mirror),
+        breaker=None if rule is None or rule is False else BreakerRule.model_validate(rule),
+        limits=deciding.decide("limits", limits, lambda each: each.limits) or NO_LIMITS,
+        allow_from=parse_callers(("*",) if allowed is None else allowed, pointer="/allow_from"),
         problems=tuple(problems),
+        by=deciding.by,
     )
 
 

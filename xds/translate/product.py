@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from xds.model.labels import escape
 from xds.model.names import Key
+from xds.model.policy import ServicePolicy
 from xds.model.problems import InvalidInput, Problem, Severity
 from xds.model.route import Route
 from xds.model.service import Protocol, Service
@@ -24,8 +25,9 @@ from . import naming
 from .assembly import Assembly
 from .clusters import cluster
 from .policy import OwnLabels, Policy, policy
-from .routes import RETRY_CONDITIONS, Rule, catch_all, rule
+from .routes import Rule, catch_all, rule
 from .splits import Effective, effective
+from .treatment import RETRY_CONDITIONS, Treated
 from .validate import REFUSED
 
 Serving = Mapping[str, Set[str]]
@@ -53,6 +55,7 @@ class Shape:
     own_ports: frozenset[str]
     serving: Serving
     labels: Mapping[str, Mapping[OwnLabels, int]]
+    policies: tuple[ServicePolicy, ...]
     policy: Policy
 
     @property
@@ -118,12 +121,15 @@ def _shape(view: ServiceView, ports: Set[str], endpoints: Assembly, before: Prod
     offered = tuple(sorted(ports))
     serving = {port: endpoints.serving(port) for port in ("", *offered)}
     labels = endpoints.labels
-    if before is not None and before.shape.service is view.service and before.shape.labels == labels:
+    said = (view.service, view.policies, labels)
+    if before is not None and (before.shape.service, before.shape.policies, before.shape.labels) == said:
         holds = before.shape.policy
     else:
-        holds = policy(view.service, labels)
+        holds = policy(view.service, labels, view.policies)
     subsets = tuple(sorted(wanted))
-    return Shape(view.service, view.routes, subsets, offered, endpoints.own_ports, serving, labels, holds)
+    return Shape(
+        view.service, view.routes, subsets, offered, endpoints.own_ports, serving, labels, view.policies, holds
+    )
 
 
 _Rules = Mapping[str, tuple[Rule, ...]]
@@ -147,7 +153,10 @@ class _Maker:
         service, name = self._service, self._service.key.name
         own = effective(service.split, self._shape.serving[""], service.stable)
         self._report(own, "service", str(service.key))
-        self._check_conditions(service.retry.on, "service", str(service.key))
+        self._check_conditions(self._shape.policy.retry.on, "service", str(service.key))
+        if (mirror := self._shape.policy.mirror) is not None and self._treated().mirror is None:
+            message = f"there is no version or subset {mirror.subset!r} to mirror to; nothing is copied until there is"
+            self._warn("service", str(service.key), "/mirror/subset", message)
         by_host: dict[str, list[Rule]] = {}
         inside: dict[str, list[Rule]] = {name: []} if service.protocol.is_http else {}
         for declared in self._shape.routes:
@@ -196,7 +205,7 @@ class _Maker:
             split = Split(split.segments, key_of, split.salt or service.split.salt)
         found = effective(split, self._shape.serving.get(port, frozenset()), service.stable)
         breaker = self._breaker(found.split, port)
-        made = rule(service, route, found.split, port, breaker, inherits=not (route.split or route.subset))
+        made = rule(self._treated(), route, found.split, port, breaker, inherits=not (route.split or route.subset))
         if route.split or route.subset or port:
             self._report(found, "route", key, "/subset" if route.subset else "/split")
         if route.retry:
@@ -204,7 +213,13 @@ class _Maker:
         return made
 
     def _catch_all(self, split: Split, port: str = "") -> Rule:
-        return catch_all(self._service, split, port, self._breaker(split, port))
+        return catch_all(self._treated(), split, port, self._breaker(split, port))
+
+    def _treated(self) -> Treated:
+        """Return the service with how its requests are treated; copies for nobody are left out."""
+        holds, mirror = self._shape.policy, self._shape.policy.mirror
+        known = mirror is None or bool(mirror.service) or mirror.subset in self._shape.subsets
+        return Treated(self._service, holds.timeout, holds.retry, mirror if known else None)
 
     def _breaker(self, split: Split, port: str) -> RouteBreaker | None:
         clusters = {naming.cluster(self._service.key.name, subset, port): subset for subset in split.weights}

@@ -134,7 +134,7 @@ def route_match(match: RouteMatch, at: str = "") -> Faults:
 def route_action(action: RouteAction, at: str = "") -> Faults:
     """Yield what is wrong with how a route treats its requests; where they go is `cluster_of`'s."""
     known = ("cluster", "weighted_clusters", "timeout", "idle_timeout", "prefix_rewrite", "regex_rewrite")
-    yield from _beyond(action, at, *known, "retry_policy", "hash_policy")
+    yield from _beyond(action, at, *known, "retry_policy", "hash_policy", "request_mirror_policies")
     yield from _duration(action.timeout, f"{at}/timeout")
     yield from _duration(action.idle_timeout, f"{at}/idle_timeout")
     yield from _sendable(action.prefix_rewrite, f"{at}/prefix_rewrite")
@@ -144,6 +144,10 @@ def route_action(action: RouteAction, at: str = "") -> Faults:
         yield from _substitution(action.regex_rewrite, f"{at}/regex_rewrite")
     if action.retry_policy is not None:
         yield from _retry(action.retry_policy, f"{at}/retry_policy")
+    for number, copies in enumerate(action.request_mirror_policies):
+        yield from _beyond(copies, f"{at}/request_mirror_policies/{number}", "cluster", "runtime_fraction")
+        if not copies.cluster:
+            yield Fault(f"{at}/request_mirror_policies/{number}/cluster", "is empty")
     for number, policy in enumerate(action.hash_policy):
         yield from _hash_policy(policy, f"{at}/hash_policy/{number}")
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness.declared import instance, route, service, split
 from xds.api.convert.document import document_of
-from xds.api.routers.apply import read_document
+from xds.api.convert.documents import read_document
 from xds.control.plane import ControlPlane
 from xds.model.declare import Declaration, Delete, Put
 from xds.model.gateway import Gateway

@@ -11,6 +11,7 @@ LABELS = {
     "version": "v1",
     "port": 8080,
     "timeout": "5s",
+    "health": {"http": "/healthz", "interval": "2s", "start-grace": "0s"},
     "allow-from": "shop",
     "route": {"api": {"host": ["api.example.com"], "path": "/v1"}},
 }
@@ -33,6 +34,8 @@ async def test_labels_of_a_machine_become_documents_that_are_applied_as_they_are
     assert [result["outcome"] for result in answer.json()["results"]] == ["created"] * 3
     assert (await api.get("/v1/services/checkout")).json()["timeout"] == "5s"
     assert (await api.get("/v1/instances/checkout-10-0-0-7-8080")).json()["ttl"] == "30s"
+    check = (await api.get("/v1/instances/checkout-10-0-0-7-8080")).json()["check"]
+    assert (check["kind"], check["path"], check["interval"]) == ("http", "/healthz", "2s")
     again = await described(api, {"address": "10.0.0.7", "labels": LABELS, "ttl": "30s"})
     answer = await api.post("/v1/apply", json={"documents": again["documents"]})
     assert {result["outcome"] for result in answer.json()["results"]} == {"unchanged"}

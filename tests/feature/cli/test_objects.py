@@ -96,7 +96,7 @@ def test_standard_input_is_read(fairlead: Fairlead) -> None:
 def test_an_unknown_kind_is_named_with_those_that_there_are(fairlead: Fairlead) -> None:
     result = fairlead("apply", "-f", "-", stdin="kind: sevrice\nname: web\n", exit_code=2)
     assert "standard input:1: " in result.stderr
-    assert "kind is one of service, instance, route, gateway, not 'sevrice'" in result.stderr
+    assert "kind is one of service, policy, instance, route, gateway, not 'sevrice'" in result.stderr
 
 
 def test_documents_without_an_environment_belong_to_the_one_that_was_named(fairlead: Fairlead, shop: str) -> None:

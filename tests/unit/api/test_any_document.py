@@ -7,12 +7,12 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xds.api.convert.documents import read_document
 from xds.api.convert.gateway import gateway_out
 from xds.api.convert.instance import instance_out
 from xds.api.convert.route import route_out
 from xds.api.convert.service import service_out
 from xds.api.problem_document import document, status_of
-from xds.api.routers.apply import read_document
 from xds.api.schemas.base import Output
 from xds.model.gateway import Gateway
 from xds.model.health import Health

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xds.api.routers.apply import read_document
+from xds.api.convert.documents import read_document
 from xds.cli.documents import Document, read_text, to_yaml
 from xds.istio.importing import Imported, import_istio
 from xds.istio.names import percents

@@ -186,6 +186,7 @@ def test_a_container_is_asked_as_it_says_or_as_its_image_says_or_by_a_connection
 ) -> None:
     found = understood(labels, replace(WEB, healthcheck=healthcheck))
     assert (found.check, found.awaits_engine) == (check, awaits)
+    assert found.instance("10.0.0.7").check == check
 
 
 def test_two_ways_of_asking_are_none() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from xds.api.convert.check import check_of, check_out
 from xds.api.convert.pointers import renamed
-from xds.api.schemas.instance import InstanceIn, InstanceOut, LeaseOut
+from xds.api.schemas.instance import DriftOut, InstanceIn, InstanceOut, LeaseOut
 from xds.control.ports import Lease
+from xds.model.drift import drift
 from xds.model.duration import write_duration
 from xds.model.health import Health
 from xds.model.instance import DEFAULT_PORT, Address, Instance, derived_id
@@ -69,6 +70,7 @@ def instance_out(instance: Instance, *, revision: int, health: Health, lease: Le
         health=health.value,
         owner=instance.owner,
         lease=lease_out(lease),
+        drift={each.label: DriftOut(declared=each.declared, found=each.found) for each in drift(instance)},
         verdict=None,
     )
 

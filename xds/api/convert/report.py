@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xds.api.convert.breaker import breakers_of
 from xds.api.convert.overlay import overlays_of
+from xds.api.convert.policy import holds_out
 from xds.api.convert.rollout import node_gate_out
 from xds.api.convert.route import route_out
 from xds.api.convert.verdict import verdict_out
@@ -41,6 +42,7 @@ def explain(plane: ControlPlane, breakers: Breakers, key: ServiceKey) -> Explain
         nodes=[node_gate_out(node) for node in status.nodes],
         routes=[route_out(route, revision=revisions.get(ref(route), 0)) for route in view.routes],
         rollout=None if rollout is None else rollout.id,
+        policy=holds_out(plane.policy(key)),
         overlays=overlays_of(plane, key),
         breakers=list(breakers_of(plane, key, breakers.reported(key.env)).values()),
         problems=[problem_out(problem) for problem in status.problems],

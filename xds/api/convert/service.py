@@ -8,6 +8,7 @@ from types import MappingProxyType
 from xds.api.convert.breaker import breaker_of, limits_of, limits_out
 from xds.api.convert.pointers import renamed, under
 from xds.api.convert.weights import (
+    maybe_duration,
     retry_of,
     retry_out,
     segments_out,
@@ -21,7 +22,6 @@ from xds.api.schemas.service import OutlierOut, ServiceIn, ServiceOut, SubsetIn,
 from xds.model.balancing import Balancing, Outlier
 from xds.model.duration import write_duration
 from xds.model.names import ServiceKey, check_id
-from xds.model.route import Retry
 from xds.model.selector import Selector
 from xds.model.service import Protocol, Service, Subset
 from xds.model.split import SplitKey
@@ -47,8 +47,8 @@ def service_of(document: ServiceIn, key: ServiceKey, owner: str) -> Service:
         hash_key=_hash_key(document),
         outlier=None if document.outlier is None else Outlier(**document.outlier.model_dump()),
         connect_timeout=bare.connect_timeout if document.connect_timeout is None else document.connect_timeout,
-        timeout=bare.timeout if document.timeout is None else document.timeout,
-        retry=Retry() if document.retry is None else retry_of(document.retry),
+        timeout=document.timeout,
+        retry=None if document.retry is None else retry_of(document.retry),
         upstream_port=document.upstream_port,
         breaker=breaker_of(document.breaker),
         limits=limits_of(document.limits),
@@ -83,8 +83,8 @@ def service_out(
         hash_key=split_key_out(service.hash_key),
         outlier=None if service.outlier is None else _outlier_out(service.outlier),
         connect_timeout=write_duration(service.connect_timeout),
-        timeout=write_duration(service.timeout),
-        retry=retry_out(service.retry),
+        timeout=maybe_duration(service.timeout),
+        retry=None if service.retry is None else retry_out(service.retry),
         upstream_port=service.upstream_port,
         breaker=dict(service.breaker) if isinstance(service.breaker, Mapping) else service.breaker,
         forced=dict(forced),

@@ -11,6 +11,7 @@ from xds.api.scalars import Name
 from xds.api.schemas.base import Input, Output, ProblemOut
 from xds.api.schemas.gateway import GatewayIn
 from xds.api.schemas.instance import InstanceIn
+from xds.api.schemas.policy import PolicyIn
 from xds.api.schemas.route import RouteIn
 from xds.api.schemas.service import ServiceIn
 
@@ -55,14 +56,28 @@ class GatewayDocument(GatewayIn):
     kind: Literal["gateway"]
 
 
-Document = Annotated[ServiceDocument | InstanceDocument | RouteDocument | GatewayDocument, Field(discriminator="kind")]
+class PolicyDocument(PolicyIn):
+    """A policy, with its kind."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kind": "policy", "name": "strict", "selector": "tier=web", "timeout": "5s"}]}
+    )
+
+    kind: Literal["policy"]
+
+
+Document = Annotated[
+    ServiceDocument | InstanceDocument | RouteDocument | GatewayDocument | PolicyDocument, Field(discriminator="kind")
+]
 """One declared object; `kind` says which schema it follows."""
 
 
 class ApplyIn(Input):
-    """Documents, applied as one batch: services first, then instances, routes and gateways.
+    """Documents, applied as one batch: services first, then policies, instances, routes and gateways.
 
-    `set` names the collection that they belong to, and so their owner; `dry_run` says what would happen.
+    `set` names the collection that they belong to, and so their owner; `dry_run` says what would happen. `prune`
+    removes what the set declared before and names no more, `force` also where that costs users their last instance, or
+    the set everything.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"documents": [_SERVICE], "set": "shop"}]})
@@ -70,14 +85,16 @@ class ApplyIn(Input):
     documents: list[SkipValidation[Document]]
     set: Name | None = None
     dry_run: bool = False
+    prune: bool = False
+    force: bool = False
 
 
 class ApplyResult(Output):
-    """What became of one document: created, changed, unchanged or refused."""
+    """What became of one document: created, changed, unchanged, removed or refused."""
 
     kind: str = ""
     name: str = ""
-    outcome: str = Field(description="created, changed, unchanged or refused")
+    outcome: str = Field(description="created, changed, unchanged, removed or refused")
     revision: int | None = None
     error: ProblemOut | None = None
 
@@ -90,6 +107,7 @@ class ApplyOut(Output):
             "examples": [
                 {
                     "results": [{"kind": "service", "name": "default/web", "outcome": "created", "revision": 5}],
+                    "pruned": [],
                     "failed": 0,
                     "dry_run": False,
                 }
@@ -98,5 +116,6 @@ class ApplyOut(Output):
     )
 
     results: list[ApplyResult]
+    pruned: list[ApplyResult] = Field(description="what the set declared before and names no more")
     failed: int
     dry_run: bool

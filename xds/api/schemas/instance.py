@@ -38,6 +38,7 @@ _OUT: JsonDict = {
     "owner": "api:anonymous",
     "check": None,
     "lease": None,
+    "drift": {},
 }
 
 
@@ -84,6 +85,15 @@ class LeaseOut(Output):
     expires_in: str
 
 
+class DriftOut(Output):
+    """One label, or field that selectors see: as a set of files declared it, and as the instance says it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"declared": "shop", "found": None}]})
+
+    declared: str
+    found: str | None = Field(description="null: it is missing")
+
+
 class InstanceOut(Output):
     """An instance as it is declared, and what is known of it."""
 
@@ -111,6 +121,7 @@ class InstanceOut(Output):
     health: str
     owner: str
     lease: LeaseOut | None
+    drift: dict[str, DriftOut] = Field(description="what is not as a set of files declared it, by label")
     verdict: VerdictOut | None = Field(None, description="why it is as healthy as it is; where one is read by its id")
 
 

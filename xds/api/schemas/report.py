@@ -66,6 +66,18 @@ class SubsetReport(Output):
     effective: float | int
 
 
+class HoldsOut(Output):
+    """One field of the policy that holds for a service, and who decided it: `service`, a label, a policy, `default`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"field": "timeout", "value": "5s", "by": "policy strict"}]}
+    )
+
+    field: str
+    value: object
+    by: str
+
+
 class ExplainOut(Output):
     """A service from its instances to what every Envoy has acknowledged. Weights are percent by subset."""
 
@@ -113,6 +125,7 @@ class ExplainOut(Output):
                     "nodes": [],
                     "routes": [],
                     "rollout": None,
+                    "policy": [{"field": "timeout", "value": "5s", "by": "policy strict"}],
                     "overlays": [],
                     "breakers": [],
                     "problems": [],
@@ -132,6 +145,7 @@ class ExplainOut(Output):
     nodes: list[NodeGateOut] = Field(description="per live Envoy that holds a route of the service")
     routes: list[RouteOut]
     rollout: str | None = Field(description="the id of the rollout in progress")
+    policy: list[HoldsOut] = Field(description="how its requests are treated, and who says so")
     overlays: list[OverlayOut] = Field(description="what operators laid over it and its instances")
     breakers: list[BreakerOut]
     problems: list[StandingProblem]

@@ -135,8 +135,8 @@ class ServiceOut(Output):
     hash_key: str | dict[str, str]
     outlier: OutlierOut | None
     connect_timeout: str
-    timeout: str
-    retry: RetryOut
+    timeout: str | None = Field(description="as declared; null: policies decide, and else 15s")
+    retry: RetryOut | None = Field(description="as declared; null: policies decide")
     upstream_port: int | None
     breaker: dict[str, int | bool] | Literal[False] | None = Field(
         description="what was declared beyond the defaults; false: none; null: labels decide"

@@ -80,8 +80,8 @@ def _read(labels: LabelSet, dialects: Sequence[Dialect], linted: Linted) -> tupl
 
 def _declared(document: Document) -> Iterator[Finding]:
     """Yield what the API would refuse of a document, by the API's own schemas."""
+    from xds.api.convert.documents import read_document
     from xds.api.problem_document import document as explained
-    from xds.api.routers.apply import read_document
 
     judged = read_document(dict(document.value), "lint")
     if not isinstance(judged, FairleadError):
