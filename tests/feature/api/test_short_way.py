@@ -67,4 +67,4 @@ async def test_both_ways_answer_alike(web: httpx.AsyncClient, monkeypatch: pytes
         if "idempotency-key" in headers:
             headers["idempotency-key"] = "once-more"
     assert await answers(web, "web-long") == by_the_short_way
-    assert taken == 9
+    assert taken == 8  # without those whose document or header is not plainly right
