@@ -28,10 +28,10 @@ from xds.model.instance import Address
 from xds.net.dialer import Dialer
 from xds.net.targets import Targets
 from xds.proxywasm.admission import Admission
-from xds.sources import leases as lease_source
 from xds.sources.checks.probing import Prober
 from xds.sources.checks.run import Checks
 from xds.sources.checks.schedule import Schedule
+from xds.sources.lease_watch import Outlets, watch
 from xds.sources.leases import HeapLeases
 from xds.store.settings import DATABASE, LAST_GOOD
 from xds.store.shelf import FilterShelf
@@ -67,8 +67,8 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
     )
     try:
         admitted = await _filter(settings)
-        leases = HeapLeases(clock)
-        plane = ControlPlane(store=store, clock=clock, leases=leases, filter=admitted)
+        leases = HeapLeases(clock, settings.leases)
+        plane = ControlPlane(store=store, clock=clock, leases=leases, filter=admitted, quotas=settings.quotas)
         telemetry = _telemetry(plane, settings)
         async with asyncio.TaskGroup() as tasks:
             ads = await _start_ads(plane, telemetry, settings)
@@ -78,10 +78,11 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
                 api_at = await api.bind()
                 started_at = Serving(f"http://{api_at}", str(ads_at))
                 checks = _checks(plane, settings, [api_at.port, ads_at.port])
+                leases.probes = checks
                 background = [tasks.create_task(api.serve(), name="api")]
                 await plane.start()
                 _settle_heap()
-                renewals = lease_source.watch(leases, plane.intent, clock, plane.submit, plane.observe)
+                renewals = watch(leases, plane.intent, clock, Outlets(plane.submit, plane.observe, plane.alarms.set))
                 background += [
                     tasks.create_task(plane.run(), name="loop"),
                     tasks.create_task(renewals, name="leases"),

@@ -12,16 +12,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from xds.model.duration import read_duration
 from xds.model.instance import Address, check_port
 from xds.model.problems import InvalidInput
+from xds.model.quota import Quotas
 from xds.net.targets import LOOPBACK, PRIVATE, Network, networks
+from xds.sources.preservation import Rules
 from xds.store.settings import StoreSettings
 
 if TYPE_CHECKING:
     from xds.ads.settings import AdsSettings
+
+_S = TypeVar("_S", bound=Any)  # a dataclass of numbers; which one is checked where it is made
 
 PREFIX: Final = "FAIRLEAD_"
 API: Final = Address("127.0.0.1", 15080)
@@ -38,8 +42,8 @@ class Settings:
 
     `filter` is the health filter's module, None for none (splits then hold at random, not per user); `filter_config`
     a JSON file with its global defaults. `token` guards both API and ADS. `ads_limits` is what ADS bears; None for the
-    defaults. `check_networks` are where checks may go besides the public internet; link-local addresses and metadata
-    services are never called.
+    defaults. `leases` says how much silence is believed, `quotas` how many instances are taken. `check_networks` are
+    where checks may go besides the public internet; link-local addresses and metadata services are never called.
     """
 
     data_dir: Path = Path("fairlead-data")
@@ -51,6 +55,8 @@ class Settings:
     filter_config: Path | None = None
     log_level: str = "info"
     ads_limits: AdsSettings | None = None
+    leases: Rules = field(default_factory=Rules)
+    quotas: Quotas = Quotas()
     check_networks: tuple[Network, ...] = (*PRIVATE, *LOOPBACK)
     store: StoreSettings = field(default_factory=StoreSettings)
 
@@ -95,6 +101,8 @@ class Settings:
             filter_config=Path(told["filter_config"]) if told["filter_config"] else None,
             log_level=_told(env, flags, "log_level") or "info",
             ads_limits=read_limits(env),
+            leases=read_numbers(env, "LEASES_", Rules, "rule of leases"),
+            quotas=read_numbers(env, "QUOTA_", Quotas, "quota"),
             check_networks=read_networks(env.get(PREFIX + "CHECK_NETWORKS", ""), api),
             store=read_store(env),
         )
@@ -122,25 +130,35 @@ def read_limits(env: Mapping[str, str]) -> AdsSettings:
     """
     from xds.ads.settings import AdsSettings  # noqa: PLC0415 - loads gRPC, which only `serve` needs
 
-    limits = {each.name: each.default for each in fields(AdsSettings) if each.name != "addresses"}
+    return read_numbers(env, "ADS_", AdsSettings, "limit of ADS")
+
+
+def read_numbers(env: Mapping[str, str], prefix: str, kind: type[_S], what: str) -> _S:
+    """Return a settings class whose numbers are variables: FAIRLEAD_, `prefix` and the field's name.
+
+    InvalidInput as `read_limits` has it; `what` is what one of them is called.
+    """
+    numbers = {each.name: each.default for each in fields(kind) if isinstance(each.default, int | float)}
     told: dict[str, int | float] = {}
     for variable, text in env.items():
-        if not variable.startswith(PREFIX + "ADS_"):
+        if not variable.startswith(PREFIX + prefix):
             continue
-        name = variable.removeprefix(PREFIX + "ADS_").lower()
-        if name not in limits:
-            known = ", ".join(limits)
-            raise InvalidInput(f"{variable} is no limit of ADS; there are {known}", pointer=f"/ads_{name}")
+        name = variable.removeprefix(PREFIX + prefix).lower()
+        at = f"/{prefix.lower()}{name}"
+        if name not in numbers:
+            raise InvalidInput(f"{variable} is no {what}; there are {', '.join(numbers)}", pointer=at)
         try:
-            told[name] = int(text) if isinstance(limits[name], int) else float(text)
+            told[name] = int(text) if isinstance(numbers[name], int) else float(text)
         except ValueError:
-            sort = "whole number" if isinstance(limits[name], int) else "number"
-            raise InvalidInput(f"{variable} is {text!r}, not a {sort}", pointer=f"/ads_{name}") from None
+            sort = "whole number" if isinstance(numbers[name], int) else "number"
+            raise InvalidInput(f"{variable} is {text!r}, not a {sort}", pointer=at) from None
     try:
-        return AdsSettings(**told)  # type: ignore[arg-type]  # by name, each of its own type
+        made: _S = kind(**told)
     except InvalidInput as error:
         name, _, rest = error.message.partition(" ")
-        raise InvalidInput(f"{PREFIX}ADS_{name.upper()} {rest}", pointer=f"/ads_{name}") from None
+        at = f"/{prefix.lower()}{name}"
+        raise InvalidInput(f"{PREFIX}{prefix}{name.upper()} {rest}", pointer=at) from None
+    return made
 
 
 def read_store(env: Mapping[str, str]) -> StoreSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 from xds.model.declare import Change, Declaration, Delete, Put, StartRollout, StepRollout
@@ -9,6 +10,7 @@ from xds.model.draft import Draft
 from xds.model.instance import Instance
 from xds.model.intent import Declared, Intent, Kind, Ref
 from xds.model.names import Key, ServiceKey
+from xds.model.quota import Quotas
 from xds.model.rollout import Event, Rollout, Step
 from xds.model.route import Route
 from xds.model.service import Service
@@ -18,8 +20,10 @@ WEB = ServiceKey("default", "web")
 
 
 def instance(name: str = "web-1", version: str = "v1", *, service: ServiceKey = WEB, **more: object) -> Instance:
-    """An instance on 10.0.0.1:8080; `more` are fields of Instance."""
-    plain = Instance(name, service, "10.0.0.1", {"http": 8080}, version=version)
+    """An instance on port 8080 of an address of its own, web-1 on 10.0.0.1; `more` are fields of Instance."""
+    number = zlib.crc32(f"{service}/{name}".encode())
+    address = "10.0.0.1" if name == "web-1" else f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    plain = Instance(name, service, address, {"http": 8080}, version=version)
     return replace(plain, **more)  # type: ignore[arg-type]  # the keywords are Instance's own
 
 
@@ -41,12 +45,13 @@ def split(**weights: int) -> Split:
 class Book:
     """An intent into which declarations are entered and committed one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, quotas: Quotas = Quotas()) -> None:
         self.intent = Intent()
+        self._quotas = quotas
 
     def enter(self, change: Change, actor: str = "api:test", **more: object) -> Declared | None:
         """Declare, commit and return the object as it is now; `more` are fields of Declaration."""
-        draft = Draft(self.intent)
+        draft = Draft(self.intent, self._quotas)
         declaration = Declaration(change, actor, **more)  # type: ignore[arg-type]  # the keywords are Declaration's own
         name = draft.declare(declaration)
         writes = {at: after for at, after in draft.writes.items() if self._standing(at, after) != after}

@@ -14,6 +14,7 @@ from xds.api import docs_page, openapi, problem_document
 from xds.api.guard import Guard, headers_of
 from xds.api.ports import Telemetry
 from xds.api.routers import (
+    agents,
     apply,
     breakers,
     events,
@@ -43,6 +44,7 @@ _PARTS = (
     overlays,
     breakers,
     nodes,
+    agents,
     guard,
     labels,
     journal,

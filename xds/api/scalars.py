@@ -5,6 +5,7 @@ Numbers are never read from text and never from booleans; durations are, because
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -18,6 +19,27 @@ def write_percent(weight: int) -> float | int:
     percent = percent_from_weight(weight)
     return int(percent) if percent == int(percent) else percent
 
+
+def read_moment(value: object) -> datetime:
+    """Return a moment in UTC for `2026-03-01T12:00:00Z` or seconds since 1970; ValueError for anything else."""
+    try:
+        if isinstance(value, str) and (found := datetime.fromisoformat(value)).tzinfo is not None:
+            return found.astimezone(UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        pass  # said in one way below
+    shown = repr(value)[:64] if isinstance(value, str | int | float) else "this"
+    message = f"{shown} is not a moment: text such as 2026-03-01T12:00:00Z, or seconds since 1970"
+    raise ValueError(message)
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(read_moment),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]}),
+]
+"""A moment on somebody's clock."""
 
 Duration = Annotated[
     float,

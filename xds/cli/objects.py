@@ -131,6 +131,14 @@ KINDS: Final[Mapping[str, Listed]] = {
         },
     ),
     "nodes": Listed("node", nodes.LISTED, removable=False),
+    "agents": Listed(
+        "agent",
+        {
+            "id": field("id"), "ip": field("ip"), "role": field("role"), "version": field("version"),
+            "state": field("state"), "last seen": field("last_seen"), "lag": field("lag"),
+        },
+        in_env=False,
+    ),
     "breakers": Listed("breaker", BREAKERS, named="service", removable=False, by_name=False),
     "alarms": Listed(
         "alarm",
@@ -171,7 +179,7 @@ def get(
     kind: Annotated[
         str,
         typer.Argument(
-            help="instances, services, routes, gateways, rollouts, overlays, nodes, breakers, alarms or problems."
+            help="instances, services, routes, gateways, rollouts, overlays, nodes, agents, breakers, alarms, problems."
         ),
     ],
     name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",
@@ -207,7 +215,7 @@ def get(
 
 def delete(
     ctx: typer.Context,
-    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway, rollout or overlay.")],
+    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway, rollout, overlay or agent.")],
     name: Annotated[str, typer.Argument(help="Its name or id.")],
     env: Env = DEFAULT_ENV,
 ) -> None:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from xds.cache.group import Group
 from xds.cache.roster import Roster
 from xds.cache.table import Cache
 from xds.cache.typestate import Node
 from xds.control.admission import Admitted
+from xds.control.agents import Agents
 from xds.control.alarms import Alarms
+from xds.control.duplicates import Duplicates
 from xds.control.feed import Feed
-from xds.control.gate import GateStatus, NodeGate, gate, refusals
+from xds.control.gate import gate, refusals
 from xds.control.health import noting
 from xds.control.housekeeping import Housekeeping, StandingAlarms, StoreKeeping
 from xds.control.inbox import Inbox, Outcome
@@ -26,6 +27,7 @@ from xds.control.nodes import Membership, Nodes
 from xds.control.notes import Notes
 from xds.control.ports import Clock, Lease, Leases, Note, Receipt, Store
 from xds.control.publisher import Publisher
+from xds.control.status import RolloutStatus, ServiceStatus
 from xds.model.alarm import Alarm
 from xds.model.declare import Declaration, subject
 from xds.model.incarnation import check_age
@@ -35,44 +37,12 @@ from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
 from xds.model.quota import Quotas
-from xds.model.rollout import Rollout
 from xds.model.signal import Signal
-from xds.model.view import ServiceView
 from xds.translate.build import Builder
 from xds.translate.outputs import FilterSpec
 from xds.translate.policy import Policy
 from xds.translate.warmup import warm_up
 from xds.wire.types import ResourceType
-
-
-@dataclass(frozen=True, slots=True)
-class RolloutStatus:
-    """A rollout with the state of its gate; `state` is its phase, or `blocked`."""
-
-    rollout: Rollout
-    revision: int
-    gate: GateStatus
-
-    @property
-    def state(self) -> str:
-        """Return `blocked` while the gate is, the phase otherwise."""
-        return self.gate.state.value if self.gate.state == "blocked" and self._waits else self.rollout.phase.value
-
-    @property
-    def _waits(self) -> bool:
-        return not self.rollout.phase.is_over and not self.rollout.acked
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceStatus:
-    """A service as it is wanted (weights in 10,000ths), as it is published, and as each live node has it."""
-
-    view: ServiceView
-    revision: int
-    wanted: Mapping[str, int]
-    effective: Mapping[str, int]
-    nodes: tuple[NodeGate, ...]
-    problems: tuple[Problem, ...]
 
 
 class ControlPlane:
@@ -123,13 +93,16 @@ class ControlPlane:
         self.alarms = Alarms(clock.wall)
         self.alarms.listen(self._note_alarm)
         self._notes = Notes(store)
+        self.agents = Agents(clock, self.alarms)
         standing = StandingAlarms(self.alarms, self._loop, self.roster, clock)
-        self.housekeeping = Housekeeping((standing.look, self._write_notes))
+        self._duplicates = Duplicates(self.intent, self.alarms, self.observe, self._loop.health.words)
+        self._loop.followers.append(self._duplicates.committed)
+        self.housekeeping = Housekeeping((standing.look, self.agents.look, self._duplicates.look, self._write_notes))
         self.store_keeping = StoreKeeping(store, self.alarms, self._loop, self._inbox, self.intent, clock)
-        self.health, self.followers = self._loop.health, self._loop.followers
-        self.heartbeats: list[Callable[[str], None]] = []
         self.feed = Feed(store)
         self._loop.committer.listen(self.feed.add)
+        self.health, self.followers = self._loop.health, self._loop.followers
+        self.heartbeats: list[Callable[[str], None]] = []
 
     def use_filter(self, admitted: Admitted) -> None:
         """Publish another filter, or show why the one that was asked for is not; what runs is then left alone."""
@@ -170,6 +143,8 @@ class ControlPlane:
             if isinstance(outcome, Forbidden):
                 about = subject(declaration.change).key
                 self.note("refused", about, None, None, declaration.actor, outcome.message)
+            elif type(outcome) is Receipt and type(outcome.declared) is Instance:
+                self._leases.renew(outcome.name.key)  # also by what changed nothing: whoever registers is alive
         return outcomes
 
     async def declare(self, declaration: Declaration) -> Receipt:
@@ -207,9 +182,10 @@ class ControlPlane:
         if epoch > instance.epoch:
             raise NotFound(f"epoch {epoch} of instance {instance_id} is not known: register it", code="register_again")
         check_age(instance, epoch, seq)
+        lease = self._leases.renew(instance_id, seq)
         for heard in self.heartbeats:
             heard(instance_id)
-        return self._leases.renew(instance_id, seq)
+        return lease
 
     def lease(self, instance_id: str) -> Lease | None:
         """Return what is left of an instance's lease, or None when it has none."""
@@ -227,7 +203,7 @@ class ControlPlane:
         filter_problem = () if self._filter.problem is None else (self._filter.problem,)
         now = self.clock.monotonic()
         refused = refusals(self.roster.nodes(), now)
-        ours = (*filter_problem, *self._loop.problems, *self._loop.guard.problems)
+        ours = (*filter_problem, *self._loop.problems, *self._loop.guard.problems, *self._duplicates.problems)
         lingering = self._publisher.lingering.problems(now)
         return tuple(sorted((*ours, *self._publisher.problems, *lingering, *refused)))
 

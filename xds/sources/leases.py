@@ -1,31 +1,39 @@
 """Leases: instances with a `ttl` must say that they are alive, or they go.
 
-Deadlines run on the monotonic clock and are never stored: after a start everybody has a full lease. A pass removes at
-most a share of a service, and never its last instance: that one stays, marked unhealthy, because an empty service helps
-nobody. A pass that comes late (the process was stopped, or starved) is our fault, and everybody gets a full lease.
+Deadlines run on the monotonic clock and are never stored: after a start everybody has a full lease, and after a pass
+that came late (the process was stopped, or starved) too, since we could hear nobody. Who is silent is marked and asked
+by its check before anything is removed; how many may go is `preservation.py`'s knowledge. The last instance of a
+service never goes by its lease alone: an empty service helps nobody.
 """
 
 from __future__ import annotations
 
-import asyncio
 import heapq
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
 from xds.control.ports import Clock, Entry, Lease
-from xds.model.declare import Declaration, Delete
+from xds.model.alarm import Alarm, Priority
+from xds.model.check import CheckKind
 from xds.model.health import Health
 from xds.model.instance import Instance
-from xds.model.intent import Kind, Ref
+from xds.model.intent import Kind
 from xds.model.names import ServiceKey
+from xds.model.problems import Conflict
 from xds.model.signal import Signal
+from xds.sources.preservation import FLOOR, Losses, Rules, Silence, is_too_much
+from xds.sources.suspicion import NoProbes, Probes
 
 PASS = 1.0  # seconds between passes
-LATE = 3.0  # a pass that is this late was not the instances' fault
+LATE = 1.0  # a pass that is this late was not the instances' fault
 SPARE = 1024  # entries of the heap that may be out of date beyond one for each lease
+EXAMINED = 2000  # silent instances that one pass looks at; the next one goes on
+ALARMS = 100  # instances that have an alarm each
+ACTOR = "lease"
 LAPSED = Signal(Health.UNHEALTHY, "its lease ran out")
-SHARE = 0.15  # of a service that one pass may remove, but always at least one instance
 
 
 class Registry(Protocol):
@@ -36,6 +44,37 @@ class Registry(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Held:
+    """One lease. `silent` is since when it has run out, `marked` that its health was told to be bad for it."""
+
+    service: ServiceKey
+    ttl: float
+    renewed: float
+    checked: bool
+    seq: int = 0
+    silent: float | None = None
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Who is to be removed and why; `absence` when nothing but silence speaks for it."""
+
+    member: str
+    reason: str
+    absence: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass came to."""
+
+    gone: tuple[Gone, ...]
+    said: Mapping[str, Signal | None]
+    alarms: tuple[Alarm, ...]
+
+
 class HeapLeases:
     """Deadlines in a heap: a pass costs the leases that lapse, not the registry.
 
@@ -43,81 +82,178 @@ class HeapLeases:
     one entry per lease, however often it is renewed.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        """Start with no leases."""
+    def __init__(self, clock: Clock, rules: Rules | None = None) -> None:
+        """Start with no leases, and nobody to ask."""
         self._clock = clock
-        self._held: dict[str, tuple[float, float, ServiceKey]] = {}  # id -> deadline, ttl, service
+        self._rules = rules or Rules()
+        self.probes: Probes = NoProbes()
+        self._held: dict[str, _Held] = {}
+        self._of: Counter[ServiceKey] = Counter()
         self._heap: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}  # id -> when its entry in the heap comes up
-        self._stale: set[str] = set()
-        self._freed: set[str] = set()  # were stale, and need no lease any more
+        self._silent: dict[ServiceKey, dict[str, _Held]] = {}
+        self._vouched: dict[str, None] = {}  # silent, and well by their checks
+        self._said: dict[str, Signal | None] = {}  # words that the next pass hands on
+        self._losses = Losses(self._rules.window)
+        self._awake = -inf  # since when we have not been away
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Give every instance that came or changed a full lease, forget those that went."""
         for entry in entries:
             if entry.name.kind is not Kind.INSTANCE:
                 continue
-            member, instance = entry.name.key, entry.after
-            if isinstance(instance, Instance) and instance.ttl is not None:
-                self._grant(instance.id, instance.ttl, instance.service)
-                continue
-            self._held.pop(member, None)
-            if instance is None:
-                self._freed.discard(member)
-            elif member in self._stale:
-                self._freed.add(member)
-            self._stale.discard(member)
+            member, before, after = entry.name.key, entry.before, entry.after
+            known = self._drop(member)
+            if isinstance(after, Instance) and after.ttl is not None:
+                same = isinstance(before, Instance) and before.epoch == after.epoch
+                self._grant(after, seq=known.seq if known is not None and same else 0)
+            elif after is None:
+                self._said.pop(member, None)
+                if entry.actor == ACTOR and isinstance(before, Instance):
+                    self._losses.add(before.service, self._clock.monotonic())
 
-    def renew(self, instance_id: str, seq: int = 0) -> Lease | None:  # noqa: ARG002 - heard, not yet compared
-        """Give a known instance a full lease; None when it has none."""
+    def renew(self, instance_id: str, seq: int = 0) -> Lease | None:
+        """Give a known instance a full lease; None when it has none. Conflict for a number that was heard before."""
         held = self._held.get(instance_id)
         if held is None:
             return None
-        self._grant(instance_id, held[1], held[2])
-        return Lease(held[1])
+        if seq:
+            if seq <= held.seq:
+                text = f"heartbeat {seq} of instance {instance_id} was heard before; the last one was {held.seq}"
+                raise Conflict(text, pointer="/seq", code="stale_epoch")
+            held.seq = seq
+        held.renewed = self._clock.monotonic()
+        if held.silent is not None:
+            self._heard(instance_id, held)
+        return Lease(held.ttl)
 
     def remaining(self, instance_id: str) -> Lease | None:
         """Return what is left, or None for an instance without a lease."""
         held = self._held.get(instance_id)
-        return None if held is None else Lease(max(0.0, held[0] - self._clock.monotonic()))
+        return None if held is None else Lease(max(0.0, self._deadline(held) - self._clock.monotonic()))
 
-    def lapse(self, registry: Registry, *, late: bool) -> tuple[list[str], Mapping[str, Signal | None]]:
-        """Return who is to be removed now, and what is to be said of whose health. `late` forgives everybody.
+    def lapse(self, registry: Registry, *, late: bool) -> Pass:
+        """Return who is to be removed now, what is to be said of whose health, and what stands.
 
-        Forgiving is a full lease for all who were not overdue before we were away; those still have to speak up.
+        `late` forgives everybody: a full lease from now on, for those too that were silent before.
         """
         now = self._clock.monotonic()
-        revived = {member for member in self._stale if self._held[member][0] > now}
-        self._stale -= revived
-        health: dict[str, Signal | None] = dict.fromkeys(revived | self._freed)
-        self._freed.clear()
         if late:
-            for member, (_, ttl, service) in self._held.items():
-                if member not in self._stale:
-                    self._held[member] = (now + ttl, ttl, service)
-            return [], health
-        removed: list[str] = []
-        taken: dict[ServiceKey, int] = {}
-        for member in self._lapsed(now):
-            service = self._held[member][2]
-            members = len(registry.members_of(service))
-            used = taken.get(service, 0)
-            if used < max(1, int(members * SHARE)) and members - used > 1:
-                taken[service] = used + 1
-                removed.append(member)
-            elif member not in self._stale:
-                self._stale.add(member)
-                health[member] = LAPSED
-            self._push(now + PASS, member)  # looked at again until it is gone or renewed
-        return removed, health
+            self._awake = now
+        self._losses.forget(now)
+        lapsed = list(self._lapsed(now))
+        for member in lapsed:
+            self._fell_silent(member, now)
+        if lapsed:
+            self.probes.suspect(lapsed)
+        gone, alarms = self._judge(registry, now) if self._silent else ((), ())
+        said, self._said = self._said, {}
+        return Pass(tuple(gone), said, tuple(alarms))
 
-    def _grant(self, member: str, ttl: float, service: ServiceKey) -> None:
-        deadline = self._clock.monotonic() + ttl
-        self._held[member] = (deadline, ttl, service)
-        if deadline < self._due.get(member, inf):
-            self._push(deadline, member)
+    # -- one lease ----------------------------------------------------------------------------------------------
+
+    def _grant(self, instance: Instance, seq: int) -> None:
+        assert instance.ttl is not None  # noqa: S101 - the caller looked
+        checked = instance.check is not None and instance.check.kind is not CheckKind.TTL
+        held = _Held(instance.service, instance.ttl, self._clock.monotonic(), checked, seq)
+        self._held[instance.id] = held
+        self._of[instance.service] += 1
+        self._push(self._deadline(held), instance.id)
+
+    def _drop(self, member: str) -> _Held | None:
+        held = self._held.pop(member, None)
+        if held is not None:
+            self._of[held.service] -= 1
+            if not self._of[held.service]:
+                del self._of[held.service]
+            if held.silent is not None:
+                self._no_longer_silent(member, held)
+        return held
+
+    def _heard(self, member: str, held: _Held) -> None:
+        """Take one back that was silent."""
+        self._no_longer_silent(member, held)
+        self._push(self._deadline(held), member)
+
+    def _no_longer_silent(self, member: str, held: _Held) -> None:
+        silent = self._silent[held.service]
+        del silent[member]
+        if not silent:
+            del self._silent[held.service]
+        self._vouched.pop(member, None)
+        if held.marked:
+            self._said[member] = None
+        held.silent, held.marked = None, False
+
+    def _fell_silent(self, member: str, now: float) -> None:
+        held = self._held[member]
+        held.silent = now
+        self._silent.setdefault(held.service, {})[member] = held
+        if not held.checked:
+            held.marked, self._said[member] = True, LAPSED
+
+    def _deadline(self, held: _Held) -> float:
+        return max(held.renewed, self._awake) + held.ttl
+
+    # -- who may go ---------------------------------------------------------------------------------------------
+
+    def _judge(self, registry: Registry, now: float) -> tuple[Sequence[Gone], Sequence[Alarm]]:
+        gone: list[Gone] = []
+        alarms: list[Alarm] = []
+        silent = sum(map(len, self._silent.values()))
+        everything = Silence(silent, len(self._held), self._losses.total)
+        held_all = is_too_much(everything, self._rules, floor=FLOOR)
+        if held_all:
+            alarms.append(_held_alarm("registry", everything))
+        share = max(1, EXAMINED // len(self._silent))
+        for key, members in self._silent.items():
+            silence = Silence(len(members), self._of[key], self._losses.of[key])
+            left = len(registry.members_of(key))
+            holds = len(members) >= left or is_too_much(silence, self._rules)
+            if holds:
+                alarms.append(_held_alarm(str(key), silence))
+            gone += self._going(members, now, left=left, holds=holds or held_all, most=share)
+        for member in list(self._vouched)[:ALARMS]:
+            text = "its check is good, and its heartbeats do not come"
+            alarms.append(Alarm("lease_without_heartbeat", member, text))
+        return gone, alarms
+
+    def _going(self, members: dict[str, _Held], now: float, *, left: int, holds: bool, most: int) -> list[Gone]:
+        """Return who of a service goes now; those who were looked at go to the end of the line."""
+        gone: list[Gone] = []
+        for member in list(members)[:most]:
+            held = members[member] = members.pop(member)
+            silent = held.silent if held.silent is not None else now
+            verdict = self.probes.verdict(member, silent) if held.checked else None
+            self._mark(member, held, verdict, waited=now - silent)
+            since = max(silent, self._awake)
+            if not held.marked or now < self._awake + held.ttl:
+                continue
+            failed = verdict is False
+            if failed and now - since >= self._rules.failed_for:
+                gone.append(Gone(member, "its lease ran out, and its check fails", absence=False))
+            elif left - len(gone) > 1 and (not holds or now - since >= self._rules.hard_limit):
+                words = "the lease ran out" + (", and its check fails" if failed else "")
+                gone.append(Gone(member, words, absence=not failed))
+            if gone and holds:
+                break  # one by one
+        return gone
+
+    def _mark(self, member: str, held: _Held, verdict: bool | None, *, waited: float) -> None:
+        """Tell what silence means for an instance's health, once its check has had time to answer."""
+        if verdict is True:
+            self._vouched[member] = None
+            if held.marked:
+                held.marked, self._said[member] = False, None
+        elif not held.marked and (verdict is False or waited >= self._rules.patience):
+            self._vouched.pop(member, None)
+            held.marked, self._said[member] = True, LAPSED
+
+    # -- the heap -----------------------------------------------------------------------------------------------
 
     def _push(self, at: float, member: str) -> None:
+        if at >= self._due.get(member, inf):
+            return  # what comes up early is put back then
         self._due[member] = at
         heapq.heappush(self._heap, (at, member))
         if len(self._heap) > 2 * len(self._held) + SPARE:  # what went, or was shortened, left its entry behind
@@ -125,42 +261,24 @@ class HeapLeases:
             self._heap = [(at, m) for m, at in self._due.items()]
             heapq.heapify(self._heap)
 
-    def _lapsed(self, now: float) -> list[str]:
-        """Take what is due off the heap, put back what was renewed meanwhile, return the rest in order of lapse."""
-        lapsed: list[str] = []
+    def _lapsed(self, now: float) -> Iterator[str]:
+        """Take what is due off the heap, put back what was renewed meanwhile, yield the rest in order of lapse."""
         while self._heap and self._heap[0][0] <= now:
             at, member = heapq.heappop(self._heap)
             if self._due.get(member) != at:
                 continue
             del self._due[member]
             held = self._held.get(member)
-            if held is not None and held[0] > now:
-                self._push(held[0], member)
-            elif held is not None:
-                lapsed.append(member)
-        return lapsed
+            if held is None or held.silent is not None:
+                continue
+            deadline = self._deadline(held)
+            if deadline > now:
+                self._push(deadline, member)
+            else:
+                yield member
 
 
-async def watch(
-    leases: HeapLeases,
-    registry: Registry,
-    clock: Clock,
-    submit: Callable[[Sequence[Declaration]], Awaitable[object]],
-    observe: Callable[[str, Mapping[str, Signal | None]], None],
-) -> None:
-    """Make a pass every second, for ever."""
-    expected = clock.monotonic()
-    while True:
-        late = clock.monotonic() - expected > LATE
-        removed, health = leases.lapse(registry, late=late)
-        if health:
-            observe("lease", health)
-        if removed:
-            await submit([_absent(member) for member in removed])
-        expected = clock.monotonic() + PASS
-        await asyncio.sleep(PASS)
-
-
-def _absent(member: str) -> Declaration:
-    removal = Delete(Ref(Kind.INSTANCE, member))
-    return Declaration(removal, "lease", "the lease ran out", operator=True, absence=True)
+def _held_alarm(name: str, silence: Silence) -> Alarm:
+    lost = f" ({silence.lost} of them went within a minute)" if silence.lost else ""
+    text = f"{silence.missing} of {silence.expected} leases ran out{lost}: nobody goes until heartbeats return"
+    return Alarm("hold", name, text, Priority.PAGE)

@@ -35,7 +35,8 @@ async def test_an_instance_comes_back_as_it_was_declared_and_with_what_is_known_
     assert created.status_code == 201
     found = (await api.get("/v1/instances/web-1")).json()
     assert found.pop("lease")["expires_in"].endswith("s")
-    assert found == {name: value for name, value in created.json().items() if name != "lease"}
+    assert found.pop("verdict")["health"] == "healthy"
+    assert found == {name: value for name, value in created.json().items() if name not in {"lease", "verdict"}}
     assert {name: found[name] for name in document} == {**document, "address": "2001:db8::0:7"}
     assert (found["port"], found["health"], found["owner"], found["revision"]) == (8080, "healthy", "api:anonymous", 1)
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from tests.feature.api.running import telemetry_of
 from xds.api.app import create_app
 from xds.api.schemas import (
+    agent,
     apply,
     base,
     gateway,
@@ -28,7 +29,7 @@ from xds.api.schemas import (
 from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 
-MODULES = (apply, base, gateway, instance, labels, node, report, rollout, route, service, traffic, weights)
+MODULES = (agent, apply, base, gateway, instance, labels, node, report, rollout, route, service, traffic, weights)
 MODELS = {
     value
     for module in MODULES

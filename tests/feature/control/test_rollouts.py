@@ -17,8 +17,9 @@ from tests.feature.control.sidecar import Sidecar
 from tests.harness.waiting import until
 from xds.cache.roster import LIVE_AFTER_CLOSE
 from xds.control.gate import GateState
-from xds.control.plane import ControlPlane, RolloutStatus
+from xds.control.plane import ControlPlane
 from xds.control.ports import Commit
+from xds.control.status import RolloutStatus
 from xds.model.declare import Delete, Put, StartRollout, StepRollout
 from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref

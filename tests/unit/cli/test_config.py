@@ -97,6 +97,29 @@ def test_without_a_word_the_filter_that_comes_along_is_used() -> None:
     assert found.name == "health.wasm"
 
 
+def test_the_rules_of_leases_and_the_quotas_are_variables() -> None:
+    told = {"FAIRLEAD_LEASES_HARD_LIMIT": "120", "FAIRLEAD_LEASES_SHARE": "0.3", "FAIRLEAD_QUOTA_PER_SERVICE": "7"}
+    found = read(told)
+    assert (found.leases.hard_limit, found.leases.share, found.leases.window) == (120.0, 0.3, 60.0)
+    assert (found.quotas.per_service, found.quotas.instances) == (7, 250_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("leases_share", "2", "FAIRLEAD_LEASES_SHARE 2.0 is more than all"),
+        ("leases_window", "-1", "FAIRLEAD_LEASES_WINDOW -1.0 is not zero or more"),
+        ("leases_limit", "1", "FAIRLEAD_LEASES_LIMIT is no rule of leases; there are share, window"),
+        ("quota_instances", "0", "FAIRLEAD_QUOTA_INSTANCES is 0, and has to be 1 at least"),
+        ("quota_instances", "1e3", "FAIRLEAD_QUOTA_INSTANCES is '1e3', not a whole number"),
+    ],
+)
+def test_what_is_no_rule_and_no_quota_is_refused_with_the_field(name: str, text: str, words: str) -> None:
+    error = refusal({f"FAIRLEAD_{name.upper()}": text})
+    assert error.pointer == f"/{name}"
+    assert words in error.message
+
+
 def test_each_limit_of_ads_is_a_variable() -> None:
     limits = read({"FAIRLEAD_ADS_MAX_STREAMS": "7", "FAIRLEAD_ADS_CONNECTION_AGE": "0.5"}).ads_limits
     assert limits is not None

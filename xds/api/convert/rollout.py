@@ -7,7 +7,7 @@ from xds.api.convert.weights import maybe_duration, percents
 from xds.api.scalars import write_percent
 from xds.api.schemas.rollout import GateOut, NodeGateOut, RolloutIn, RolloutOut, StepIn, StepOut
 from xds.control.gate import GateStatus, NodeGate
-from xds.control.plane import RolloutStatus
+from xds.control.status import RolloutStatus
 from xds.model.declare import StartRollout
 from xds.model.names import ServiceKey
 from xds.model.rollout import Step

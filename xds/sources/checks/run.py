@@ -68,6 +68,10 @@ class Checks:
         self.schedule.suspect(members, self._clock.monotonic())
         self._wake.set()
 
+    def verdict(self, member: str, since: float) -> bool | None:
+        """Return whether the last answer asked for after `since` was good; None without one, or without a check."""
+        return self.schedule.verdict(member, since)
+
     async def run(self) -> None:
         """Ask for ever."""
         expected = told = self._clock.monotonic()
