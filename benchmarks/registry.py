@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +27,8 @@ from benchmarks.peers.registering import Clients, Plane, Took, etcd, plane
 from benchmarks.peers.sides import now
 from benchmarks.record import record
 
-DISK = Path(__file__).parent.parent / "build"
+ROOT = Path(__file__).parent.parent
+DISK = ROOT / "build"
 HELD, FEW = 100_000, 1000
 CHANGES = 40
 SERVICE = "service-0000"
@@ -184,6 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="registry")
     parser.add_argument("--only", choices=PARTS, help="one part, without writing the result")
     given = parser.parse_args()
+    subprocess.run([ROOT / "scripts" / "system-parts.sh", "registry"], check=True)
     clients = Clients(*build_registry())
     stand_aside()
     figures: Figures = {}

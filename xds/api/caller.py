@@ -131,6 +131,12 @@ def caller_of(
     )
 
 
+def caller_in(request: Request) -> Caller:
+    """Return the caller of a request, without FastAPI's help."""
+    said = request.headers
+    return caller_of(request, said.get("if-match"), said.get("if-none-match"), said.get("idempotency-key"))
+
+
 def _condition(if_match: str | None, if_none_match: str | None) -> int | None:
     if if_none_match is not None:
         if if_none_match.strip() != "*" or if_match is not None:

@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterable
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from xds.api import problem_document
-from xds.api.body import BATCH, DocumentRoute, check_items
-from xds.api.caller import CallerOf, PlaneOf, SettingsOf, etag
+from xds.api.body import BATCH, DocumentRoute, check_items, short_way
+from xds.api.caller import Caller, CallerOf, PlaneOf, SettingsOf, caller_in, etag
 from xds.api.convert.instance import expires_in, instance_of, instance_out
 from xds.api.convert.verdict import verdict_out
 from xds.api.openapi import reads, writes
@@ -98,13 +98,29 @@ async def read_instance(instance_id: InstanceId, plane: PlaneOf, response: Respo
     return found
 
 
+async def _put_plain(request: Request, document: object) -> Response | None:
+    """Register an instance that is plainly right: the same as `put_instance`, in a third of the time."""
+    instance_id, caller = request.path_params["instance_id"], caller_in(request)
+    declared = intake.declared(document, caller.actor, instance_id) if type(document) is dict else None
+    if declared is None:
+        return None
+    response = Response(media_type="application/json")
+    response.body = (await _put_one(declared, caller, response)).model_dump_json().encode()
+    response.headers["content-length"] = str(len(response.body))
+    return response
+
+
 @router.put("/instances/{instance_id}", summary="Register or change an instance", responses=writes(404))
+@short_way(_put_plain)
 async def put_instance(
     instance_id: InstanceId, document: InstanceIn, caller: CallerOf, response: Response
 ) -> InstanceOut:
     """Register an instance under an id of its own, or replace what it said of itself before."""
-    is_new = instance_id not in caller.plane.intent.instances
-    declared = instance_of(document, caller.actor, instance_id)
+    return await _put_one(instance_of(document, caller.actor, instance_id), caller, response)
+
+
+async def _put_one(declared: Instance, caller: Caller, response: Response) -> InstanceOut:
+    is_new = declared.id not in caller.plane.intent.instances
     receipt = await caller.declare(Put(declared), ref(declared))
     response.status_code = 201 if is_new and not receipt.replayed else 200
     return _answer(caller.plane, receipt, response)
