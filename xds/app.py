@@ -13,7 +13,7 @@ import hmac
 import logging
 import random
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
 from xds.ads.server import AdsServer
@@ -37,6 +37,7 @@ from xds.store.settings import DATABASE, LAST_GOOD
 from xds.store.shelf import FilterShelf
 from xds.store.sqlite import SqliteStore
 from xds.telemetry.station import Telemetry
+from xds.telemetry.webhook import Webhook, WebhookSettings
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +78,8 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
                 api = ApiServer(plane, _api_settings(settings, ads_at), telemetry)
                 api_at = await api.bind()
                 started_at = Serving(f"http://{api_at}", str(ads_at))
-                checks = _checks(plane, settings, [api_at.port, ads_at.port])
+                own_ports = (api_at.port, ads_at.port)
+                checks = _checks(plane, settings, own_ports)
                 leases.probes = checks
                 background = [tasks.create_task(api.serve(), name="api")]
                 await plane.start()
@@ -90,6 +92,7 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
                     tasks.create_task(telemetry.run(), name="telemetry"),
                     tasks.create_task(telemetry.opinions.run(plane.observe), name="opinions"),
                     tasks.create_task(_reload_filter(plane, settings, asked), name="reload"),
+                    *(tasks.create_task(posting, name="webhook") for posting in _webhook(plane, settings, own_ports)),
                 ]
                 started(started_at)
                 await stop.wait()
@@ -107,13 +110,26 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
 
 def _checks(plane: ControlPlane, settings: Settings, own_ports: Sequence[int]) -> Checks:
     """Return the checks, which hear of every instance that comes, changes or goes, and of heartbeats."""
-    dialer = Dialer(Targets(settings.check_networks, frozenset(own_ports)))
+    dialer = _dialer(settings, own_ports)
     schedule = Schedule(random.random, plane.intent.health)
     prober = Prober(dialer, plane.clock.monotonic)
     checks = Checks(schedule, prober, plane.clock, plane.observe, plane.alarms.set)
     plane.followers.append(checks.committed)
     plane.heartbeats.append(checks.heartbeat)
     return checks
+
+
+def _webhook(plane: ControlPlane, settings: Settings, own_ports: Sequence[int]) -> list[Coroutine[None, None, None]]:
+    """Return what posts alarms, ready to run; nothing without a webhook."""
+    if settings.webhook is None:
+        return []
+    hook = Webhook(WebhookSettings(*settings.webhook), _dialer(settings, own_ports).dial, plane.clock)
+    plane.alarms.listen(hook.heard)
+    return [hook.run()]
+
+
+def _dialer(settings: Settings, own_ports: Sequence[int]) -> Dialer:
+    return Dialer(Targets(settings.check_networks, frozenset(own_ports)))
 
 
 def _telemetry(plane: ControlPlane, settings: Settings) -> Telemetry:
@@ -125,6 +141,8 @@ def _telemetry(plane: ControlPlane, settings: Settings) -> Telemetry:
         view=plane.intent.view,
         authorize=_guard(settings.token),
         clock=plane.clock.monotonic,
+        alarms=lambda: plane.alarms.standing,
+        store_age=plane.store_keeping.age,
     )
 
 

@@ -59,6 +59,7 @@ class Settings:
     quotas: Quotas = Quotas()
     check_networks: tuple[Network, ...] = (*PRIVATE, *LOOPBACK)
     store: StoreSettings = field(default_factory=StoreSettings)
+    webhook: tuple[str, str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse an open door beyond loopback, and files that are not there."""
@@ -105,6 +106,7 @@ class Settings:
             quotas=read_numbers(env, "QUOTA_", Quotas, "quota"),
             check_networks=read_networks(env.get(PREFIX + "CHECK_NETWORKS", ""), api),
             store=read_store(env),
+            webhook=read_webhook(env),
         )
 
 
@@ -171,6 +173,19 @@ def read_store(env: Mapping[str, str]) -> StoreSettings:
             except ValueError as error:
                 raise InvalidInput(f"{PREFIX}{name.upper()}: {error}", pointer=f"/{name}") from None
     return StoreSettings(**told)  # type: ignore[arg-type]  # by name, each of its own type
+
+
+def read_webhook(env: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return URL and secret of FAIRLEAD_ALARM_WEBHOOK and FAIRLEAD_ALARM_SECRET_FILE, None without; InvalidInput."""
+    url, path = env.get(PREFIX + "ALARM_WEBHOOK", ""), env.get(PREFIX + "ALARM_SECRET_FILE", "")
+    if not url:
+        return None
+    if not path:
+        raise InvalidInput("a webhook is signed: name the file of its secret", pointer="/alarm_secret_file")
+    try:
+        return url, Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise InvalidInput(f"the secret file {path} cannot be read", pointer="/alarm_secret_file") from None
 
 
 def read_token(env: Mapping[str, str], token_file: str = "") -> str:

@@ -7,28 +7,56 @@ that is away costs no memory beyond the bound. What had to be left out is counte
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import deque
 
-from xds.control.ports import Note, Store
+from xds.control.ports import Clock, Note, Store
+from xds.model.alarm import Alarm
+from xds.model.instance import Instance
+from xds.model.intent import Intent, Kind, Ref
 from xds.model.problems import Unavailable
 
 MOST = 10_000  # notes that wait for the store
 AT_ONCE = 500  # of them in one transaction, so that no commit waits long for its turn
 
 _log = logging.getLogger(__name__)
+_alarms = logging.getLogger("fairlead.alarms")
 
 
 class Notes:
     """A bounded queue in front of the journal; it keeps what came first and counts what found no room."""
 
-    def __init__(self, store: Store) -> None:
-        """Write to `store`."""
+    def __init__(self, store: Store, intent: Intent, clock: Clock) -> None:
+        """Write to `store`; `intent` knows whose service an instance is, or was until it was held."""
         self._store = store
+        self._intent = intent
+        self._clock = clock
         self._waiting: deque[Note] = deque()
         self._turn = asyncio.Lock()
         self.lost = 0
         """How many notes found no room since the last that was written."""
+
+    def note(  # noqa: PLR0913 - a row of the journal, field by field
+        self, kind: str, about: str, before: object, after: object, actor: str, reason: str = ""
+    ) -> None:
+        """Take one note, as of now; returns at once."""
+        found = self._intent.standing(Ref(Kind.INSTANCE, about))
+        service = str(found.service) if isinstance(found, Instance) else about if "/" in about else ""
+        self.add(Note(self._clock.wall(), kind, about, before, after, actor, reason, service))
+
+    def alarm(self, alarm: Alarm, raised: bool) -> None:
+        """Note that an alarm was raised or is over, and say so in the log."""
+        before, after = (None, alarm.kind) if raised else (alarm.kind, None)
+        self.note("alarm", alarm.object, before, after, "fairlead", alarm.message)
+        fields = {
+            "alarm": alarm.kind,
+            "event": "raised" if raised else "over",
+            "object": alarm.object,
+            "priority": alarm.priority.name.lower(),
+            "message": alarm.message,
+        }
+        _alarms.warning(json.dumps(fields, ensure_ascii=False), extra={"fields": fields})
 
     def add(self, note: Note) -> None:
         """Take one note; returns at once."""

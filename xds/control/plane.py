@@ -26,14 +26,13 @@ from xds.control.inbox import Inbox, Outcome
 from xds.control.loop import Loop, Parts
 from xds.control.nodes import Membership, Nodes
 from xds.control.notes import Notes
-from xds.control.ports import Clock, Lease, Leases, Note, Receipt, Store
+from xds.control.ports import Clock, Lease, Leases, Receipt, Store
 from xds.control.publisher import Publisher
 from xds.control.status import RolloutStatus, ServiceStatus
-from xds.model.alarm import Alarm
 from xds.model.declare import Declaration, subject
 from xds.model.incarnation import check_age
 from xds.model.instance import Instance
-from xds.model.intent import Intent, Kind, Ref, ref
+from xds.model.intent import Intent, ref
 from xds.model.names import ServiceKey
 from xds.model.node import NodeProfile
 from xds.model.problems import FairleadError, Forbidden, NotFound, Problem
@@ -92,8 +91,8 @@ class ControlPlane:
         )
         self.roster.listen(self._loop.heard)
         self.alarms = Alarms(clock.wall)
-        self.alarms.listen(self._note_alarm)
-        self._notes = Notes(store)
+        self._notes = Notes(store, self.intent, clock)
+        self.alarms.listen(self._notes.alarm)
         self.agents = Agents(clock, self.alarms)
         standing = StandingAlarms(self.alarms, self._loop, self.roster, clock)
         self._duplicates = Duplicates(self.intent, self.alarms, self.observe, self._loop.health.words)
@@ -164,9 +163,7 @@ class ControlPlane:
         `kind` says what it tells (`health`, `lease`, ...), `about` is the object's key; `before` and `after` are plain
         JSON-able values.
         """
-        found = self.intent.standing(Ref(Kind.INSTANCE, about))
-        service = str(found.service) if isinstance(found, Instance) else about if "/" in about else ""
-        self._notes.add(Note(self.clock.wall(), kind, about, before, after, actor, reason, service))
+        self._notes.note(kind, about, before, after, actor, reason)
 
     def observe(self, source: str, seen: Mapping[str, Signal | None]) -> None:
         """Note what a source saw of instances; its word about each stands until it says otherwise, or takes it back."""
@@ -286,10 +283,6 @@ class ControlPlane:
     async def _write_notes(self) -> None:
         if self.store_keeping.hold is None:
             await self._notes.write()
-
-    def _note_alarm(self, alarm: Alarm, raised: bool) -> None:
-        before, after = (None, alarm.kind) if raised else (alarm.kind, None)
-        self.note("alarm", alarm.object, before, after, "fairlead", alarm.message)
 
     def _regroup(self, groups: Mapping[str, Group]) -> None:
         """Let nodes see other groups from now on; their streams are woken to send what that changes."""

@@ -12,37 +12,36 @@ from datetime import datetime
 from pathlib import Path
 
 from xds.control.ports import Loaded
-from xds.model.intent import Ref, ref
+from xds.model.intent import ref
 from xds.store import backup
+from xds.store.lastgood import Copy
 
 LOST = 0.1  # of what the last known good state has, above which a loss that nothing explains is not believed
 
 
-def doubt(db: sqlite3.Connection, loaded: Loaded, good: Loaded) -> str:
+def doubt(db: sqlite3.Connection, loaded: Loaded, good: Copy) -> str:
     """Return why a store is not to be believed, "" when it is; `good` is the last known good state."""
-    if not good.objects:
+    held = len(good.names)
+    if not held:
         return ""
     if not loaded.objects and not loaded.revision:
-        return f"the store is missing or empty, and held {len(good.objects)} objects at revision {good.revision}"
+        return f"the store is missing or empty, and held {held} objects at revision {good.revision}"
     if loaded.revision < good.revision:
         return (
             f"the store is at revision {loaded.revision}, and was at {good.revision}: "
             "it has lost writes that were acknowledged"
         )
-    there = {ref(declared) for declared, _ in loaded.objects}
-    missing = {ref(declared) for declared, _ in good.objects} - there
-    if len(missing) <= LOST * len(good.objects):
+    missing = good.names - {ref(declared) for declared, _ in loaded.objects}
+    if len(missing) > LOST * held:
+        missing -= _told(db, good.revision)
+    if len(missing) <= LOST * held:
         return ""
-    missing -= _told(db, good.revision)
-    if len(missing) <= LOST * len(good.objects):
-        return ""
-    return f"{len(missing)} of {len(good.objects)} objects are missing in the store, and its journal does not say why"
+    return f"{len(missing)} of {held} objects are missing in the store, and its journal does not say why"
 
 
-def _told(db: sqlite3.Connection, since: int) -> set[Ref]:
+def _told(db: sqlite3.Connection, since: int) -> set[tuple[str, str]]:
     """Return what the journal says was removed after a revision."""
-    found = db.execute("SELECT DISTINCT kind, key FROM journal WHERE revision > ? AND after IS NULL", (since,))
-    return {Ref(kind, key) for kind, key in found}
+    return set(db.execute("SELECT DISTINCT kind, key FROM journal WHERE revision > ? AND after IS NULL", (since,)))
 
 
 def set_aside(path: Path, at: datetime) -> Path:

@@ -204,7 +204,7 @@ def _moment(db: sqlite3.Connection, at: datetime) -> Moment:
     for kind, key, before in db.execute("SELECT kind, key, before FROM journal WHERE id > ? ORDER BY id", (passed,)):
         if kind == "health":
             if key not in health and before is not None:
-                health[key] = Health(json.loads(before))
+                health[key] = Health(json.loads(before)["health"])
         else:
             undone.setdefault((kind, key), before)
     revision = int(db.execute("SELECT value FROM revision").fetchone()[0])

@@ -108,7 +108,8 @@ def prune(db: sqlite3.Connection, *, most: int, before: datetime) -> bool:
     bound = min(upto, max(newest - most, int(old or 0)))
     if bound < first:
         return False
-    db.execute(FORGOTTEN, {"last": bound})
+    if indexed(db) >= first:
+        db.execute(FORGOTTEN, {"last": bound})
     for table in ("journal_service", "journal_rewind", "journal"):
         db.execute(f"DELETE FROM {table} WHERE id <= ?", (bound,))  # noqa: S608 - made of constants
     db.execute("UPDATE journal_mark SET indexed = max(indexed, ?)", (bound,))

@@ -144,7 +144,7 @@ class SqliteStore:
         try:
             return self._connect()
         except sqlite3.DatabaseError as error:
-            if not _is_damage(error) or self._good is None or self._good.load() is None:
+            if not _is_damage(error) or self._good is None or self._good.find() is None:
                 text = f"{self._path} cannot be opened as a Fairlead database: {error}"
                 raise Unavailable(text, code="store") from error
             return self._start_anew(error)
@@ -172,17 +172,17 @@ class SqliteStore:
             found = content.load(self._db)
             self._at = journal.last(self._db)[1]
         except sqlite3.DatabaseError as error:
-            if not _is_damage(error) or self._good is None or self._good.load() is None:
+            if not _is_damage(error) or self._good is None or self._good.find() is None:
                 raise
             self._db.close()
             self._db = self._start_anew(error)
             found = content.load(self._db)
         self._ids, self._next_id = found.ids, found.next_id
-        good = self._good.load() if self._good is not None else None
+        good = self._good.find() if self._good is not None else None
         if good is None:
             return found.loaded
         reason, aside = self._damage or (doubt.doubt(self._db, found.loaded, good), "")
-        return replace(found.loaded, doubt=Doubt(reason, good, str(aside))) if reason else found.loaded
+        return replace(found.loaded, doubt=Doubt(reason, good.load(), str(aside))) if reason else found.loaded
 
     def _commit(self, commit: Commit) -> None:
         with self._transaction() as db:

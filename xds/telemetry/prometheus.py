@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from xds.cache.roster import Roster
 from xds.cache.table import Cache
 from xds.cache.typestate import TypeState
+from xds.model.alarm import Alarm
 from xds.model.problems import Problem, Severity
 
 from .breakers import Breakers
@@ -49,6 +50,8 @@ HELP: Final[Mapping[str, str]] = {
     "fairlead_nodes_connected": "Nodes with an open stream.",
     "fairlead_snapshot_revision": "Revision of the newest published snapshot; 0 before the first.",
     "fairlead_problems": "Problems that stand.",
+    "fairlead_alarms": "Alarms that stand.",
+    "fairlead_store_age_seconds": "For how long the store has taken nothing that it was given; 0 while it works.",
     "fairlead_loop_lag_seconds": "How late the event loop woke what was due.",
     "fairlead_load_reports": "Load reports received.",
     "fairlead_metrics_messages": "Messages of Envoy's metrics service received.",
@@ -87,6 +90,8 @@ class Sources:
     cache: Cache
     problems: Callable[[], Iterable[Problem]]
     clock: Callable[[], float]
+    alarms: Callable[[], Iterable[Alarm]]
+    store_age: Callable[[], float]
 
 
 class Exposition(Collector):
@@ -146,7 +151,17 @@ class Exposition(Collector):
         for problem in self._from.problems():
             standing[problem.severity.value] += 1
         yield _gauge("fairlead_problems", standing, "severity")
+        yield _alarms(self._from.alarms())
+        yield _gauge("fairlead_store_age_seconds", {"": self._from.store_age()})
         yield _histogram("fairlead_loop_lag_seconds", {"": self._from.lag.seconds})
+
+
+def _alarms(standing: Iterable[Alarm]) -> Metric:
+    name = "fairlead_alarms"
+    family = GaugeMetricFamily(name, HELP[name], labels=("kind", "priority"))
+    for at, count in Counter((alarm.kind, alarm.priority.name.lower()) for alarm in standing).items():
+        family.add_metric(at, count)
+    return family
 
 
 def _of_types(streams: StreamCounts) -> Iterator[Metric]:

@@ -9,6 +9,7 @@ import grpc
 
 from xds.cache.roster import Roster
 from xds.cache.table import Cache
+from xds.model.alarm import Alarm
 from xds.model.problems import Problem
 
 from .breakers import Breakers
@@ -28,8 +29,9 @@ DEFAULTS: Final = TelemetrySettings()
 class Telemetry:
     """Receives (`services`), counts (`streams`), remembers (`traffic`, `breakers`) and shows (`exposition`).
 
-    `clusters` names an environment's clusters, `view` gives a service, `problems` are those that stand; `clock` gives
-    monotonic seconds, the same as the roster's. `opinions` are words about instances.
+    `clusters` names an environment's clusters, `view` gives a service, `problems` and `alarms` are those that stand,
+    `store_age` tells for how many seconds the store has been away; `clock` gives monotonic seconds, the same as the
+    roster's. `opinions` are words about instances.
     """
 
     def __init__(  # noqa: PLR0913 - what it is plugged into, all by name
@@ -43,6 +45,8 @@ class Telemetry:
         authorize: Authorize,
         clock: Callable[[], float],
         settings: TelemetrySettings = DEFAULTS,
+        alarms: Callable[[], Iterable[Alarm]] = tuple,
+        store_age: Callable[[], float] = float,
     ) -> None:
         self.streams = StreamCounts()
         self.traffic = Traffic(clock, settings)
@@ -65,6 +69,8 @@ class Telemetry:
             cache,
             problems,
             clock,
+            alarms,
+            store_age,
         )
         self._exposition = Exposition(sources)
 

@@ -28,6 +28,8 @@ def telemetry_of(plane: ControlPlane) -> Telemetry:
         view=plane.intent.view,
         authorize=lambda _metadata, _peer: None,
         clock=plane.clock.monotonic,
+        alarms=lambda: plane.alarms.standing,
+        store_age=plane.store_keeping.age,
     )
 
 

@@ -10,11 +10,12 @@ import httpx
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.feature.api.running import Egress, client_of
+from tests.feature.api.running import Egress, client_of, telemetry_of
 from tests.harness.repo import ROOT
 from tests.harness.waiting import until
 from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
+from xds.model.alarm import Alarm
 from xds.telemetry.prometheus import HELP
 from xds.telemetry.station import Telemetry
 from xds.wire.types import ResourceType
@@ -41,6 +42,16 @@ async def test_every_family_is_there_from_the_start_with_its_help(api: httpx.Asy
     assert all(found[name].type in {"counter", "gauge", "histogram"} for name in HELP)
     assert "process_resident_memory_bytes" in found
     assert not [name for name in found if name.startswith("python_")], "nothing of the default registry"
+
+
+async def test_alarms_are_counted_by_kind_and_priority_and_a_store_that_works_has_no_age(
+    plane: ControlPlane,
+) -> None:
+    telemetry = telemetry_of(plane)
+    async with client_of(plane, ApiSettings(), telemetry) as api:
+        plane.alarms.set("test", [Alarm("nack", "edge-1", "x"), Alarm("nack", "edge-2", "x")])
+        assert await _values(api, "fairlead_alarms") == {("nack", "ticket"): 2.0}
+        assert await _values(api, "fairlead_store_age_seconds") == {(): 0.0}
 
 
 async def test_what_streams_do_is_counted_by_type(api: httpx.AsyncClient, telemetry: Telemetry) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from xds.control import notes as limits
+from xds.control.clock import SystemClock
 from xds.control.notes import Notes
 from xds.control.ports import Note
+from xds.model.intent import Intent
 from xds.model.problems import Unavailable
 from xds.store.sqlite import SqliteStore
 
@@ -29,7 +31,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 
 async def test_a_note_is_a_row_of_the_journal_once_it_is_written(store: SqliteStore) -> None:
-    notes = Notes(store)
+    notes = Notes(store, Intent(), SystemClock())
     notes.add(note("web-1"))
     assert await store.journal() == []
     assert await notes.write() == 1
@@ -53,7 +55,7 @@ async def test_notes_keep_their_order_in_whatever_slices_they_are_written(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "AT_ONCE", 2)
-    notes = Notes(store)
+    notes = Notes(store, Intent(), SystemClock())
     for number in range(5):
         notes.add(note(f"web-{number}"))
     assert await notes.write() == 5
@@ -67,7 +69,7 @@ async def test_a_store_that_is_away_keeps_notes_waiting_up_to_a_bound_and_the_re
         raise Unavailable("the disk is full", code="store")
 
     monkeypatch.setattr(limits, "MOST", 3)
-    notes = Notes(store)
+    notes = Notes(store, Intent(), SystemClock())
     with monkeypatch.context() as broken:
         broken.setattr(store, "note", away)
         for number in range(5):

@@ -58,7 +58,9 @@ class Book:
         self.clock.now += timedelta(minutes=minutes)
 
     async def note(self, name: str, before: Health, after: Health, minutes: float = 1) -> None:
-        note = Note(self.clock.now, "health", name, before.value, after.value, "check", "probes", "default/web")
+        note = Note(
+            self.clock.now, "health", name, {"health": before}, {"health": after}, "check", "probes", "default/web"
+        )
         await self.store.note([note])
         self.clock.now += timedelta(minutes=minutes)
 
