@@ -108,6 +108,29 @@ def test_m47_an_unstable_instance_keeps_a_part_of_its_traffic(town: Town) -> Non
     assert 0.1 < share < 0.3, "a fifth: weight 25 beside 100"
 
 
+def test_m62_a_gateway_prefers_its_own_zone_falls_over_to_another_and_returns(town: Town) -> None:
+    mesh, env = town.mesh, "zoned"
+    gateway = mesh.gateway("near", env=env, zone="a")
+    mesh.ready(gateway)
+    apps, program = mesh.apps("here")
+    mesh.service("zoned", env=env, hosts=["zoned.test"])
+    mesh.register("zoned", "v1", apps["here"], env=env, id="zoned-a", zone="a", check=FAST)
+    mesh.register("zoned", "v1", town.apps["v2"], env=env, id="zoned-b", zone="b", check=FAST)
+    for name in ("zoned-a", "zoned-b"):
+        member(mesh, name, "healthy")
+    mesh.reachable(gateway.port, "zoned.test")
+
+    def answered_only_by(version: str) -> bool:
+        answers = ask(gateway.port, [request("zoned.test", (USER, str(each))) for each in range(40)])
+        return {answer.version for answer in answers} == {version}
+
+    wait_until(partial(answered_only_by, "here"), 30, what="its own zone answers everything")
+    program.kill()
+    wait_until(partial(answered_only_by, "v2"), 30, what="the other zone answers everything")
+    mesh.app("here", apps["here"])
+    wait_until(partial(answered_only_by, "here"), 30, what="its own zone answers again")
+
+
 def _answered_by(town: Town, service: str, version: str) -> bool:
     answers = ask(town.gateway.port, [request(f"{service}.test", (USER, str(each))) for each in range(20)])
     return version in {answer.version for answer in answers}

@@ -70,7 +70,7 @@ class Mesh:
         self.plane.put(f"gateways/{name}?env={env}", {"listeners": listeners, "hosts": ["*"]})
 
     def gateway(
-        self, name: str, *, env: str = DEFAULT_ENV, node: str = "", port: int = 0, by_hand: bool = False
+        self, name: str, *, env: str = DEFAULT_ENV, node: str = "", port: int = 0, by_hand: bool = False, zone: str = ""
     ) -> Proxy:
         """Declare a gateway and start an Envoy for it; `by_hand` starts it by `fairlead envoy`."""
         port = port or free_port()
@@ -80,6 +80,7 @@ class Mesh:
             id=node or f"{env}-{name}",
             env=env,
             gateway=name,
+            zone=zone,
             admin=_local(),
             ads=_local(self.plane.ads),
         )

@@ -162,6 +162,8 @@ class BootstrapSpec:
             }
             if names := parse_upstreams(self.upstreams, pointer="/upstreams"):
                 ours["upstreams"] = list(names)
+        if self.role is not Role.GRPC:  # which balances by itself
+            ours |= {name: value for name, value in (("region", self.region), ("zone", self.zone)) if value}
         if self.version:
             ours["version"] = self.version
         NodeProfile.from_metadata({"fairlead": ours})

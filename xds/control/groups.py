@@ -24,15 +24,18 @@ _LISTENERS = {ResourceType.LISTENER, ResourceType.ROUTE}
 def group_of(profile: NodeProfile, upstreams: UpstreamNames | None) -> Group:
     """Return the group of nodes of this profile that see these services, None for all of their environment.
 
-    They see their own listeners first, then their scope's routes, their environment's resources and everybody's.
+    They see their own listeners first, then endpoints as they are seen from their place, their scope's routes, their
+    environment's resources and everybody's.
     """
     variant = profile.variant
     if profile.role is Role.GRPC:
         return Group(variant, (variant,))
+    id_ = f"{variant}|{profile.place}" if profile.place else variant
+    scope = () if upstreams is None else (profile.scope,)
+    variants = dict.fromkeys(each for each in (variant, profile.place, *scope, profile.env) if each)
     if upstreams is None:
-        return Group(variant, (variant, profile.env, ""))
-    id_ = f"{variant}|{digest(','.join(upstreams).encode())}"
-    return Group(id_, tuple(dict.fromkeys((variant, profile.scope, profile.env, ""))), _admits(frozenset(upstreams)))
+        return Group(id_, (*variants, ""))
+    return Group(f"{id_}|{digest(','.join(upstreams).encode())}", (*variants, ""), _admits(frozenset(upstreams)))
 
 
 def _admits(names: frozenset[str]) -> Callable[[ResourceType, str], bool]:

@@ -6,16 +6,20 @@ and of time only what it is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from xds.control.damping import Damping
 from xds.control.ports import Entry
-from xds.model.alarm import Alarm
+from xds.model.alarm import Alarm, Priority
 from xds.model.fusion import CHECK, Verdict, fuse
 from xds.model.health import Health
 from xds.model.instance import Instance
 from xds.model.intent import Declared, Intent, Kind
 from xds.model.signal import Signal
+
+NAMED: Final = 20
+"""Unstable instances that are named one by one in alarms; the others are many."""
 
 Word = tuple[str, str]
 """A source and the id of an instance."""
@@ -90,11 +94,27 @@ class HealthBoard:
         return fuse(self.words(member), gated=starts and instance is not None and instance.check is not None)
 
     def alarms(self, now: float) -> list[Alarm]:
-        """Return one alarm for each instance that keeps changing."""
-        return [
+        """Return who keeps changing, who is unstable, and the services of which nobody is healthy."""
+        ailing = self._intent.ailing.table
+        flapping = [
             Alarm("flapping", member, f"its health keeps changing: {self.verdict(member).signal.why}")
             for member in self._damping.flapping(now)
         ]
+        unstable = [member for member, health in ailing.items() if health is Health.UNSTABLE]
+        notes = [Alarm("unstable", m, self.verdict(m).signal.why, Priority.NOTE) for m in sorted(unstable)[:NAMED]]
+        if len(unstable) > NAMED:
+            notes.append(Alarm("unstable", "others", f"{len(unstable) - NAMED} more instances", Priority.NOTE))
+        return [*flapping, *notes, *self._floors(ailing)]
+
+    def _floors(self, ailing: Mapping[str, Health]) -> Iterator[Alarm]:
+        """Yield the services whose instances are ill one and all; Envoys then try all of them."""
+        ill = (member for member, health in ailing.items() if health is Health.UNHEALTHY)
+        services = {found.service for member in ill if (found := self._intent.instances.get(member)) is not None}
+        for key in sorted(services):
+            members = self._intent.members_of(key)
+            if not any(self._intent.health(member).serves for member in members):
+                text = f"none of {len(members)} instances is healthy: Envoys try all that are not starting"
+                yield Alarm("floor", str(key), text, Priority.PAGE)
 
     def _changes(self, members: Iterable[str], now: float) -> dict[str, Health]:
         changes: dict[str, Health] = {}

@@ -2,8 +2,9 @@
 
 The metadata lies under `fairlead` in the node: `{"role": "sidecar", "env": "default", "service": "web", "gateway":
 "edge", "listeners": {"egress": "127.0.0.1:15001", "ingress": "0.0.0.0:15006", "gateway": "0.0.0.0:8080"},
-"app": "127.0.0.1:8080", "upstreams": ["api", "mail"]}`. Everything is optional; two nodes with the same profile share
-every resource. A client of role `grpc` is no Envoy but gRPC itself, in a program that needs no proxy.
+"app": "127.0.0.1:8080", "upstreams": ["api", "mail"], "region": "eu", "zone": "eu-1a"}`. Everything is optional; two
+nodes with the same profile share every resource. A client of role `grpc` is no Envoy but gRPC itself, in a program that
+needs no proxy.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class NodeProfile:
 
     A sidecar has `egress` (None turns it off) and, when it serves an instance, `service`, `ingress` and `app` (where
     its application listens); `upstreams` is what it may call, None for everything unless somebody else says it.
-    A gateway has its `gateway`'s name and may override the bind of its only listener.
+    A gateway has its `gateway`'s name and may override the bind of its only listener. `region` and `zone` are where it
+    runs: endpoints near to it come first.
     """
 
     role: Role
@@ -51,6 +53,8 @@ class NodeProfile:
     app: Address | None = None
     bind: Address | None = None
     upstreams: UpstreamNames | None = None
+    region: str = ""
+    zone: str = ""
 
     @property
     def variant(self) -> str:
@@ -62,6 +66,11 @@ class NodeProfile:
             f"{name}={getattr(self, name)}" for name in ("egress", "ingress", "app", "bind") if getattr(self, name)
         ]
         return "|".join(parts)
+
+    @property
+    def place(self) -> str:
+        """Return the variant of endpoints as they are seen from where it runs, "" for a node that does not say."""
+        return place_variant(self.env, self.region, self.zone) if self.region or self.zone else ""
 
     @property
     def is_restricted(self) -> bool:
@@ -96,10 +105,17 @@ class NodeProfile:
                 app=app,
                 bind=_bind(listeners, "gateway", None, "/listeners/gateway") if role is Role.GATEWAY else None,
                 upstreams=parse_upstreams(ours.get("upstreams"), pointer="/upstreams") if sidecar else None,
+                region="" if role is Role.GRPC else _name(ours, "region"),
+                zone="" if role is Role.GRPC else _name(ours, "zone"),
             )
         except InvalidInput as error:
             at = f"/metadata/fairlead{error.pointer}"
             raise PeerError(f"node metadata 'fairlead': {error}", pointer=at) from error
+
+
+def place_variant(env: str, region: str, zone: str) -> str:
+    """Return the variant of endpoints as they are seen from a region and zone of an environment."""
+    return f"{env}@{region}/{zone}"
 
 
 def grpc_variant(env: str) -> str:

@@ -15,7 +15,18 @@ from typing import TypeVar
 from xds.model.view import Member, ServiceView
 from xds.wire.endpoint import cluster_load_assignment
 
-from .endpoints import Endpoint, Locality, assignment, endpoint, is_shown, locality_of, named_ports, present, tier
+from .endpoints import (
+    NOWHERE,
+    Endpoint,
+    Locality,
+    assignment,
+    endpoint,
+    is_shown,
+    locality_of,
+    named_ports,
+    present,
+    tiers,
+)
 from .policy import OwnLabels, own_labels
 
 _K = TypeVar("_K")
@@ -52,7 +63,7 @@ class _Subset:
         self.members: _Members = ()
         self.serving: Counter[str] = Counter()
         self._rows: dict[str, dict[Locality, _Row]] = {}
-        self._joined: dict[tuple[str, bool], bytes] = {}
+        self._joined: dict[tuple[str, bool, Locality], bytes] = {}
 
     def take(self, members: _Members, change: _Change, made: _Made) -> None:
         self.members = members
@@ -73,17 +84,16 @@ class _Subset:
                         row = rows[found.locality] = _Row()
                     row.put(member.instance.id, fragment)
 
-    def assignment(self, cluster: str, port: str, *, elsewhere: bool) -> bytes:
-        """Return the encoded ClusterLoadAssignment of a port; see `present` for `elsewhere`."""
-        found = self._joined.get((port, elsewhere))
+    def assignment(self, cluster: str, port: str, *, elsewhere: bool, place: Locality) -> bytes:
+        """Return the encoded ClusterLoadAssignment of a port; see `present` for `elsewhere`, `tiers` for `place`."""
+        found = self._joined.get((port, elsewhere, place))
         if found is None:
             if self.serving[""]:
-                rows = self._rows.get(port, {})
-                tiers = [tier(locality, rows[locality].fragments) for locality in sorted(rows)]
-                found = cluster_load_assignment(cluster, tiers)
+                rows = {locality: row.fragments for locality, row in self._rows.get(port, {}).items()}
+                found = cluster_load_assignment(cluster, tiers(rows, place))
             else:
                 found = assignment(cluster, present(self.members, elsewhere=elsewhere), port)
-            self._joined[port, elsewhere] = found
+            self._joined[port, elsewhere, place] = found
         return found
 
     def _count(self, member: Member, by: int) -> None:
@@ -106,6 +116,7 @@ class Assembly:
         self._members: _Members = ()
         self._subsets: dict[str, _Subset] = {}
         self._own: Counter[str] = Counter()
+        self._placed = 0
         self._named: Counter[str] = Counter()
         self._labels: Counter[tuple[str, OwnLabels]] = Counter()
 
@@ -163,15 +174,21 @@ class Assembly:
         found = self._subsets.get(subset)
         return present(found.members, elsewhere=elsewhere) if found is not None else ()
 
-    def assignment(self, cluster: str, subset: str, port: str, *, elsewhere: bool) -> bytes:
-        """Return the encoded ClusterLoadAssignment of a subset at a port."""
+    @property
+    def has_places(self) -> bool:
+        """Say whether anybody says where it runs."""
+        return self._placed > 0
+
+    def assignment(self, cluster: str, subset: str, port: str, *, elsewhere: bool, place: Locality = NOWHERE) -> bytes:
+        """Return the encoded ClusterLoadAssignment of a subset at a port, as it is seen from a place."""
         found = self._subsets.get(subset)
         if found is None:
             return cluster_load_assignment(cluster)
-        return found.assignment(cluster, port, elsewhere=elsewhere)
+        return found.assignment(cluster, port, elsewhere=elsewhere, place=place)
 
     def _count(self, member: Member, by: int) -> None:
         instance = member.instance
+        self._placed += by * (locality_of(member) != NOWHERE)
         _add(self._own, next(iter(instance.ports)), by)
         for port in named_ports(instance):
             _add(self._named, port, by)

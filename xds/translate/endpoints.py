@@ -23,6 +23,7 @@ UNSTABLE_SHARE = 4
 
 Locality = tuple[str, str]
 """Region and zone."""
+NOWHERE: Locality = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +92,33 @@ def present(members: Sequence[Member], *, elsewhere: bool) -> Sequence[Endpoint]
 def assignment(cluster: str, endpoints: Iterable[Endpoint], port: str = "") -> bytes:
     """Return the encoded ClusterLoadAssignment of those `endpoints` that have `port`, grouped by region and zone.
 
-    Localities are in order of their names and all of priority 0: `_priority` is where a zone comes first.
+    Localities are in order of their names and all of priority 0; see `tiers` for who comes first seen from a place.
     """
     groups: dict[Locality, list[bytes]] = {}
     for each in endpoints:
         fragment = each.fragments.get(port)
         if fragment is not None:
             groups.setdefault(each.locality, []).append(fragment)
-    return cluster_load_assignment(cluster, [tier(locality, groups[locality]) for locality in sorted(groups)])
+    return cluster_load_assignment(cluster, tiers(groups))
 
 
-def tier(locality: Locality, fragments: Iterable[bytes]) -> bytes:
-    """Return the endpoints of one region and zone, encoded."""
-    return locality_endpoints(*locality, priority=_priority(locality), entries=fragments)
+def tiers(groups: Mapping[Locality, Iterable[bytes]], place: Locality = NOWHERE) -> list[bytes]:
+    """Return the endpoints of each region and zone, encoded, as an Envoy at `place` prefers them.
+
+    Its own zone is priority 0, its region the next, everything else the last; priorities have no gaps, because Envoy
+    refuses those. Seen from nowhere, all are alike.
+    """
+    order = sorted(groups, key=lambda locality: (_distance(place, locality), locality))
+    levels = sorted({_distance(place, locality) for locality in order})
+    return [
+        locality_endpoints(*locality, priority=levels.index(_distance(place, locality)), entries=groups[locality])
+        for locality in order
+    ]
 
 
-def _priority(_locality: tuple[str, str]) -> int:
-    """Return the tier of a locality; one tier until assignments know from which zone they are looked at."""
-    return 0
+def _distance(place: Locality, locality: Locality) -> int:
+    """Return 0 for the same zone, 1 for the same region, 2 for elsewhere; from nowhere all are alike."""
+    region, zone = place
+    if place == NOWHERE or (locality == place if zone else locality[0] == region):
+        return 0
+    return 1 if region and locality[0] == region else 2

@@ -21,8 +21,10 @@ from xds.wire.types import ResourceType
 from . import naming
 from .access import Access, exposed
 from .assembly import Assembly
+from .endpoints import Locality
 from .grpc import GrpcClients
 from .hosts import Hosts, Site, carried
+from .localities import Localities
 from .nodes import Front, Nodes
 from .outputs import Ledger, OutputKey
 from .policy import Policy
@@ -59,6 +61,7 @@ class Environment:
         self._scopes = Scopes()
         self._scopes_in_use: dict[UpstreamNames, str] = {}
         self._standing_scopes: dict[UpstreamNames, str] = {}
+        self._localities, self._places = Localities(name, ledger), frozenset[Locality]()
         self._grpc = GrpcClients(name, ledger)
         self._gateways: dict[str, Gateway] = {}
         self._nodes = Nodes(name, ledger, with_filter=with_filter)
@@ -83,6 +86,7 @@ class Environment:
         upstreams = self._upstreams.settle()
         hosts = self._hosts.settle()
         self._take_profiles(change.profiles)
+        self._localities.settle(self._products, dirty, self._places)
         self._publish_routes(hosts, gateways, upstreams)
         self._publish_scopes(hosts)
         upstreams_changed, gateways_changed = (self._upstreams.standing, upstreams), (self._gateways, gateways)
@@ -108,9 +112,10 @@ class Environment:
         """Keep the profiles in use; listeners do not depend on what their nodes may call."""
         if profiles is not self._profiles:
             self._profiles = profiles
+            self._places = frozenset((each.region, each.zone) for each in profiles if each.place)
             self._scopes_in_use = {each.upstreams or (): each.scope for each in profiles if each.is_restricted}
             envoys = (profile for profile in profiles if profile.role is not Role.GRPC)
-            listening = frozenset(replace(profile, upstreams=None) for profile in envoys)
+            listening = frozenset(replace(profile, upstreams=None, region="", zone="") for profile in envoys)
             if listening != self._listening:
                 self._listening = listening
 

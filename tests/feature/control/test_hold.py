@@ -145,6 +145,38 @@ async def test_s3_the_mesh_keeps_what_it_had_and_nothing_is_accepted(
     assert ("fairlead.db" in aside) == set_aside, "a bad file is moved aside whole; what can be read is left in place"
 
 
+def torn(log: Path) -> None:
+    """The end of the log never reached the disk."""
+    with log.open("r+b") as file:
+        file.truncate(log.stat().st_size // 2)
+
+
+def flipped(log: Path) -> None:
+    """One bit in the middle of the log: SQLite takes what is before it, and says that all is well."""
+    data = bytearray(log.read_bytes())
+    data[len(data) // 2] ^= 1
+    log.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [torn, flipped, Path.unlink], ids=["torn", "flipped", "deleted"])
+async def test_s3_a_log_that_lost_acknowledged_writes_is_noticed(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    """After a crash most of the state is in the log alone; SQLite itself reports none of these."""
+    crashed = tmp_path / "crashed"
+    async with running_plane(tmp_path / "alive", last_good=True) as plane:
+        for number in range(COUNT):
+            await say(plane, Put(web(number)))
+        await until(lambda: plane._loop._pace.due() is None, timeout=10, what="everything is published")
+        await plane.store_keeping.keep_now()
+        before = published(plane)
+        shutil.copytree(tmp_path / "alive", crashed)
+    damage(crashed / "fairlead.db-wal")
+    async with running_plane(crashed, last_good=True) as plane:
+        assert plane.store_keeping.hold is not None
+        assert published(plane) == before
+
+
 async def test_s3_in_hold_heartbeats_are_taken_and_health_is_pushed(tmp_path: Path) -> None:
     async with damaged(tmp_path, remove) as (plane, before):
         lease = plane.renew("web-1")

@@ -26,6 +26,8 @@ def test_the_node_says_who_it_is_and_which_bootstrap_it_runs() -> None:
         "role": "gateway",
         "env": "default",
         "gateway": "edge",
+        "region": "eu",
+        "zone": "eu-1",
         "bootstrap": VERSION,
     }
 

@@ -11,6 +11,7 @@ from tests.harness.declared import instance
 from xds.control.damping import CALM, FLAPS, HOLD
 from xds.control.health import HealthBoard
 from xds.control.ports import Entry
+from xds.model.alarm import Priority
 from xds.model.check import Check, CheckKind
 from xds.model.health import Health
 from xds.model.instance import Instance
@@ -139,7 +140,7 @@ def test_r6_a_flap_at_ten_hertz_is_taken_out_told_as_flapping_and_believed_when_
     house.register(instance())
     told = flap(house, hertz=10.0, seconds=30.0)
     assert len(told) <= FLAPS + 1
-    assert [alarm.kind for alarm in house.board.alarms(house.now)] == ["flapping"]
+    assert [alarm.kind for alarm in house.board.alarms(house.now)] == ["flapping", "floor"]
     assert house.intent.health("web-1") is Health.UNHEALTHY
     house.add("check", GOOD)
     until = house.now + CALM
@@ -150,6 +151,24 @@ def test_r6_a_flap_at_ten_hertz_is_taken_out_told_as_flapping_and_believed_when_
     assert house.intent.health("web-1") is Health.HEALTHY
     settle(house)
     assert house.board.alarms(house.now) == []
+
+
+def test_h1_a_service_of_which_nobody_is_healthy_is_an_alarm_until_one_is(house: House) -> None:
+    house.register(instance(), instance("web-2"))
+    house.say("check", BAD)
+    assert [alarm.kind for alarm in house.board.alarms(house.now)] == []
+    house.say("check", BAD, "web-2")
+    (alarm,) = house.board.alarms(house.now)
+    assert (alarm.kind, alarm.object, alarm.priority) == ("floor", "default/web", Priority.PAGE)
+    house.say("check", GOOD, "web-2")
+    assert house.board.alarms(house.now) == []
+
+
+def test_m47_who_is_unstable_is_noted(house: House) -> None:
+    house.register(instance())
+    house.say("check", Signal(Health.UNSTABLE, "4 of the last 20 answers were bad"))
+    (alarm,) = house.board.alarms(house.now)
+    assert (alarm.kind, alarm.object, alarm.priority) == ("unstable", "web-1", Priority.NOTE)
 
 
 def test_the_first_change_is_never_held_back(house: House) -> None:

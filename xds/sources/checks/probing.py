@@ -23,6 +23,7 @@ MOST: Final = 4096
 """Bytes that are read of an answer."""
 STALL: Final = 0.05
 """Seconds by which a deadline may be overrun; beyond, it was us who did not look in time."""
+GOOD: Final = range(200, 300)
 _OURS: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] (?P<status>[1-5][0-9]{2})[ \r\n]")
 
@@ -111,10 +112,10 @@ async def _http(connection: Connection, path: str, authority: str) -> str:
             if found is None:
                 return _foreign(line)
             status = int(found["status"])
+            if status in GOOD:
+                return ""
             if status >= 200:
-                return (
-                    "" if status < 300 else f"it answers {status}" + (", and is not followed" if status < 400 else "")
-                )
+                return f"it answers {status}" + (", and is not followed" if 300 <= status < 400 else "")
         wanted = line in {b"\r\n", b"\n"}
     return f"no answer within the first {MOST} bytes"
 
