@@ -32,7 +32,7 @@ from xds.sources.checks.probing import Prober
 from xds.sources.checks.run import Checks
 from xds.sources.checks.schedule import Schedule
 from xds.sources.lease_watch import Outlets, watch
-from xds.sources.leases import HeapLeases
+from xds.sources.leases import WheelLeases
 from xds.store.settings import DATABASE, LAST_GOOD
 from xds.store.shelf import FilterShelf
 from xds.store.sqlite import SqliteStore
@@ -68,7 +68,7 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
     )
     try:
         admitted = await _filter(settings)
-        leases = HeapLeases(clock, settings.leases)
+        leases = WheelLeases(clock, settings.leases)
         plane = ControlPlane(store=store, clock=clock, leases=leases, filter=admitted, quotas=settings.quotas)
         telemetry = _telemetry(plane, settings)
         async with asyncio.TaskGroup() as tasks:

@@ -57,7 +57,7 @@ def test_processes_by_fairlead_register_come_and_go_without_a_failed_request(tow
         assert {seen.version for seen in load.seen} == {"a", "b"}
 
         kill(programs["a"])
-        assert programs["a"].wait() == KILLED
+        assert programs["a"].wait(60) == KILLED
         assert instances(mesh) == {"b"}
         load.wait_rounds()
         mesh.plane.settled(town.gateway.id)
@@ -71,10 +71,10 @@ def test_processes_by_fairlead_register_come_and_go_without_a_failed_request(tow
         load.wait_rounds(2)
 
         programs["b"].send(signal.SIGTERM)
-        assert programs["b"].wait(20) == 0
+        assert programs["b"].wait(60) == 0
         assert instances(mesh) == {"a"}
         load.wait_rounds()
     assert not load.failures, (len(load.failures), load.failures[:3])
     assert again.running
     again.send(signal.SIGTERM)
-    assert again.wait(20) == 0
+    assert again.wait(60) == 0

@@ -14,7 +14,7 @@ from tests.unit.sources.house import House
 from xds.control.ports import Lease
 from xds.model import draft, incarnation
 from xds.sources import leases, preservation
-from xds.sources.leases import HeapLeases
+from xds.sources.leases import WheelLeases
 
 Test = Callable[..., Any]
 
@@ -47,25 +47,25 @@ def test_r1_without_counting_who_went_before(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_r2_without_a_full_lease_after_we_were_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = HeapLeases.lapse
-    monkeypatch.setattr(HeapLeases, "lapse", lambda self, registry, **_: honest(self, registry, late=False))
+    honest = WheelLeases.lapse
+    monkeypatch.setattr(WheelLeases, "lapse", lambda self, registry, **_: honest(self, registry, late=False))
     fails(test_leases.test_r2_after_we_were_away_nobody_goes_within_a_full_lease, House(), 60.0, 3, 5.0)
 
 
 def test_r4_with_heartbeats_that_create(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HeapLeases, "renew", lambda *_: Lease(10.0))
+    monkeypatch.setattr(WheelLeases, "renew", lambda *_: Lease(10.0))
     fails(test_leases.test_r4_a_renewal_creates_nothing, House())
 
 
 def test_t1_with_heartbeats_that_may_be_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = HeapLeases.renew
-    monkeypatch.setattr(HeapLeases, "renew", lambda self, instance_id, *_: honest(self, instance_id))
+    honest = WheelLeases.renew
+    monkeypatch.setattr(WheelLeases, "renew", lambda self, instance_id, *_: honest(self, instance_id))
     fails(test_leases.test_t1_a_heartbeat_that_was_heard_before_renews_nothing, House())
 
 
 def test_m48_with_removals_before_the_probe_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hasty(self: HeapLeases, member: str, held: Any, *_: object, **__: object) -> None:
+    def hasty(self: WheelLeases, member: str, held: Any, *_: object, **__: object) -> None:
         held.marked, self._said[member] = True, leases.LAPSED
 
-    monkeypatch.setattr(HeapLeases, "_mark", hasty)
+    monkeypatch.setattr(WheelLeases, "_mark", hasty)
     fails(test_leases.test_m48_silence_starts_a_probe_and_nobody_goes_before_it_is_answered, House())

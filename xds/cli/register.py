@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from xds.client import Details, Registration
 
 Drain = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="From deregistering it to passing SIGTERM on.")]
+CheckOption = Annotated[
+    str,
+    typer.Option(
+        "--check",
+        metavar="CHECK",
+        help="Asked here first, and by the control plane from then on: tcp, http:/healthz, http:9000/ok.",
+    ),
+]
 KEPT_S = 1.0  # seconds between two looks at how the registration stands
 
 
@@ -40,9 +48,7 @@ def register(
     zone: Annotated[str, typer.Option(help="Where it runs, more closely.")] = "",
     weight: Annotated[int | None, typer.Option(min=0, max=10_000, help="Relative, inside its version.")] = None,
     label: Annotated[list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="May be repeated.")] = None,
-    check: Annotated[
-        str, typer.Option(metavar="CHECK", help="What says that it is well: tcp, http:/healthz, http:9000/healthz.")
-    ] = "",
+    check: CheckOption = "",
     ttl: Annotated[float, typer.Option(min=1, max=3600, metavar="SECONDS", help="How long silence is borne.")] = 10.0,
     ready_timeout: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="How long it may take to start.")
@@ -65,12 +71,12 @@ def register(
 
     known = connection(ctx)
     details = _details(known, address=address, id=id, version=version, env=env, region=region, zone=zone)
-    details["ttl"] = ttl
+    details |= {"ttl": ttl, "labels": _labels(label or [])}
     if weight is not None:
         details["weight"] = weight
-    if label:
-        details["labels"] = _labels(label)
     probe = Probe.parse(check or "tcp", details["address"], port)
+    if check:
+        details["check"] = probe.document
     if command and Probe(probe.host, port).is_good():
         raise Failed(f"something listens on {probe.host}:{port} already, and would be taken for this program")
     with signals_wait():

@@ -187,6 +187,9 @@ class Keeper:
         registration.error = error
         if isinstance(error, RegisterAgain):
             registration.state, registration.due = State.PENDING, now
+        elif isinstance(error, StaleEpoch) and error.pointer == "/seq":
+            # Somebody else, an operator perhaps, changed the same incarnation: count on from there.
+            registration.state, registration.due, registration.epoch = State.PENDING, now, 0
         elif isinstance(error, Unreachable | Busy | Unauthenticated):  # tokens change, and this process did not
             longest = min(LONGEST_PAUSE, registration.interval)
             pause = min(longest, FIRST_PAUSE * 2.0 ** min(registration.failures, 16))

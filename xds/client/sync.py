@@ -15,7 +15,7 @@ from typing import Final, Unpack
 import httpx
 
 from xds.client.document import Details, document
-from xds.client.errors import ClientError, Refused, Unreachable, read
+from xds.client.errors import ClientError, Refused, StaleEpoch, Unreachable, read
 from xds.client.keeper import Ask, Keeper, Registration, State
 
 TIMEOUT: Final = httpx.Timeout(5.0, connect=2.0)
@@ -160,7 +160,9 @@ def report(ask: Ask) -> None:
 def refusal_of(registration: Registration) -> Refused | None:
     """Return what the caller is to hear of a first attempt; a control plane that starts (503) is one that is away."""
     error = registration.error
-    return error if isinstance(error, Refused) and error.status < 500 else None
+    if not isinstance(error, Refused) or error.status >= 500:
+        return None
+    return None if isinstance(error, StaleEpoch) and registration.state is State.PENDING else error
 
 
 def checked(url: str) -> str:

@@ -12,7 +12,7 @@ from xds.model.declare import Declaration, Delete
 from xds.model.intent import Kind, Ref
 from xds.model.signal import Signal
 from xds.sources import leases as _leases
-from xds.sources.leases import ACTOR, Gone, HeapLeases, Pass, Registry
+from xds.sources.leases import ACTOR, Gone, Pass, Registry, WheelLeases
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Outlets:
     alarm: Callable[[str, Iterable[Alarm]], None]
 
 
-async def watch(leases: HeapLeases, registry: Registry, clock: Clock, outlets: Outlets) -> None:
+async def watch(leases: WheelLeases, registry: Registry, clock: Clock, outlets: Outlets) -> None:
     """Make a pass every second, for ever."""
     expected = clock.monotonic()
     raised: tuple[Alarm, ...] = ()
@@ -38,7 +38,7 @@ async def watch(leases: HeapLeases, registry: Registry, clock: Clock, outlets: O
         await asyncio.sleep(_leases.PASS)
 
 
-async def make_pass(leases: HeapLeases, registry: Registry, outlets: Outlets, *, late: bool) -> Pass:
+async def make_pass(leases: WheelLeases, registry: Registry, outlets: Outlets, *, late: bool) -> Pass:
     """Make one pass, observe and declare what it comes to, and return it."""
     found = leases.lapse(registry, late=late)
     if found.said:

@@ -32,7 +32,7 @@ async def test_a_line_says_what_changed_from_what_to_what_by_whom_and_why(web: h
     before, after = rows[-1]["before"], rows[-1]["after"]
     assert isinstance(before, dict)
     assert isinstance(after, dict)
-    assert (before["timeout"], after["timeout"]) == (15.0, 5.0)
+    assert before["timeout"] != after["timeout"] == 5.0
 
 
 async def test_it_is_asked_by_time_service_object_and_kind_and_comes_in_pages(web: httpx.AsyncClient) -> None:

@@ -13,13 +13,13 @@ from xds.api.settings import ApiSettings
 from xds.control.admission import Admitted
 from xds.control.clock import SystemClock
 from xds.control.plane import ControlPlane
-from xds.sources.leases import HeapLeases
+from xds.sources.leases import WheelLeases
 from xds.store.sqlite import SqliteStore
 
 
 async def test_it_is_not_ready_before_everything_is_loaded(tmp_path: Path) -> None:
     clock, store = SystemClock(), SqliteStore(tmp_path / "fairlead.db")
-    plane = ControlPlane(store=store, clock=clock, leases=HeapLeases(clock), filter=Admitted(None))
+    plane = ControlPlane(store=store, clock=clock, leases=WheelLeases(clock), filter=Admitted(None))
     async with client_of(plane, ApiSettings()) as api:
         assert (await api.get("/healthz")).status_code == 200
         answer = await api.get("/readyz")

@@ -42,14 +42,14 @@ def test_the_life_of_a_program(plane: Plane, programs: Programs, free_port: Call
     words = ["--check", "http:/ready", "--version", "v1", "--label", "team=shop", "--weight", "7", "--drain", "0.5"]
     running = register(programs, server, port, *words, "--", sys.executable, "-c", SLOW, str(port))
     name = f"web-127-0-0-1-{port}"
-    wait_until(lambda: f"{name} registered" in running.output(), what="it is registered")
+    wait_until(lambda: f"{name} registered" in running.output(), 30, what="it is registered")
     found = plane.get(f"instances/{name}")
     assert (found["version"], found["labels"], found["weight"]) == ("v1", {"team": "shop"}, 7)
     assert found["ttl"] == "10s"
     running.send(signal.SIGHUP)
-    wait_until(lambda: "hup" in running.output(), what="the signal is passed on")
+    wait_until(lambda: "hup" in running.output(), 30, what="the signal is passed on")
     running.send(signal.SIGTERM)
-    assert running.wait(20) == 7
+    assert running.wait(60) == 7
     assert "out of traffic, stopping in 0.5 s" in running.output()
     assert plane.get("instances")["items"] == []
 
@@ -60,24 +60,24 @@ def test_a_program_that_runs_already_is_kept_registered(
     port = free_port()
     programs.start([sys.executable, upstream.__file__, f"v1:{port}"])
     running = register(programs, f"http://127.0.0.1:{plane.api}", port, "--drain", "0")
-    wait_until(lambda: len(plane.get("instances")["items"]) == 1, what="it is registered")
+    wait_until(lambda: len(plane.get("instances")["items"]) == 1, 30, what="it is registered")
     running.send(signal.SIGINT)
-    assert running.wait(20) == 0
+    assert running.wait(60) == 0
     assert plane.get("instances")["items"] == []
 
 
 def test_a_program_runs_also_while_the_control_plane_is_away(programs: Programs, free_port: Callable[[], int]) -> None:
     port = free_port()
     running = register(programs, NOBODY, port, "--drain", "0", "--", sys.executable, upstream.__file__, f"v1:{port}")
-    wait_until(lambda: "web pending" in running.output(), what="it is ready, and could not be registered")
+    wait_until(lambda: "web pending" in running.output(), timeout=30, what="it is ready, and could not be registered")
     running.send(signal.SIGTERM)
-    assert running.wait(20) == 0
+    assert running.wait(60) == 0
 
 
 def test_a_program_that_ends_before_it_is_ready_ends_the_command_with_its_code(
     programs: Programs, free_port: Callable[[], int]
 ) -> None:
-    assert register(programs, NOBODY, free_port(), "--", sys.executable, "-c", "exit(9)").wait(20) == 9
+    assert register(programs, NOBODY, free_port(), "--", sys.executable, "-c", "exit(9)").wait(60) == 9
 
 
 def test_a_program_that_is_not_ready_in_time_is_stopped_in_words(
@@ -86,7 +86,7 @@ def test_a_program_that_is_not_ready_in_time_is_stopped_in_words(
     port = free_port()
     sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
     running = register(programs, NOBODY, port, "--ready-timeout", "0.3", "--", *sleeper)
-    assert running.wait(20) == Exit.LATE
+    assert running.wait(60) == Exit.LATE
     words = f"it was not ready within 0.3 s: a connection to 127.0.0.1:{port} does not succeed"
     assert words in running.output()
 
@@ -95,15 +95,15 @@ def test_a_port_that_is_taken_is_not_mistaken_for_the_program(programs: Programs
     """M27: whoever has the port would be registered in the name of a program that cannot have it."""
     port = free_port()
     other = programs.start([sys.executable, upstream.__file__, f"v1:{port}"])
-    wait_until(lambda: "up" in other.output(), what="the other listens")
+    wait_until(lambda: "up" in other.output(), timeout=30, what="the other listens")
     running = register(programs, NOBODY, port, "--", sys.executable, "-c", "exit(0)")
-    assert running.wait(20) == Exit.REFUSED
+    assert running.wait(60) == Exit.REFUSED
     assert f"something listens on 127.0.0.1:{port} already" in running.output()
 
 
 def test_a_command_that_is_none_is_said_so(programs: Programs, free_port: Callable[[], int]) -> None:
     running = register(programs, NOBODY, free_port(), "--", "/no/such/program")
-    assert running.wait(20) == Exit.INVALID
+    assert running.wait(60) == Exit.INVALID
     assert "/no/such/program cannot be started: No such file or directory" in running.output()
 
 

@@ -12,16 +12,19 @@ from xds.control.clock import SystemClock
 from xds.control.plane import ControlPlane
 from xds.model.declare import Change, Declaration
 from xds.model.intent import Ref
-from xds.sources.leases import HeapLeases
+from xds.model.quota import Quotas
+from xds.sources.leases import WheelLeases
 from xds.store.sqlite import SqliteStore
 
 
 @asynccontextmanager
-async def running_plane(folder: Path, *, last_good: bool = False) -> AsyncIterator[ControlPlane]:
+async def running_plane(
+    folder: Path, *, last_good: bool = False, quotas: Quotas = Quotas()
+) -> AsyncIterator[ControlPlane]:
     """Run a control plane whose database lies in `folder` until the block ends."""
     clock = SystemClock()
     store = SqliteStore(folder / "fairlead.db", last_good=folder / "last-good" if last_good else None)
-    plane = ControlPlane(store=store, clock=clock, leases=HeapLeases(clock), filter=Admitted(None))
+    plane = ControlPlane(store=store, clock=clock, leases=WheelLeases(clock), filter=Admitted(None), quotas=quotas)
     try:
         await plane.start()
         async with asyncio.TaskGroup() as group:

@@ -15,7 +15,7 @@ from xds.control.admission import Admitted, admit
 from xds.control.clock import SystemClock
 from xds.control.plane import ControlPlane
 from xds.proxywasm.admission import Admission
-from xds.sources.leases import HeapLeases
+from xds.sources.leases import WheelLeases
 from xds.store.shelf import FilterShelf
 from xds.store.sqlite import SqliteStore
 from xds.wire.types import ResourceType
@@ -81,7 +81,7 @@ async def test_a_running_control_plane_takes_a_new_configuration_and_survives_a_
 ) -> None:
     shelf, clock, store = FilterShelf(tmp_path), SystemClock(), SqliteStore(tmp_path / "fairlead.db")
     first = await admit(MODULE, b"", admission.check, shelf)
-    plane = ControlPlane(store=store, clock=clock, leases=HeapLeases(clock), filter=first)
+    plane = ControlPlane(store=store, clock=clock, leases=WheelLeases(clock), filter=first)
     await plane.start()
 
     def version() -> str:
@@ -105,7 +105,7 @@ async def test_a_control_plane_without_a_filter_says_that_it_takes_a_restart(
     tmp_path: Path, admission: Admission
 ) -> None:
     clock, store = SystemClock(), SqliteStore(tmp_path / "fairlead.db")
-    plane = ControlPlane(store=store, clock=clock, leases=HeapLeases(clock), filter=Admitted(None))
+    plane = ControlPlane(store=store, clock=clock, leases=WheelLeases(clock), filter=Admitted(None))
     await plane.start()
     plane.use_filter(await admit(MODULE, b"", admission.check, FilterShelf(tmp_path)))
     assert "restart" in plane.problems[0].message

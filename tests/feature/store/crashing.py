@@ -20,7 +20,7 @@ from xds.control.plane import ControlPlane
 from xds.model.declare import Declaration, Delete, Put
 from xds.model.health import Health
 from xds.model.intent import Kind, Ref
-from xds.sources.leases import HeapLeases
+from xds.sources.leases import WheelLeases
 from xds.store.restore import restore
 from xds.store.sqlite import SqliteStore
 from xds.translate.warmup import warm_up
@@ -40,7 +40,7 @@ async def live(folder: Path) -> None:
     """Start on what is there, declare, remove, observe, tidy up, keep the good state, twice over."""
     told, clock = Told(folder), SystemClock()
     store = SqliteStore(folder / "fairlead.db", last_good=folder / "last-good")
-    plane = ControlPlane(store=store, clock=clock, leases=HeapLeases(clock), filter=Admitted(None))
+    plane = ControlPlane(store=store, clock=clock, leases=WheelLeases(clock), filter=Admitted(None))
     publish = plane.cache.publish
 
     def publishing(*args: object, **more: object) -> None:

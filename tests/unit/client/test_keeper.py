@@ -94,6 +94,17 @@ def test_r3_whoever_was_replaced_does_not_fight_for_its_place(keeper: Keeper) ->
     assert keeper.due(1e9) is None
 
 
+def test_whoever_was_overtaken_within_its_own_incarnation_counts_on_from_there(keeper: Keeper) -> None:
+    """An operator changed the instance: its seq is ahead, and the process is the same."""
+    registration = registered(keeper, "web-1")
+    problem = {"code": "stale_epoch", "pointer": "/seq"}
+    keeper.failed(due(keeper, 5.0), StaleEpoch(409, problem), 5.0)
+    again = due(keeper, 5.0)
+    assert (again.method, again.path, again.body) == ("PUT", "/v1/instances/web-1", GIVEN)
+    keeper.answered(again, {"id": "web-1", "epoch": 7, "seq": 9}, 5.0)
+    assert (registration.state, registration.seq) == (State.REGISTERED, 9)
+
+
 @pytest.mark.parametrize("error", [Unreachable("away"), Busy(503, {}), Busy(429, {})])
 def test_what_may_pass_is_tried_again_after_pauses_that_grow(keeper: Keeper, error: Exception) -> None:
     assert isinstance(error, Unreachable | Busy)

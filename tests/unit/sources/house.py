@@ -12,7 +12,7 @@ from xds.model.health import Health
 from xds.model.intent import Declared, Intent, Kind, Ref, ref
 from xds.model.names import ServiceKey
 from xds.model.signal import Signal
-from xds.sources.leases import ACTOR, HeapLeases, Pass
+from xds.sources.leases import ACTOR, Pass, WheelLeases
 from xds.sources.preservation import Rules
 
 TTL = 10.0
@@ -55,7 +55,7 @@ class House:
     def __init__(self, rules: Rules | None = None) -> None:
         self.time = Time()
         self.intent = Intent()
-        self.leases = HeapLeases(self.time, rules)
+        self.leases = WheelLeases(self.time, rules)
         self.leases.probes = self.probes = Asked()
         self.words: dict[str, Signal | None] = {}
         self.reasons: dict[str, tuple[str, bool]] = {}
