@@ -50,13 +50,19 @@ class Serving:
     ads: str
 
 
-def run(settings: Settings, started: Callable[[Serving], None] = lambda _: None) -> None:
+Beside = Callable[[Serving], Coroutine[None, None, None]]
+"""What else is to run in this process, as soon as it serves and for as long."""
+
+
+def run(settings: Settings, started: Callable[[Serving], None] = lambda _: None, beside: Beside | None = None) -> None:
     """Run `serve` on the fastest event loop there is; returns after SIGTERM or SIGINT."""
     with asyncio.Runner(loop_factory=_event_loop()) as runner:
-        runner.run(serve(settings, started))
+        runner.run(serve(settings, started, beside))
 
 
-async def serve(settings: Settings, started: Callable[[Serving], None] = lambda _: None) -> None:
+async def serve(
+    settings: Settings, started: Callable[[Serving], None] = lambda _: None, beside: Beside | None = None
+) -> None:
     """Run a control plane until SIGTERM or SIGINT; `started` is called once it serves.
 
     Raises Unavailable or Conflict when a port or the database is taken, in words; once parts run, in an ExceptionGroup.
@@ -94,6 +100,8 @@ async def serve(settings: Settings, started: Callable[[Serving], None] = lambda 
                     tasks.create_task(_reload_filter(plane, settings, asked), name="reload"),
                     *(tasks.create_task(posting, name="webhook") for posting in _webhook(plane, settings, own_ports)),
                 ]
+                if beside is not None:
+                    background.append(tasks.create_task(beside(started_at), name="beside"))
                 started(started_at)
                 await stop.wait()
                 _log.info("stopping: streams are drained, then the API, then the store")

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from xds.cli import (
+    agent,
     apply,
     breaker,
     canary,
@@ -96,6 +97,7 @@ def version(
 
 
 serve.add_to(app)
+agent.add_to(app)
 envoy.add_to(app)
 extproc.add_to(app)
 register.add_to(app)

@@ -7,7 +7,8 @@ import importlib
 import json
 import os
 import sys
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +17,17 @@ from xds.cli.exits import Exit
 from xds.cli.logs import log_to_stderr
 from xds.cli.output import Format
 from xds.model.problems import FairleadError
+
+if TYPE_CHECKING:
+    from xds.app import Serving
+    from xds.config import Settings
+
+Docker = Annotated[
+    bool, typer.Option("--docker", envvar="FAIRLEAD_DOCKER", help="Be this host's agent, too: see `fairlead agent`.")
+]
+Output = Annotated[
+    Format, typer.Option("-o", "--output", help="How to print the one line of addresses, once everything is served.")
+]
 
 
 def serve(
@@ -42,11 +54,9 @@ def serve(
     filter_config: Annotated[
         str, typer.Option("--filter-config", metavar="PATH", help="JSON file with the filter's global defaults.")
     ] = "",
+    docker: Docker = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.", show_default="info")] = "",
-    output: Annotated[
-        Format,
-        typer.Option("-o", "--output", help="How to print the one line of addresses, once everything is served."),
-    ] = Format.TABLE,
+    output: Output = Format.TABLE,
 ) -> None:
     """Run the control plane: the API for people, ADS for Envoys, one store for both.
 
@@ -68,15 +78,39 @@ def serve(
         "log_level": log_level,
     }
     settings = Settings.read(os.environ, flags)
+    agent = _agent(settings) if docker else None
     log_to_stderr(settings.log_level)
     gc.disable()  # what is loaded now stays; walking it again and again took a fifth of the start
     run = importlib.import_module("xds.app").run
     try:
-        run(settings, lambda serving: _say(serving.api, serving.ads, output))
+        run(settings, lambda serving: _say(serving.api, serving.ads, output), agent)
     except* FairleadError as several:
         raise _first(several) from None
     except* KeyboardInterrupt:
         raise typer.Exit(Exit.DONE) from None
+
+
+def _agent(settings: Settings) -> Callable[[Serving], Coroutine[None, None, None]]:
+    """Return this host's agent, told by FAIRLEAD_AGENT_* and DOCKER_*; it speaks HTTP to the API like any other."""
+    import asyncio
+    import logging
+
+    from xds.agent.run import Agent
+    from xds.agent.settings import AgentSettings
+
+    told = AgentSettings.read(os.environ, {"data_dir": settings.data_dir / "agent", "central_checks": True}, None)
+    _ = told.endpoints  # said now if they cannot be used
+
+    async def beside(serving: Serving) -> None:
+        url = serving.api.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        while True:
+            try:
+                await Agent(told, url, settings.token).run()
+            except* Exception:  # whatever befalls the agent, Envoys go on being served
+                logging.getLogger(__name__).exception("the agent begins anew in a second")
+            await asyncio.sleep(1.0)
+
+    return beside
 
 
 def _say(api: str, ads: str, output: Format) -> None:

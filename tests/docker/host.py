@@ -1,0 +1,75 @@
+"""A host as the tests of the agent have it: a real engine, the agent, and a control plane beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.harness.docker_engine import DockerEngine
+from tests.harness.plane import Plane
+from tests.harness.processes import Program, Programs
+from tests.harness.recorder import Recorder
+from tests.harness.waiting import wait_until
+
+
+class Host:
+    """A host with an engine, an agent that asks it through a recorder, and a control plane beside it."""
+
+    def __init__(self, programs: Programs, engine: DockerEngine, recorder: Recorder, folder: Path) -> None:
+        self._programs = programs
+        self.engine = engine
+        self.recorder = recorder
+        self.folder = folder
+        self.plane = Plane(programs, folder / "plane", "--filter", "none")
+        self.agent: Program | None = None
+        self.settings = folder / "agent.yaml"
+        self.settings.write_text("{}\n")
+
+    def start_agent(self) -> None:
+        self.agent = self._programs.fairlead(
+            "--server", f"http://127.0.0.1:{self.plane.api}", "agent", "--docker", f"unix://{self.recorder.path}",
+            "--data-dir", self.folder / "agent", "--id", "here", "--ttl", "60", "--config", self.settings, name="agent",
+        )  # fmt: skip
+
+    def output(self) -> str:
+        """What the agent has logged."""
+        assert self.agent is not None
+        return self.agent.output()
+
+    def registered(self) -> dict[str, Any]:
+        """The instances that the control plane knows, by the name of their container."""
+        found: Any = self.plane.get("instances")
+        return {each["metadata"]["docker.container"]: each for each in found["items"]}
+
+    def declared(self, kind: str, name: str) -> dict[str, Any]:
+        """An object of that name, nothing while there is none."""
+        found: Any = self.plane.get(kind)["items"]
+        return next((each for each in found if each["name"] == name), {})
+
+    def awaits(self, *names: str, timeout: float = 30.0) -> dict[str, Any]:
+        """Wait until exactly these containers are registered; returns their instances."""
+        wanted = set(names)
+
+        def there() -> dict[str, Any]:
+            found = self.registered()
+            assert found.keys() == wanted, (sorted(found), self.states())
+            return {"found": found}
+
+        found: dict[str, Any] = wait_until(there, timeout, what=f"registered are {sorted(wanted)}, and nobody else")[
+            "found"
+        ]
+        return found
+
+    def states(self) -> dict[str, str]:
+        """How each container stands, in the agent's own words."""
+        try:
+            found: Any = json.loads((self.folder / "agent" / "status.json").read_text())
+        except OSError:
+            return {}
+        return dict(found["containers"])
+
+    def says(self, name: str, words: str) -> None:
+        wait_until(
+            lambda: words in self.states().get(name, ""), 20, what=f"{name} is said to be {words!r}: {self.states()}"
+        )

@@ -1,0 +1,254 @@
+"""The agent on a real Docker Engine and a real control plane (rows M01 to M50 of its kind, D1 to D4)."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import httpx
+
+from tests.docker.host import Host
+from tests.harness.docker_engine import IMAGE, DockerEngine
+from tests.harness.waiting import wait_until
+from xds.sources.docker.engine import ALLOWED
+
+MANY: Final = 8
+WEB: Final = {"fairlead.service": "web", "fairlead.port": "8080", "fairlead.version": "v1"}
+
+
+def _asked(instance: dict[str, Any]) -> str:
+    """What answers where an instance is registered."""
+    return httpx.get(f"http://{instance['address']}:{instance['port']}/", timeout=5, trust_env=False).text.strip()
+
+
+def test_many_come_and_go_at_once_and_the_registry_ends_where_the_engine_stands(
+    host: Host, engine: DockerEngine
+) -> None:
+    names = [f"many{n}" for n in range(MANY)]
+    with ThreadPoolExecutor(4) as side_by_side:
+        list(side_by_side.map(engine.run, names))
+        found = host.awaits(*names)
+        assert {each["version"] for each in found.values()} == {"v1"}
+        list(side_by_side.map(lambda name: engine.docker("rm", "-f", name), names[::2]))
+        list(side_by_side.map(engine.run, ["more0", "more1"]))
+    assert set(engine.docker("ps", "--format", "{{.Names}}").split()) == {*names[1::2], "more0", "more1"}
+    host.awaits(*names[1::2], "more0", "more1")
+
+
+def test_every_network_mode_is_registered_where_it_really_answers(
+    host: Host, engine: DockerEngine, free_port: Callable[[], int]
+) -> None:
+    """M09: what answers at the registered address is the container itself."""
+    port = free_port()
+    engine.docker("network", "create", "front")
+    engine.docker("network", "create", "back")
+    engine.run("plain")
+    engine.run("shown", "-p", "127.0.0.1::8080")
+    engine.run("own", "--network=front")
+    engine.run("two", "--network=front", labels={**WEB, "fairlead.network": "back"})
+    engine.docker("network", "connect", "back", "two")
+    engine.run("published", "-p", "127.0.0.1::8080", labels={**WEB, "fairlead.address": "published"})
+    engine.run("hosts", "--network=host", labels={**WEB, "fairlead.port": str(port)}, LISTEN=port)
+    engine.run("joined", "--network=container:own", labels={**WEB, "fairlead.port": "8081"}, LISTEN=8081)
+    engine.run("none", "--network=none")
+    names = ("plain", "shown", "own", "two", "published", "hosts", "joined")
+    found = host.awaits(*names)
+    assert {name: _asked(found[name]) for name in names} == {name: name for name in names}
+    assert found["two"]["metadata"]["docker.address"].endswith("network back")
+    assert (found["hosts"]["address"], found["published"]["address"]) == ("127.0.0.1", "127.0.0.1")
+    assert found["joined"]["address"] == found["own"]["address"]
+    host.says("none", "it has no network")
+
+
+def test_a_stop_withdraws_before_the_end(host: Host, engine: DockerEngine) -> None:
+    engine.run("slow", LINGER=3)
+    host.awaits("slow")
+    with ThreadPoolExecutor(1) as beside:
+        stopping = beside.submit(engine.docker, "stop", "-t", "20", "slow")
+        host.awaits()
+        assert engine.docker("inspect", "-f", "{{.State.Running}}", "slow") == "true"
+        stopping.result(30)
+
+
+def test_a_killed_container_is_gone_and_its_next_life_is_another(host: Host, engine: DockerEngine) -> None:
+    engine.run("again", "--restart=always", labels={**WEB, "fairlead.health.healthy": "5"})
+    before = host.awaits("again")["again"]
+    os.kill(engine.pid("again"), signal.SIGKILL)
+    after = wait_until(
+        lambda: found if (found := host.registered().get("again", before))["epoch"] > before["epoch"] else None, 30
+    )
+    assert after["id"] == before["id"]
+
+
+def test_a_death_is_known_while_the_engine_hangs(host: Host, engine: DockerEngine) -> None:
+    """M50: the kernel tells of it."""
+    engine.run("silent")
+    host.awaits("silent")
+    process = engine.pid("silent")
+    engine.freeze()
+    try:
+        os.kill(process, signal.SIGKILL)
+        host.awaits()
+    finally:
+        engine.thaw()
+
+
+def test_nobody_is_registered_before_it_answers(host: Host, engine: DockerEngine) -> None:
+    """M05."""
+    engine.run("booting", BOOT=3)
+    engine.run("checked", "--health-cmd=cat /www/well", "--health-interval=1s")
+    engine.run("wrong", labels={**WEB, "fairlead.port": "18080"})
+    engine.run("there")
+    host.awaits("there")
+    host.says("booting", "nobody listens there")
+    host.says("checked", "waits for its HEALTHCHECK")
+    host.says("wrong", "port 18080: nobody listens there")
+    engine.docker("exec", "checked", "sh", "-c", "echo > /www/well")
+    found = host.awaits("there", "booting", "checked")
+    assert _asked(found["booting"]) == "booting"
+
+
+def test_the_hosts_port_in_place_of_its_own_is_explained(
+    host: Host, engine: DockerEngine, free_port: Callable[[], int]
+) -> None:
+    """M20."""
+    port = free_port()
+    engine.run("mapped", "-p", f"127.0.0.1:{port}:8080", labels={**WEB, "fairlead.port": str(port)})
+    host.says("mapped", f"port default is {port}, which is the host's; inside the container it is 8080")
+    assert host.registered() == {}
+
+
+def test_other_labels_come_with_the_next_container(host: Host, engine: DockerEngine) -> None:
+    """M11."""
+    engine.run("app")
+    host.awaits("app")
+    engine.docker("rm", "-f", "app")
+    engine.run("app", labels={**WEB, "fairlead.version": "v2", "fairlead.weight": "7"})
+    found = wait_until(lambda: now if (now := host.registered().get("app", {})).get("version") == "v2" else None, 30)
+    assert found["weight"] == 7
+    assert len(host.registered()) == 1
+
+
+def test_pauses_and_networks_change_what_is_registered(host: Host, engine: DockerEngine) -> None:
+    engine.docker("network", "create", "later")
+    engine.run("moving", labels={**WEB, "fairlead.meta.team": "shop"})
+    host.awaits("moving")
+    engine.docker("pause", "moving")
+    host.awaits()
+    engine.docker("unpause", "moving")
+    host.awaits("moving")
+    engine.docker("rename", "moving", "moved")
+    before = host.awaits("moved")["moved"]
+    engine.docker("network", "connect", "later", "moved")
+    engine.docker("network", "disconnect", "bridge", "moved")
+    after = wait_until(
+        lambda: now if (now := host.registered().get("moved", before))["address"] != before["address"] else None, 30
+    )
+    assert (_asked(after), after["metadata"]["team"]) == ("moving", "shop")
+
+
+def test_labels_that_are_none_cost_their_container_only(host: Host, engine: DockerEngine) -> None:
+    """D3, on a real engine."""
+    engine.run("good")
+    bad = {
+        "lines": {**WEB, "fairlead.service": "web\nweb2"},
+        "bidi": {**WEB, "fairlead.service": "we\u202eb"},
+        "weight": {**WEB, "fairlead.port": "70000"},
+        "template": {**WEB, "fairlead.service": "{{ .Service }}"},
+    }
+    for name, labels in bad.items():
+        engine.run(name, labels=labels)
+    heavy = [f"--label=x{n}={'y' * 100_000}" for n in range(15)]
+    vast = engine.docker("create", "--name=vast", "--label=fairlead.service=web", *heavy, IMAGE, "sleep", "60")
+    engine.docker("start", vast)
+    engine.run("facet", labels={**WEB, "fairlead.weight": "NaN"})
+    found = host.awaits("good", "facet")
+    assert "fairlead.weight" in found["facet"]["metadata"]["docker.problems"]
+    for name in (*bad, "vast"):
+        host.says(name, "refused")
+
+
+def test_a_restart_of_the_engine_loses_nothing_and_misses_nothing(host: Host, engine: DockerEngine) -> None:
+    """D1: what ends and starts while nobody listens is known afterwards, and who goes on is never withdrawn."""
+    engine.run("stays")
+    engine.run("ends")
+    before = host.awaits("stays", "ends")["stays"]
+    engine.stop()
+    engine.start()
+    engine.docker("rm", "-f", "ends")
+    engine.run("comes")
+    found = host.awaits("stays", "comes")
+    assert found["stays"]["revision"] == before["revision"], "it was not registered anew"
+    host.recorder.cut()
+    engine.run("late")
+    host.awaits("stays", "comes", "late")
+
+
+def test_nothing_is_lost_while_the_control_plane_is_away(host: Host, engine: DockerEngine) -> None:
+    """M28, with a restart of the agent in between."""
+    engine.run("old")
+    engine.run("stays")
+    host.awaits("old", "stays")
+    host.plane.kill()
+    engine.docker("rm", "-f", "old")
+    engine.run("new")
+    host.says("new", "registered at")
+    assert host.agent is not None
+    wait_until(lambda: '"control_plane": "http' in (host.folder / "agent" / "status.json").read_text(), 20)
+    host.agent.kill()
+    engine.run("newer")
+    host.start_agent()
+    host.plane.start()
+    host.awaits("stays", "new", "newer")
+
+
+def test_an_agent_that_ends_withdraws_nothing_and_the_next_one_takes_over(host: Host, engine: DockerEngine) -> None:
+    engine.run("goes")
+    engine.run("stays")
+    before = host.awaits("goes", "stays")["stays"]
+    assert host.agent is not None
+    assert host.agent.stop() == 0
+    assert host.registered().keys() == {"goes", "stays"}
+    engine.docker("rm", "-f", "goes")
+    host.start_agent()
+    assert host.awaits("stays")["stays"]["epoch"] == before["epoch"], "it is the same life of it"
+
+
+def test_settings_are_read_again_when_their_file_changes_and_nobody_leaves(host: Host, engine: DockerEngine) -> None:
+    """M28; what cannot be a setting changes nothing."""
+    engine.run("zoned")
+    assert host.awaits("zoned")["zoned"]["zone"] == ""
+    host.settings.write_text("zone: not a name\n")
+    wait_until(lambda: "the settings stay as they were" in host.output(), 20)
+    host.settings.write_text("zone: eu-1a\n")
+
+    def moved() -> bool:
+        (instance,) = host.registered().values()  # it is there at every look
+        return bool(instance["zone"] == "eu-1a")
+
+    wait_until(moved, 20)
+
+
+def test_policy_and_routes_of_labels_are_declared_and_the_agent_is_listed(host: Host, engine: DockerEngine) -> None:
+    """M02: what a container says of its service holds for the service."""
+    engine.run("routed", labels={**WEB, "fairlead.timeout": "7s", "fairlead.route.api.path": "/v1"})
+    host.awaits("routed")
+    route = wait_until(lambda: host.declared("routes", "web.api"), 20)
+    assert route["owner"] == "file:docker"
+    assert host.declared("services", "web")["timeout"] == "7s"
+    assert [each["id"] for each in host.plane.get("agents")["items"] if each["state"] == "alive"] == ["here"]
+
+
+def test_an_engine_was_only_ever_read(host: Host, engine: DockerEngine) -> None:
+    """D4, over everything above: GET, from a short list, and only containers that opted in."""
+    silent = engine.run("silent", labels={"com.example": "x"})
+    engine.run("loud")
+    host.awaits("loud")
+    asked = [line.split(" ") for line in host.recorder.asked]
+    assert len(asked) > 10
+    assert {method for method, *_ in asked} == {"GET"}
+    assert [path for _, path, *_ in asked if not ALLOWED.match(path.partition("?")[0])] == []
+    assert not [path for _, path, *_ in asked if silent in path]

@@ -1,0 +1,147 @@
+"""A real Docker Engine of a test's own: no other engine of this machine, its networks or its firewall are touched.
+
+It has a bridge and address ranges of its own and writes no firewall rules: published ports are served by its proxy. Its
+one image is made here, of busybox. Containers outlive a restart of the engine (live-restore), as on a careful host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from tests.harness.processes import Program, Programs
+from tests.harness.waiting import wait_until
+
+IMAGE: Final = "fairlead-test/web:v1"
+APPLETS: Final = ("sh", "httpd", "sleep", "nc", "echo", "mkdir", "wget", "cat")
+SERVE: Final = (
+    'trap "sleep ${LINGER:-0}; exit 0" TERM; mkdir /www; echo "$NAME" > /www/index.html; '
+    "sleep ${BOOT:-0}; httpd -p ${LISTEN:-8080} -h /www; while :; do sleep 60 & wait $!; done"
+)
+"""A small web server that says its NAME, after BOOT seconds, and takes LINGER seconds to stop."""
+
+
+class DockerEngine:
+    """`dockerd` with everything of its own below one folder."""
+
+    def __init__(self, programs: Programs, folder: Path) -> None:
+        self._programs = programs
+        self._folder = folder
+        self.socket = folder / "docker.sock"
+        self.bridge = f"fl{os.getpid()}"
+        self._number = 100 + os.getpid() % 100
+        self.program: Program | None = None
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[DockerEngine]:
+        """The engine, until the end; its containers and its bridge go with it."""
+        _run("ip", "link", "add", "name", self.bridge, "type", "bridge")
+        try:
+            _run("ip", "address", "add", f"10.{self._number}.0.1/24", "dev", self.bridge)
+            _run("ip", "link", "set", self.bridge, "up")
+            self.start()
+            self.make_image()
+            try:
+                yield self
+            finally:
+                if found := self.docker("ps", "-aq").split():
+                    self.docker("rm", "-f", *found)
+                for network in self.docker("network", "ls", "-q", "--filter", "type=custom").split():
+                    self.docker("network", "rm", network)
+                self.stop()
+                for mounted in self._mounts():
+                    _run("umount", mounted)
+        finally:
+            _run("ip", "link", "delete", self.bridge)
+
+    def _mounts(self) -> list[str]:
+        """What the engine left mounted below its folder, the innermost first: nobody could remove the folder."""
+        places = (line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines())
+        return sorted((place for place in places if place.startswith(f"{self._folder}/")), reverse=True)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        dockerd = shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+        assert dockerd is not None, "dockerd is missing: scripts/system-parts.sh test installs it"
+        folder = self._folder
+        self.program = self._programs.start(
+            [
+                dockerd, "--storage-driver=vfs", "--live-restore", "--data-root", folder / "data",
+                "--exec-root", folder / "exec", "--pidfile", folder / "pid", "-H", f"unix://{self.socket}",
+                f"--bridge={self.bridge}", "--iptables=false", "--ip-masq=false", "--ip-forward=false",
+                "--default-address-pool", f"base=10.{self._number}.128.0/17,size=24",
+            ],
+            name="dockerd",
+        )  # fmt: skip
+        wait_until(
+            lambda: subprocess.run(self._command("version"), capture_output=True, check=False).returncode == 0, 40
+        )
+
+    def stop(self) -> None:
+        """End the engine; with live-restore its containers go on."""
+        assert self.program is not None
+        self.program.stop(30)
+
+    def freeze(self) -> None:
+        """Let the engine hang: it says nothing any more, and answers nobody."""
+        assert self.program is not None
+        self.program.send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self.program is not None
+        self.program.send(signal.SIGCONT)
+
+    def make_image(self) -> None:
+        """Make the one image, of busybox alone."""
+        busybox = shutil.which("busybox")
+        assert busybox is not None, "busybox is missing: scripts/system-parts.sh test installs it"
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            tar.add(Path(busybox).resolve(), "bin/busybox")
+            for name in APPLETS:
+                link = tarfile.TarInfo(f"bin/{name}")
+                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+                tar.addfile(link)
+        command = self._command("import", "-c", "ENV PATH=/bin", "-", IMAGE)
+        subprocess.run(command, input=archive.getvalue(), capture_output=True, check=True, timeout=60)
+
+    def docker(self, *words: str) -> str:
+        """What `docker ...` prints; AssertionError, with its words, when it fails."""
+        ran = subprocess.run(self._command(*words), capture_output=True, text=True, check=False, timeout=90)
+        assert ran.returncode == 0, f"docker {' '.join(words)[:200]}: {ran.stderr}"
+        return ran.stdout.strip()
+
+    def run(self, name: str, *options: str, labels: Mapping[str, str] | None = None, **environment: object) -> str:
+        """Start the small web server as a container; returns its id."""
+        said = (
+            {"fairlead.service": "web", "fairlead.port": "8080", "fairlead.version": "v1"} if labels is None else labels
+        )
+        words = [f"--label={key}={value}" for key, value in said.items()]
+        words += [f"--env={key}={value}" for key, value in {"NAME": name, **environment}.items()]
+        return self.docker("run", "-d", "--name", name, *words, *options, IMAGE, "sh", "-c", SERVE)
+
+    def pid(self, name: str) -> int:
+        """The id of a container's first process, on this host."""
+        return int(self.docker("inspect", "-f", "{{.State.Pid}}", name))
+
+    def _command(self, *words: str) -> list[str]:
+        return ["docker", "-H", f"unix://{self.socket}", *words]
+
+
+def _run(*words: str) -> None:
+    subprocess.run(
+        words,
+        check=True,
+        capture_output=True,
+        timeout=20,
+        env={**os.environ, "PATH": f"{os.environ['PATH']}:/sbin:/usr/sbin"},
+    )

@@ -1,0 +1,40 @@
+"""A proven container as the document that the API takes."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from xds.model.check import Check, CheckKind
+from xds.sources.docker.registration import Registration
+
+
+def document(
+    registration: Registration, *, ttl: float, region: str = "", zone: str = "", checked: bool = False
+) -> Mapping[str, object]:
+    """Return the body of its registration; `region` and `zone` are the host's, for a container that says none.
+
+    `checked` asks the control plane to go on with the check, where it can: not on this host's loopback.
+    """
+    instance, check = registration.instance, registration.check
+    if not checked or ipaddress.ip_address(instance.address).is_loopback:
+        check = None
+    return {
+        "service": instance.service.name,
+        "env": instance.service.env,
+        "address": instance.address,
+        "ports": dict(instance.ports),
+        "version": instance.version,
+        "weight": instance.weight,
+        "region": instance.region or region,
+        "zone": instance.zone or zone,
+        "labels": dict(instance.labels),
+        "metadata": dict(instance.metadata),
+        "ttl": ttl,
+        **({} if check is None else {"check": _check(check)}),
+    }
+
+
+def _check(check: Check) -> Mapping[str, object]:
+    return {name: value.value if isinstance(value, CheckKind) else value for name, value in asdict(check).items()}

@@ -1,0 +1,174 @@
+"""The agent put together: engines followed, the ledger told, its settings read again when that is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from xds.agent.document import document
+from xds.agent.ledger import Ledger
+from xds.agent.policy import Item, Policy, item_of
+from xds.agent.presence import Presence
+from xds.agent.reporting import Reporter
+from xds.agent.settings import AgentSettings
+from xds.agent.spool import Spool
+from xds.model.problems import FairleadError
+from xds.sources.docker.containers import Containers
+from xds.sources.docker.effects import Register
+from xds.sources.docker.engine import Engine
+from xds.sources.docker.follow import Follower, Told
+
+LOOK: Final = 0.25  # seconds between two looks at whether everybody has been inspected, after a start
+STATUS: Final = 1.0  # seconds between two looks at whether the status file is to be written
+ALIVE: Final = 5  # looks after which it is written though nothing changed, as a sign of life
+
+_log = logging.getLogger(__name__)
+
+
+class Agent:
+    """One agent, and what it follows. `reread` returns its settings as they are now; FairleadError keeps the old."""
+
+    def __init__(
+        self, settings: AgentSettings, server: str, token: str, reread: Callable[[], AgentSettings] | None = None
+    ) -> None:
+        """Open nothing yet, but read what the last agent here kept."""
+        self.settings = settings
+        self._reread = reread
+        self._spool = Spool(settings.data_dir)
+        self.ledger = Ledger(settings.ttl, random.random)
+        self.ledger.restore(self._spool.read(), time.monotonic())
+        self._reporter = Reporter(server, self.ledger, self._spool, monotonic=time.monotonic, token=token)
+        self._policy = Policy(self._reporter.request, self._items)
+        self._followers: list[Follower] = []
+        self._said: dict[str, str] = {}
+
+    async def run(self, asked: asyncio.Event | None = None) -> None:
+        """Run until cancelled; `asked` is set when the settings are to be read again."""
+        again = asked or asyncio.Event()
+        async with self._reporter, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._reporter.run(), name="agent-report")
+            tasks.create_task(self._show_for_ever(), name="agent-status")
+            tasks.create_task(self._policy.run(), name="agent-policy")
+            presence = Presence(self.settings.name, self.settings.address, metadata.version("fairlead"))
+            tasks.create_task(presence.run(self._reporter.request, self._is_well), name="agent-presence")
+            while True:
+                following = tasks.create_task(self._follow(), name="agent-follow")
+                await self._changed(again)
+                following.cancel()
+                await asyncio.wait([following])
+
+    def status(self) -> dict[str, object]:
+        """Return how everything stands: engines, containers by name, and the control plane."""
+        return {
+            "agent": self.settings.name,
+            "ready": not self.ledger.trouble and self._is_well(),
+            "control_plane": self.ledger.trouble or "reached",
+            "engines": {str(each.engine.endpoint): each.trouble or "followed" for each in self._followers},
+            "containers": {name: state for each in self._followers for name, state in each.containers.states().items()},
+            "refused": self.ledger.refusals(),
+            "proposals": list(self._policy.proposals),
+        }
+
+    async def _follow(self) -> None:
+        settings = self.settings
+        async with contextlib.AsyncExitStack() as engines, asyncio.TaskGroup() as tasks:
+            self._followers = []
+            for endpoint in settings.endpoints:
+                engine = await engines.enter_async_context(Engine(endpoint))
+                containers = Containers(
+                    claims=settings.claims,
+                    stand=settings.stand,
+                    host=settings.name,
+                    first_answer=settings.central_checks,
+                )
+                follower = Follower(engine, containers, self._tell, monotonic=time.monotonic, chance=random.random)
+                self._followers.append(follower)
+                tasks.create_task(follower.run(), name=f"docker {endpoint}")
+            tasks.create_task(self._settle(), name="agent-settle")
+
+    async def _settle(self) -> None:
+        """Once every engine has said who is there, take out whoever ended while nobody looked."""
+        while not self._followers or not all(each.settled for each in self._followers):  # noqa: ASYNC110 - whoever moves it
+            await asyncio.sleep(LOOK)
+        self.ledger.settle({name for each in self._followers for name in each.containers.instance_ids()})
+        self._reporter.wake()
+
+    def _tell(self, words: Sequence[Told]) -> None:
+        settings = self.settings
+        for word in words:
+            if isinstance(word, Register):
+                instance = word.registration.instance
+                said = document(
+                    word.registration,
+                    ttl=settings.ttl,
+                    region=settings.region,
+                    zone=settings.zone,
+                    checked=settings.central_checks,
+                )
+                if not self.ledger.put(instance.id, instance.epoch, said):
+                    _log.error("%s is one container more than an agent keeps", instance.id)
+            else:
+                _log.info("%s is withdrawn: %s", word.instance_id, word.why)
+                self.ledger.drop(word.instance_id)
+        self._reporter.wake()
+        self._policy.wake()
+
+    def _items(self) -> list[Item]:
+        lives = (life for each in self._followers for life in each.containers.lives())
+        return [item for life in lives if (item := item_of(life)) is not None]
+
+    def _is_well(self) -> bool:
+        return bool(self._followers) and not any(each.stale for each in self._followers)
+
+    async def _changed(self, asked: asyncio.Event) -> None:
+        """Wait until the settings are others than before."""
+        while True:
+            await asked.wait()
+            asked.clear()
+            try:
+                fresh = self._reread() if self._reread else self.settings
+                _ = fresh.endpoints  # said now if they cannot be used
+            except FairleadError as error:
+                _log.error("the settings stay as they were: %s: %s", error.pointer, error.message)
+                continue
+            if fresh != self.settings:
+                _log.info("the settings have changed: containers are looked at anew, what is registered stays")
+                self.settings = fresh
+                self.ledger.ttl = fresh.ttl
+                return
+
+    async def _show_for_ever(self) -> None:
+        """Keep the status on disk, for `fairlead agent --status` and for people; log what is new in it."""
+        path, shown, looks = self.settings.data_dir / "status.json", "", 0
+        while True:
+            status = self.status()
+            text = json.dumps(status, indent=2)
+            self._log_states(status["containers"])
+            if text != shown or looks == ALIVE:
+                shown, looks = text, 0
+                with contextlib.suppress(OSError):  # it is for people; the spool says that the disk is full
+                    await asyncio.to_thread(_write, path, text)
+            looks += 1
+            await asyncio.sleep(STATUS)
+
+    def _log_states(self, states: object) -> None:
+        now = states if isinstance(states, dict) else {}
+        for name, state in now.items():
+            if self._said.get(name) != state:
+                _log.info("%s: %s", name, state)
+        self._said = dict(now)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text + "\n", encoding="utf-8")
+    fresh.replace(path)

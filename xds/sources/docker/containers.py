@@ -1,0 +1,304 @@
+"""All containers of one engine, and what each comes to: the order of things, without an engine, a socket or a clock.
+
+Senses call in (`listed`, `event`, `inspected`, `answered`, `died`); `turn` does what time brings; `effects` is what to
+do about it. Three rules bear the rest:
+
+- *An inspection is the truth, the others are reasons to make one.* So events may be lost, doubled or out of order, and
+  a container that a list lacks is only gone once the engine says so of that container.
+- *An end needs no confirmation.* A death or a stop withdraws at once; the engine's clock decides whether it concerns
+  the life that a container leads now.
+- *One container costs itself.* What cannot be read, inspected or proven leaves the others, and what is known, alone.
+
+Moments (`now`) are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from math import inf
+from typing import Final
+
+from xds.labels.describe import ANYTHING, Claims
+from xds.labels.description import Description
+from xds.labels.reading import ours_among
+from xds.model.problems import FairleadError
+from xds.sources.docker.addresses import Candidate, Standpoint, mapped_for_own, places
+from xds.sources.docker.effects import Ask, Effect, Inspect, Register, Watch, Withdraw
+from xds.sources.docker.facts import DEFAULT_STOP, Facts, Summary
+from xds.sources.docker.life import Life
+from xds.sources.docker.proving import REACHES, Proof
+from xds.sources.docker.registration import Registration, registration
+from xds.sources.docker.stream import Event
+
+SURVIVED: Final = 2.0  # seconds beyond its time to stop, after which a container has outlived the signal
+RETRY: Final = 1.0  # seconds until an inspection that failed is made again, twice as many each time
+LONGEST_RETRY: Final = 30.0
+KILL: Final = 9
+
+
+class Containers:
+    """Every container that opted in, on one engine; `host` names the engine's host in what is told."""
+
+    def __init__(
+        self, *, claims: Claims = ANYTHING, stand: Standpoint | None = None, host: str = "", first_answer: bool = False
+    ) -> None:
+        """Start with none. `first_answer` believes a place at once: somebody else counts the good answers after it."""
+        self._first_answer = first_answer
+        self._claims = claims
+        self._stand = stand or Standpoint()
+        self._host = host
+        self._lives: dict[str, Life] = {}
+        self._effects: list[Effect] = []
+        self._doubted = False  # the last list was empty, and nobody believed it
+
+    # ------------------------------------------------------------------------------------------------ what is known
+    def effects(self) -> list[Effect]:
+        """Return what is to be done since the last call, in order."""
+        effects, self._effects = self._effects, []
+        return effects
+
+    def due(self) -> float:
+        """Return the moment of the next `turn`; infinity if nothing waits for time to pass."""
+        return min((life.due() for life in self._lives.values()), default=inf)
+
+    def knows(self, container: str) -> bool:
+        """Say whether a container is followed."""
+        return container in self._lives
+
+    def registered(self) -> dict[str, Registration]:
+        """Return what stands registered, by the container's id."""
+        return {each: life.told for each, life in self._lives.items() if life.told is not None}
+
+    def lives(self) -> Iterable[Life]:
+        """Return everything that is known of each container, for whoever tells more of it than its instance."""
+        return self._lives.values()
+
+    def instance_ids(self) -> set[str]:
+        """Return the instances of containers that run, whether they are proven yet or not."""
+        return {life.said.instance_id for life in self._lives.values() if life.said and life.serves}
+
+    def settled(self) -> bool:
+        """Say whether every container that is known has been inspected at least once."""
+        return all(life.facts is not None or not life.inspecting for life in self._lives.values())
+
+    def states(self) -> dict[str, str]:
+        """Return how each container that opted in stands, in words, by its name."""
+        return {life.name or each[:12]: life.state() for each, life in self._lives.items() if life.wanted}
+
+    # ------------------------------------------------------------------------------------------------------- senses
+    def listed(self, lines: Sequence[Summary], *, afresh: bool) -> bool:
+        """Take the list of running containers; False if it is empty and has to be seen again to be believed.
+
+        `afresh` says that events may have been missed: everybody is inspected, not only who looks different.
+        """
+        if not lines and any(life.told for life in self._lives.values()) and not self._doubted:
+            self._doubted = True
+            return False
+        self._doubted = False
+        listed = {line.id: line for line in lines}
+        for line in lines:
+            known = self._lives.get(line.id)
+            if known is None and not ours_among(line.labels):
+                continue
+            life = known or self._life(line.id)
+            if afresh or life.mark != line.mark or life.facts is None:
+                self._inspect(life)
+            life.mark = line.mark
+        for each, life in self._lives.items():
+            if each not in listed and (life.serves or afresh):
+                self._inspect(life)
+        return True
+
+    def event(self, event: Event, now: float) -> None:
+        """Take an event; the engine may have said it before, or out of order."""
+        life = self._lives.get(event.id)
+        if life is None:
+            if not event.ours or event.action in {"die", "destroy", "kill"}:
+                return
+            life = self._life(event.id)
+        moment = event.at // 1000 or (life.facts.started if life.facts else 0)
+        match event.action:
+            case "die" | "destroy":
+                life.ended = max(life.ended, moment)
+                self._judge(life, now, f"it ended ({event.action})")
+            case "kill" if event.signal == KILL:
+                life.ended = max(life.ended, moment)
+                self._judge(life, now, "it was killed")
+                return
+            case "kill" if event.signal in (life.facts.stops_by if life.facts else DEFAULT_STOP):
+                life.signalled = max(life.signalled, moment)
+                self._judge(life, now, f"it was asked to stop (signal {event.signal})")
+                return
+            case "kill":
+                return
+            case "pause" if life.facts is not None:
+                life.facts = replace(life.facts, paused=True)
+                self._judge(life, now, "it is paused")
+        self._inspect(life)
+
+    def inspected(self, container: str, facts: Facts | None, now: float) -> None:
+        """Take what the engine says of a container; None when it knows none of that id."""
+        life = self._lives.get(container)
+        if life is None:
+            return
+        life.inspecting, life.failures, life.retry, life.trouble = False, 0, inf, ""
+        if facts is None:
+            self._end(life, "the engine has it no more")
+            del self._lives[container]
+            self._judge_joined(container, now)
+            return
+        changed = life.facts is None or life.facts != facts
+        if life.learn(facts, self._claims) and life.told is not None:
+            self._end(life, "it was started anew")
+        if life.again:
+            life.again = False
+            self._inspect(life)
+        if changed or life.proof is None:
+            self._judge(life, now, "")
+            self._judge_joined(container, now)
+
+    def not_inspected(self, container: str, why: str, now: float) -> None:
+        """Take note that the engine did not answer about a container: what is known of it stays."""
+        life = self._lives.get(container)
+        if life is not None:
+            life.inspecting, life.again, life.trouble = False, False, why
+            life.retry = now + min(LONGEST_RETRY, RETRY * 2.0 ** min(life.failures, 8))
+            life.failures += 1
+
+    def answered(self, container: str, of: int, answers: Sequence[str], now: float) -> None:
+        """Take what the places of a container answered; those of an earlier life are of no interest."""
+        life = self._lives.get(container)
+        if life is None or life.proof is None or life.number != of:
+            return
+        place = life.proof.answered(answers, now)
+        if place is not None:
+            self._register(life, place)
+
+    def died(self, container: str, pid: int, now: float) -> None:
+        """Take the kernel's word that a process ended; it comes before the engine's, or instead of it."""
+        life = self._lives.get(container)
+        if life is not None and life.facts is not None and life.facts.pid == pid:
+            life.ended = max(life.ended, life.facts.started)
+            self._judge(life, now, "its process ended")
+            self._inspect(life)
+
+    def turn(self, now: float) -> None:
+        """Do what time brings: the next question, another attempt, the return of who outlived a signal."""
+        for life in list(self._lives.values()):
+            if life.retry <= now:
+                life.retry = inf
+                self._inspect(life)
+            if life.drained <= now:
+                life.drained, life.signalled = inf, 0
+                self._judge(life, now, "")
+            proof = life.proof
+            if proof is not None and proof.askable and proof.next <= now and proof.check is not None:
+                proof.asking = True
+                self._effects.append(Ask(life.id, life.number, proof.places.candidates, proof.check))
+
+    # --------------------------------------------------------------------------------------------------- what follows
+    def _life(self, container: str) -> Life:
+        return self._lives.setdefault(container, Life(container))
+
+    def _inspect(self, life: Life) -> None:
+        if life.inspecting:
+            life.again = True  # the answer under way may be older than the reason for this one
+            return
+        life.inspecting = True
+        self._effects.append(Inspect(life.id))
+
+    def _judge(self, life: Life, now: float, why: str) -> None:
+        """Decide what follows from what is known of a container now; `why` says what has just ended, if anything."""
+        facts, said = life.facts, life.said
+        if facts is None or not life.serves:
+            self._end(life, why or "it does not run")
+            self._judge_joined(life.id, now)
+        elif life.leaving:
+            self._end(life, why or "it was asked to stop")
+            if life.drained == inf:
+                patience = max(facts.patience, said.drain if said else 0.0)
+                life.drained = now + patience + SURVIVED
+        elif said is None:
+            self._end(life, "its labels do not make an instance")
+        elif said.awaits_engine and facts.health != "healthy":
+            life.proof = None
+            if life.told is not None and facts.health == "unhealthy" and self._can_spare(life):
+                self._end(life, "its HEALTHCHECK says unhealthy")
+        else:
+            self._prove(life, facts, now)
+
+    def _prove(self, life: Life, facts: Facts, now: float) -> None:
+        said = life.said
+        if said is None:
+            return
+        owner = self._lives.get(facts.joins)
+        if facts.joins and (owner is None or owner.facts is None):
+            self._inspect(owner or self._life(facts.joins))
+            return
+        found = places(said, facts, owner.facts if owner and owner.serves else None, self._stand)
+        if life.told is not None and life.told.place in found.candidates:
+            self._refresh(life, said, facts, life.told)
+            return
+        if life.told is not None:
+            self._end(life, "it is not at that address any more")
+        if life.proof is not None and life.proof.places == found:
+            return
+        life.number += 1
+        check = REACHES if said.check is None and said.awaits_engine else said.check
+        if check is not None and self._first_answer:
+            check = replace(check, rise=1)
+        life.proof = Proof(check, found, now)
+        life.hint = mapped_for_own(said, facts)
+        if facts.pid:
+            self._effects.append(Watch(life.id, facts.pid))
+        if life.proof.at_once is not None:
+            self._register(life, life.proof.at_once)
+
+    def _register(self, life: Life, place: Candidate) -> None:
+        said, facts, proof = life.said, life.facts, life.proof
+        if said is None or facts is None or proof is None:
+            return
+        life.proof = None
+        try:
+            life.told = registration(said, facts, place, self._findings(life, proof.rejected(place)))
+        except FairleadError as error:
+            life.trouble = f"{error.pointer}: {error.message}"
+        else:
+            self._effects.append(Register(life.told))
+
+    def _refresh(self, life: Life, said: Description, facts: Facts, told: Registration) -> None:
+        """Tell what is other about a container that goes on at its place, such as its name."""
+        rejected = told.instance.metadata.get("docker.rejected", "")
+        with suppress(FairleadError):
+            fresh = registration(said, facts, told.place, self._findings(life, (rejected,)))
+            if fresh != told:
+                life.told = fresh
+                self._effects.append(Register(fresh))
+
+    def _findings(self, life: Life, rejected: tuple[str, ...]) -> dict[str, str]:
+        problems = "; ".join(f"{problem.pointer}: {problem.message}" for problem in life.problems)
+        return {"docker.host": self._host, "docker.rejected": "; ".join(rejected), "docker.problems": problems}
+
+    def _end(self, life: Life, why: str) -> None:
+        life.proof = None
+        if life.told is not None:
+            instance = life.told.instance
+            life.told = None
+            self._effects.append(Withdraw(instance.id, instance.epoch, why))
+
+    def _judge_joined(self, owner: str, now: float) -> None:
+        """Look again at the containers that use another one's network: theirs comes and goes with it."""
+        for life in self._joined(owner):
+            self._judge(life, now, "")
+
+    def _joined(self, owner: str) -> Iterable[Life]:
+        return [each for each in self._lives.values() if each.facts and each.facts.joins == owner and each.id != owner]
+
+    def _can_spare(self, life: Life) -> bool:
+        """Say whether enough of a service is left: where most say that they are ill, it is not they who are."""
+        service = life.said.service if life.said else None
+        peers = [each for each in self._lives.values() if each.said and each.said.service == service and each.serves]
+        out = sum(each.told is None for each in peers)
+        return (out + 1) * 2 <= len(peers)

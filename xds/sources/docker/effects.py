@@ -1,0 +1,53 @@
+"""What follows from what was sensed, as values: somebody with sockets does it (`follow.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xds.model.check import Check
+from xds.sources.docker.addresses import Candidate
+from xds.sources.docker.registration import Registration
+
+
+@dataclass(frozen=True, slots=True)
+class Inspect:
+    """Ask the engine about a container."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask each of a container's places, all at once; `life` comes back with the answers."""
+
+    id: str
+    life: int
+    places: tuple[Candidate, ...]
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Be told when this process of a container ends."""
+
+    id: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Register an instance, or say something else of it."""
+
+    registration: Registration
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take an instance out at once; `why` in words."""
+
+    instance_id: str
+    epoch: int
+    why: str
+
+
+Effect = Inspect | Ask | Watch | Register | Withdraw

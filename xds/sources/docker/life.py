@@ -1,0 +1,99 @@
+"""What is known of one container, and which of its lives it leads: it may end and start again under the same id.
+
+Ends and starts are told apart by the engine's own clock (microseconds), never by the order in which words arrive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from xds.labels.describe import Claims, describe
+from xds.labels.description import Description
+from xds.model.problems import Problem
+from xds.sources.docker.facts import Facts
+from xds.sources.docker.proving import Proof
+from xds.sources.docker.registration import Registration
+
+
+@dataclass(eq=False, slots=True)
+class Life:
+    """One container. `number` counts its proofs, so that answers to an earlier one are known as such.
+
+    `ended` and `signalled` are the last moments at which it ended and was asked to; whatever started later is another
+    life. `drained` is when it has outlived that signal, `retry` when to inspect it again (monotonic; infinity: never).
+    `mark` is how it looked in the last list, `trouble` and `hint` what is wrong with it and may explain it, in words.
+    """
+
+    id: str
+    facts: Facts | None = None
+    said: Description | None = None
+    problems: tuple[Problem, ...] = ()
+    wanted: bool = False
+    mark: str = ""
+    number: int = 0
+    proof: Proof | None = None
+    told: Registration | None = None
+    ended: int = -1
+    signalled: int = -1
+    drained: float = inf
+    inspecting: bool = False
+    again: bool = False
+    failures: int = 0
+    retry: float = inf
+    trouble: str = ""
+    hint: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return its name, "" while it is not known."""
+        return self.facts.name if self.facts else ""
+
+    @property
+    def serves(self) -> bool:
+        """Say whether it runs, as far as anybody knows."""
+        return self.facts is not None and self.facts.serves and self.facts.started > self.ended
+
+    @property
+    def leaving(self) -> bool:
+        """Say whether this life of it was asked to end."""
+        return self.facts is not None and self.facts.started <= self.signalled
+
+    def due(self) -> float:
+        """Return the next moment at which time changes something."""
+        question = self.proof.next if self.proof is not None and self.proof.askable else inf
+        return min(question, self.drained, self.retry)
+
+    def learn(self, facts: Facts, claims: Claims) -> bool:
+        """Take what the engine says; True when this is another life than the one that was known."""
+        before, self.facts = self.facts, facts
+        if before is None or _identity(before) != _identity(facts):
+            found = describe(facts.labels, facts.container, claims)
+            self.said, self.problems, self.wanted = found.description, found.problems, found.wanted
+        another = before is not None and before.started != facts.started
+        if another:
+            self.proof, self.drained = None, inf
+        return another
+
+    def state(self) -> str:
+        """Return how it stands, in words."""
+        words = "; ".join(f"{problem.pointer}: {problem.message}" for problem in self.problems)
+        if self.told is not None:
+            return f"registered at {self.told.place.address} ({self.told.place.way})" + (f"; {words}" if words else "")
+        if self.trouble:
+            return self.trouble
+        if self.facts is None or not self.serves:
+            return "does not run"
+        if self.said is None:
+            return f"refused: {words}"
+        if self.leaving:
+            return "draining"
+        if self.proof is None:
+            return f"waits for its HEALTHCHECK, which says {self.facts.health or 'nothing'}"
+        why = "; ".join(self.proof.rejected(None)) or "it has no address"
+        return f"not ready: {why}" + (f"; {self.hint}" if self.hint else "")
+
+
+def _identity(facts: Facts) -> tuple[object, ...]:
+    """Return what a description is made of."""
+    return facts.labels, facts.container

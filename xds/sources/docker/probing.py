@@ -1,0 +1,74 @@
+"""Asking a container whether it answers: a connection, or an HTTP path. One question, one answer in words.
+
+Only addresses that an engine named are asked, and only by the path and port that labels may choose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+from collections.abc import Sequence
+from typing import Final
+
+from xds.model.check import Check, CheckKind
+from xds.model.instance import Address
+from xds.sources.docker.addresses import Candidate
+
+PATIENCE: Final = 1.0  # seconds for one answer on the way in, if the check allows as much
+SILENCE: Final = 0.05  # seconds in which a proxy would have hung up
+_STATUS_LINE: Final = 4096  # bytes
+
+
+async def ask(places: Sequence[Candidate], check: Check) -> list[str]:
+    """Ask all places at once; return "" for each that answers well, else why not."""
+    patience = min(check.deadline, PATIENCE)
+    return list(await asyncio.gather(*(_ask(each, check, patience) for each in places)))
+
+
+async def _ask(place: Candidate, check: Check, patience: float) -> str:
+    try:
+        async with asyncio.timeout(patience):
+            reader, writer = await asyncio.open_connection(place.address, place.asked, limit=_STATUS_LINE)
+            try:
+                if check.kind is CheckKind.HTTP:
+                    return await _http(reader, writer, place, check)
+                return await _behind(reader, place) if place.relayed else ""
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+    except TimeoutError:
+        return f"no answer on port {place.asked} within {patience:g} s"
+    except (OSError, asyncio.LimitOverrunError, asyncio.IncompleteReadError, ValueError) as error:
+        return f"port {place.asked}: {_words(error)}"
+
+
+async def _behind(reader: asyncio.StreamReader, place: Candidate) -> str:
+    """Return why nobody listens behind a proxy that accepted: it hangs up as soon as it finds out."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SILENCE):
+            if not await reader.read(1):
+                return f"port {place.asked}: accepted and closed, so nobody listens behind it"
+    return ""
+
+
+async def _http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, place: Candidate, check: Check) -> str:
+    host = check.host or str(Address(place.address, place.asked))
+    writer.write(
+        f"GET {check.path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: fairlead-agent\r\nconnection: close\r\n\r\n".encode()
+    )
+    await writer.drain()
+    words = (await reader.readuntil(b"\n")).split(maxsplit=2)
+    if len(words) < 2 or not words[0].startswith(b"HTTP/1") or not words[1].isdigit():
+        return f"port {place.asked} does not speak HTTP"
+    status = int(words[1])
+    return "" if 200 <= status < 300 else f"{status} for {check.path} on port {place.asked}"
+
+
+def _words(error: Exception) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ECONNREFUSED:
+        return "nobody listens there"
+    return os.strerror(number).lower() if number else "it does not answer as it should"
