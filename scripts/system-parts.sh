@@ -1,7 +1,7 @@
 #!/bin/sh
 # See to it that the programs a make target needs exist, or stop and name them. Never goes on without one.
 #
-#   scripts/system-parts.sh test|filter|load
+#   scripts/system-parts.sh test|filter|load|registry
 #
 # As root on Debian or Ubuntu what is missing is installed with apt-get; anywhere else it is named, with the package
 # that holds it there.
@@ -44,8 +44,11 @@ filter)
 load)
     need wrk "wrk, to put load on an Envoy" command -v wrk
     ;;
+registry)
+    need etcd-server "etcd, to compare the registry with" command -v etcd
+    ;;
 *)
-    echo "usage: $0 test|filter|load" >&2
+    echo "usage: $0 test|filter|load|registry" >&2
     exit 2
     ;;
 esac

@@ -30,17 +30,17 @@ def stand_aside() -> None:
 
 
 class Program:
-    """A child on one core that answers lines of text with lines of JSON, until the block ends.
+    """A child on one core (None: on all) that answers lines of text with lines of JSON, until the block ends.
 
     What it logs goes to a file, as the log of a server does, and is shown when something went wrong.
     """
 
-    def __init__(self, command: Sequence[str], core: int) -> None:
+    def __init__(self, command: Sequence[str], core: int | None) -> None:
         self.command = tuple(command)
         before = os.sched_getaffinity(0)
         pipe = subprocess.PIPE
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
-        os.sched_setaffinity(0, {CORES[core]})  # a child runs where its parent may
+        os.sched_setaffinity(0, CORES if core is None else {CORES[core]})  # a child runs where its parent may
         try:
             self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._log, bufsize=0)
         finally:

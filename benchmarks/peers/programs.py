@@ -11,6 +11,7 @@ PEERS = Path(__file__).parent
 BUILT = PEERS.parent.parent / "build" / "peers"
 CLIENT = "fanout-client"
 GO_CONTROL_PLANE = "go-control-plane"
+REGISTRY_CLIENT = "registry-client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,24 @@ class Programs:
 
 def build() -> Programs:
     """Build both programs and return them. Ends the program, in words, if there is no Go or if it does not build."""
+    go = _go()
+    return Programs(_built(go, CLIENT), _built(go, GO_CONTROL_PLANE))
+
+
+def _go() -> str:
     go = shutil.which("go")
     if go is None:
         raise SystemExit(
             "fanout: Go is not installed (no `go` on PATH), and the client program and the peer are written in it. "
             "Nothing was measured, for half a comparison is none. Install Go 1.26 or newer and run this again"
         )
-    return Programs(_built(go, CLIENT), _built(go, GO_CONTROL_PLANE))
+    return go
+
+
+def build_registry() -> tuple[Path, Path]:
+    """Build the client that registers and the one that is subscribed; ends the program as `build` does."""
+    go = _go()
+    return _built(go, REGISTRY_CLIENT), _built(go, CLIENT)
 
 
 def _built(go: str, name: str) -> Path:

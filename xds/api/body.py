@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -30,6 +30,9 @@ BATCH: Final = "batch"
 """The tag of routes that take many objects, and may be larger for it."""
 
 
+Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
+
+
 class ReadRequest(Request):
     """A request whose body has been read and parsed."""
 
@@ -48,6 +51,20 @@ class ReadRequest(Request):
         return self._value
 
 
+ShortWay = Callable[[Request, object], Coroutine[Any, Any, Response | None]]
+"""Answers a request with a document that is plainly right; None leaves it to the long way."""
+
+
+def short_way(way: ShortWay) -> Callable[[Endpoint], Endpoint]:
+    """Let `way` look at each document of an endpoint before FastAPI does, which takes longer than all the rest."""
+
+    def marked(endpoint: Endpoint) -> Endpoint:
+        endpoint.short_way = way  # type: ignore[attr-defined]  # read below, and nowhere else
+        return endpoint
+
+    return marked
+
+
 class DocumentRoute(APIRoute):
     """A route that takes a JSON document, bounded and strict, and explains what is wrong with one."""
 
@@ -56,10 +73,13 @@ class DocumentRoute(APIRoute):
         inner = super().get_route_handler()
         is_batch = BATCH in self.tags
         schema = self.body_field.field_info.annotation if self.body_field is not None else None
+        short: ShortWay | None = getattr(self.endpoint, "short_way", None)
 
         async def handle(request: Request) -> Response:
             if schema is not None:
                 request = await _read(request, is_batch=is_batch)
+                if short is not None and (answer := await short(request, await request.json())) is not None:
+                    return answer
             try:
                 return await inner(request)
             except RequestValidationError as error:

@@ -92,11 +92,16 @@ class Caller:
         """Return the receipt of one change, once it is durable; raises why it was refused."""
         return await self.plane.declare(self.declaration(change, name))
 
-    async def declare_each(self, changes: Sequence[Change | FairleadError], *, reason: str = "") -> list[Outcome]:
-        """Return the outcome of each change of a batch; what is an error already keeps its place."""
+    async def declare_each(
+        self, changes: Sequence[Change | FairleadError], *, reason: str = "", first: int = 0
+    ) -> list[Outcome]:
+        """Return the outcome of each change of a batch; what is an error already keeps its place.
+
+        `first` is the place in the batch of the first of them.
+        """
         asked = [
             self.declaration(change, at=at, reason=reason)
-            for at, change in enumerate(changes)
+            for at, change in enumerate(changes, first)
             if not isinstance(change, FairleadError)
         ]
         done = iter(await self.plane.submit(asked) if asked else ())
@@ -124,6 +129,12 @@ def caller_of(
         key=idempotency_key,
         fingerprint=request.scope.get("fairlead.fingerprint") or fingerprint(request, b""),
     )
+
+
+def caller_in(request: Request) -> Caller:
+    """Return the caller of a request, without FastAPI's help."""
+    said = request.headers
+    return caller_of(request, said.get("if-match"), said.get("if-none-match"), said.get("idempotency-key"))
 
 
 def _condition(if_match: str | None, if_none_match: str | None) -> int | None:

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pydantic_core import from_json
+
 from xds.model.labels import escape
 from xds.model.problems import InvalidInput
 
@@ -20,10 +22,14 @@ MAX_DEPTH = 64
 MAX_DIGITS = 64
 MAX_INTEGER = 19  # digits and sign; every integer of the API fits
 
+_UNSURE = object()
+_LONG = b"0" * (MAX_INTEGER - 1)
+
 # Possessive, and an unterminated string runs to the end: linear for every input.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _TO_BRACES = bytes.maketrans(b"[]", b"{}")
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
+_DIGITS = bytes.maketrans(b"123456789E", b"000000000e")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -44,6 +50,43 @@ class _Refused:
 
 def parse(body: bytes) -> object:
     """Return the value of a JSON text; BrokenJson says what is wrong and where."""
+    value = _plain(body)
+    return _parse(body) if value is _UNSURE else value
+
+
+def _plain(body: bytes) -> object:
+    """Return the value of a text that is certainly as plain as it has to be, a few times faster; _UNSURE of any other.
+
+    What the fast parser does not refuse by itself shows in the text between its strings: how deep it nests, numbers of
+    many digits or with an exponent, and keys that stand twice, which are more colons than there are pairs in the value.
+    """
+    if b"\\" in body:
+        return _UNSURE
+    bare = b"".join(body.split(b'"')[::2])
+    digits = bare.translate(_DIGITS)
+    if _LONG in digits or b"0e" in digits or _nests_too_deep(bare):
+        return _UNSURE
+    try:
+        value: object = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return _UNSURE
+    return value if bare.count(b":") == _pairs(value) else _UNSURE
+
+
+def _pairs(value: object) -> int:
+    """Return how many keys there are in a value, at any depth."""
+    count, waiting = 0, [value]
+    while waiting:
+        item = waiting.pop()
+        if type(item) is dict:
+            count += len(item)
+            waiting += [each for each in item.values() if type(each) is dict or type(each) is list]
+        elif type(item) is list:
+            waiting += item
+    return count
+
+
+def _parse(body: bytes) -> object:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -99,7 +142,11 @@ def _too_deep(body: bytes) -> bool:
     """Say whether brackets nest deeper than allowed: each round takes the innermost level away, at the speed of C."""
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return False
-    bare = _STRING.sub(b"", body) if b"\\" in body else b"".join(body.split(b'"')[::2])
+    return _nests_too_deep(_STRING.sub(b"", body) if b"\\" in body else b"".join(body.split(b'"')[::2]))
+
+
+def _nests_too_deep(bare: bytes) -> bool:
+    """The same of a text without its strings."""
     rest = bare.translate(_TO_BRACES, _NOT_BRACKETS)
     for _ in range(MAX_DEPTH):
         shorter = rest.replace(b"{}", b"")

@@ -17,6 +17,7 @@ from xds.model.intent import Declared, Intent, Kind, Ref, ref
 from xds.model.laying import lay
 from xds.model.names import ServiceKey
 from xds.model.overlay import Overlay
+from xds.model.ownership import check_owner
 from xds.model.policy import ServicePolicy
 from xds.model.problems import Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed
 from xds.model.quota import Admitted, Quotas
@@ -36,6 +37,7 @@ class Draft:
         self.revision = intent.revision + 1
         self.writes: dict[Ref, Declared | None] = {}
         self.authors: dict[Ref, Declaration] = {}
+        self._services: dict[ServiceKey, Service | None] = {}  # those among the writes
         self._admitted = Admitted(quotas, intent)
         self._ports: UpstreamPorts | None = None  # made when the first service asks
 
@@ -62,8 +64,7 @@ class Draft:
 
     def service(self, key: ServiceKey) -> Service | None:
         """Return a service as the draft has it."""
-        found = self.get(Ref(Kind.SERVICE, str(key)))
-        return found if isinstance(found, Service) else None
+        return self._services[key] if key in self._services else self._intent.services.get(key)
 
     def versions(self, key: ServiceKey) -> set[str]:
         """Return the versions that have an instance, the draft's own counted."""
@@ -86,7 +87,7 @@ class Draft:
         name, owner = ref(declared), declared.owner
         before = self.get(name)
         self._check_match(name, before, declaration)
-        self._check_owner(name, before, declaration, declared.owner)
+        check_owner(name, before, declaration, declared.owner)
         if isinstance(before, Instance) and isinstance(declared, Instance):
             check_succession(before, declared)
         if before is not None and before.owner not in {"", "auto", declared.owner}:
@@ -97,7 +98,7 @@ class Draft:
                     self._admitted.admit(declared)
                 instance = numbered(remembered(declared, before, owner), before, self.revision)
                 self._adopt(instance, declaration)
-                self._write(instance, declaration)
+                self._enter(name, instance, declaration)
             case Service():
                 self._write(self._with_port(self._service(declared, before)), declaration)
             case Route():
@@ -116,8 +117,9 @@ class Draft:
 
     def _adopt(self, instance: Instance, declaration: Declaration) -> None:
         """Bring the service into being with its first instance; its version becomes the stable one."""
-        service = self.service(instance.service) or Service(instance.service, owner="auto")
-        if not service.stable:
+        service = self.service(instance.service)
+        if service is None or not service.stable:
+            service = service or Service(instance.service, owner="auto")
             split = Split.whole(instance.version, key=service.split.key, salt=service.split.salt or str(service.key))
             self._write(self._with_port(replace(service, stable=instance.version, split=split)), declaration)
 
@@ -190,7 +192,7 @@ class Draft:
         """Hold a breaker or let it go; what is held stays with the service until then."""
         service = self._known(force.service, pointer="")
         self._check_match(ref(service), service, declaration)
-        self._check_owner(ref(service), service, declaration)
+        check_owner(ref(service), service, declaration)
         forced = {subset: held for subset, held in service.forced.items() if subset != force.subset}
         if force.forced is not None:
             self._check_subset(service, force.subset, pointer="/subset")
@@ -207,7 +209,7 @@ class Draft:
         if before is None:
             raise NotFound(f"{name.kind} {name.key} does not exist")
         self._check_match(name, before, declaration)
-        self._check_owner(name, before, declaration)
+        check_owner(name, before, declaration)
         match before:
             case Instance() if removal.epoch or removal.seq:
                 check_age(before, removal.epoch, removal.seq)
@@ -293,14 +295,6 @@ class Draft:
                 f"{name.kind} {name.key} is at revision {actual}, not {declaration.if_match}: read it again"
             )
 
-    def _check_owner(self, name: Ref, before: Declared | None, declaration: Declaration, *owners: str) -> None:
-        """Refuse whoever is neither the owner nor speaks for it; what nobody owns or nobody declared is free."""
-        if before is None or declaration.operator or before.owner in {"", "auto", declaration.actor, *owners}:
-            return
-        raise Forbidden(
-            f"{name.kind} {name.key} belongs to {before.owner}, not to {declaration.actor}", code="not_owner"
-        )
-
     def _write(self, declared: Declared, declaration: Declaration) -> Ref:
         return self._enter(ref(declared), declared, declaration)
 
@@ -310,6 +304,8 @@ class Draft:
             self._ports.note(
                 before if isinstance(before, Service) else None, after if isinstance(after, Service) else None
             )
+        if name.kind is Kind.SERVICE:
+            self._services[ServiceKey(*name.key.split("/", 1))] = after if isinstance(after, Service) else None
         self.writes[name] = after
         self.authors[name] = declaration
         return name

@@ -15,6 +15,8 @@ class Health(StrEnum):
 
     STARTING = "starting"
 
+    __hash__ = str.__hash__  # an Enum's own is written in Python, and sets of these are asked about every member
+
     HEALTHY = "healthy"
     UNSTABLE = "unstable"
     UNHEALTHY = "unhealthy"

@@ -6,7 +6,7 @@ what is known is refused, so that the last word about an instance stays the last
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from operator import attrgetter
 
 from xds.model.instance import Instance
@@ -46,14 +46,14 @@ def numbered(declared: Instance, before: object, revision: int) -> Instance:
     kept even then: what was sent between the two may still be on its way. Another `start` is another incarnation.
     """
     if not isinstance(before, Instance):
-        return declared if declared.epoch else replace(declared, epoch=revision, seq=max(declared.seq, 1))
+        return declared if declared.epoch else declared.numbered(revision, max(declared.seq, 1))
     if _is_another(before, declared):
-        return replace(declared, epoch=max(revision, before.epoch + 1), seq=max(declared.seq, 1))
+        return declared.numbered(max(revision, before.epoch + 1), max(declared.seq, 1))
     if declared.epoch > before.epoch:
         return declared
     if _said(declared) == _said(before) and declared.seq <= before.seq:
         return before
-    return replace(declared, epoch=before.epoch, seq=declared.seq or before.seq + 1)
+    return declared.numbered(before.epoch, declared.seq or before.seq + 1)
 
 
 def _is_another(before: Instance, declared: Instance) -> bool:

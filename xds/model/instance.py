@@ -9,12 +9,14 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from itertools import repeat
+from operator import attrgetter, call
 
 from xds.model.check import Check
 from xds.model.labels import check_labels, escape
-from xds.model.names import ServiceKey, check_id
+from xds.model.names import DEFAULT_ENV, ServiceKey, check_id
 from xds.model.problems import InvalidInput
 
 DEFAULT_PORT = "default"
@@ -26,6 +28,7 @@ MIN_TTL = 1.0
 MAX_TTL = 3600.0
 MAX_COUNT = 2**63 - 1  # what an epoch or seq may reach: a store's integer
 
+_SEPARATORS = re.compile(r"[^a-z0-9]")
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})\Z")
 
 
@@ -56,6 +59,12 @@ def split_address(text: str, *, pointer: str) -> tuple[str, int]:
             f"{shown!r} is not an address with a port, as in 10.0.0.7:8080 or [::1]:8080", pointer=pointer
         )
     return found["v6"] or found["host"], check_port(int(found["port"]), pointer=pointer)
+
+
+def derived_id(service: str, env: str, address: str, port: int) -> str:
+    """Return `web-10-0-0-7-8080`; another environment than the default stands behind the service's name."""
+    place = service if env == DEFAULT_ENV else f"{service}.{env}"
+    return f"{place}-{_SEPARATORS.sub('-', address.lower())}-{port}"
 
 
 @functools.lru_cache(maxsize=8192)  # half of what an instance's checks cost, and a registration makes it three times
@@ -139,6 +148,21 @@ class Instance:
             check_id(name, pointer=at, what="port name")
             check_port(number, pointer=at)
 
+    @classmethod
+    def trusted(cls, *values: object) -> Instance:
+        """Return an instance of `values`, in the order of the fields, that have been checked; the rest are defaults."""
+        made = cls.__new__(cls)
+        if len(values) < len(_FIELDS):
+            values += _DEFAULTS[len(values) :]
+        any(map(call, _PUT, repeat(made), values))  # none of them returns anything: all are called, without a loop
+        return made
+
+    def numbered(self, epoch: int, seq: int) -> Instance:
+        """Return the same at another epoch and seq, which have been checked."""
+        values = list(_values(self))
+        values[_EPOCH], values[_SEQ] = epoch, seq
+        return Instance.trusted(*values)
+
     @property
     def facts(self) -> dict[str, str]:
         """Return what selectors see: the labels, and over them the fields that have a name of their own."""
@@ -172,3 +196,11 @@ class Instance:
         if self.ingress is not None and port == next(iter(self.ports)):
             return self.ingress
         return Address(self.address, number)
+
+
+_FIELDS = tuple(each.name for each in fields(Instance))
+_values = attrgetter(*_FIELDS)
+_EPOCH, _SEQ = _FIELDS.index("epoch"), _FIELDS.index("seq")
+# An instance is made some 20,000 times a second under load: its slots are set directly, and each once.
+_PUT: tuple[Callable[[Instance, object], None], ...] = tuple(getattr(Instance, name).__set__ for name in _FIELDS)
+_DEFAULTS: tuple[object, ...] = tuple({} if each.default is MISSING else each.default for each in fields(Instance))

@@ -74,9 +74,9 @@ class Intent:
 
     def get(self, name: Ref) -> Declared | None:
         """Return the declared object of that name, or None."""
+        if name.kind is Kind.INSTANCE:
+            return self.instances.get(name.key)
         match name.kind:
-            case Kind.INSTANCE:
-                return self.instances.get(name.key)
             case Kind.SERVICE:
                 return self.services.get(ServiceKey(*name.key.split("/", 1)))
             case Kind.ROUTE:
@@ -143,7 +143,9 @@ class Intent:
     def restore(self, declared: Iterable[tuple[Declared, int]], revision: int) -> None:
         """Load everything that a store holds, each object with its own revision."""
         for item, at in declared:
-            self.commit({ref(item): item}, at)
+            name = ref(item)
+            self.revisions[name] = at
+            self._replace(name, self.get(name), item)
         self.revision = revision
 
     def observe_health(self, seen: Mapping[str, Health]) -> bool:

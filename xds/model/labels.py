@@ -27,6 +27,11 @@ def escape(token: str) -> str:
     return token.replace("~", "~0").replace("/", "~1")
 
 
+def is_key(text: str) -> bool:
+    """Say whether a label may be called so."""
+    return len(text) <= MAX_KEY and _KEY.match(text) is not None
+
+
 def check_labels(labels: Labels, *, pointer: str = "/labels") -> dict[str, str]:
     """Return a plain copy of `labels`; InvalidInput, pointing at the key, when one breaks a rule above."""
     if len(labels) > MAX_LABELS:

@@ -17,6 +17,11 @@ DEFAULT_ENV = "default"
 EVERY = "-"  # stands where the name of a subset does, and is none: all instances of a service
 
 
+def is_id(text: str) -> bool:
+    """Say whether `text` is an id."""
+    return _ID.match(text) is not None
+
+
 def check_id(text: str, *, pointer: str, what: str = "id") -> str:
     """Return `text` if it is an id; InvalidInput at `pointer` otherwise, naming the first bad character."""
     if _ID.match(text):

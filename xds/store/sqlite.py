@@ -19,16 +19,15 @@ from typing import TypeVar
 
 from xds.control.clock import SystemClock
 from xds.control.failpoints import failpoint
-from xds.control.ports import Clock, Commit, Doubt, Entry, JournalQuery, Loaded, Moment, Note, Remains, Revision
+from xds.control.ports import Clock, Commit, Doubt, JournalQuery, Loaded, Moment, Note, Remains, Revision
 from xds.model.intent import Ref
 from xds.model.problems import Unavailable
-from xds.store import content, doubt, journal, lock, migrations, rows
+from xds.store import commits, content, doubt, journal, lock, migrations
 from xds.store import remains as _remains
 from xds.store.history import History
 from xds.store.lastgood import LastGood
 from xds.store.settings import StoreSettings
 
-KEPT_RECEIPTS = 10_000
 BUSY = 2.0  # seconds for which another program's lock is waited for
 
 _T = TypeVar("_T")
@@ -186,44 +185,17 @@ class SqliteStore:
         return replace(found.loaded, doubt=Doubt(reason, good.load(), str(aside))) if reason else found.loaded
 
     def _commit(self, commit: Commit) -> None:
-        ids, next_id = dict[Ref, int | None](), self._next_id
         with self._transaction() as db:
             self._keep_time(db, journal.stamp(commit.at))
-            for entry in commit.entries:
-                kind, key = entry.name
-                before = rows.write(kind, entry.before) if entry.before is not None else None
-                after = rows.write(kind, entry.after) if entry.after is not None else None
-                row_id = self._ids.get(entry.name)
-                if after is None:
-                    db.execute("DELETE FROM state WHERE id = ?", (row_id,))
-                    ids[entry.name] = None
-                else:
-                    if row_id is None:
-                        row_id, next_id = next_id, next_id + 1
-                        ids[entry.name] = row_id
-                    db.execute(
-                        "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?)",
-                        (row_id, kind, key, commit.revision, after),
-                    )
-                db.execute(
-                    "INSERT INTO journal VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", _row(commit, entry, before, after)
-                )
-            for kept in commit.kept:
-                name, declared = kept.receipt.name, kept.receipt.declared
-                body = rows.write(name.kind, declared) if declared is not None else None
-                values = (kept.key, kept.fingerprint, name.kind, name.key, kept.receipt.revision, body)
-                db.execute("INSERT INTO receipt VALUES (NULL, ?, ?, ?, ?, ?, ?)", values)
-            if commit.kept:
-                db.execute("DELETE FROM receipt WHERE id <= (SELECT max(id) FROM receipt) - ?", (KEPT_RECEIPTS,))
-            db.execute("UPDATE revision SET value = ?", (commit.revision,))
+            placed = commits.write(db, commit, self._ids, self._next_id)
             failpoint("store.written")
         failpoint("store.committed")
-        self._next_id = next_id
-        for name, row in ids.items():
+        for name, row in placed.items():
             if row is None:
                 self._ids.pop(name, None)
             else:
                 self._ids[name] = row
+                self._next_id = max(self._next_id, row + 1)
 
     def _keep_time(self, db: sqlite3.Connection, at: str) -> None:
         """Mark the place when the clock was set back, so that time is found in spite of it."""
@@ -254,19 +226,6 @@ class SqliteStore:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-
-
-def _row(commit: Commit, entry: Entry, before: bytes | None, after: bytes | None) -> tuple[object, ...]:
-    return (
-        commit.revision,
-        journal.stamp(commit.at),
-        entry.actor,
-        entry.reason,
-        entry.name.kind,
-        entry.name.key,
-        before,
-        after,
-    )
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from xds.model.health import Health
 from xds.model.instance import Instance
 from xds.model.view import Member
-from xds.wire.endpoint import cluster_load_assignment, lb_endpoint, locality_endpoints
+from xds.wire.endpoint import cluster_load_assignment, entry, lb_endpoint, locality_endpoints
 
 _HEALTHY, _UNHEALTHY = 1, 2  # envoy.config.core.v3.HealthStatus
 UNSTABLE_SHARE = 4
@@ -28,7 +28,7 @@ NOWHERE: Locality = ("", "")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One member as EDS shows it: a fragment per port that it has, "" for its own."""
+    """One member as EDS shows it: a fragment per port that it has, "" for its own, each an entry of its locality."""
 
     member: Member
     locality: Locality
@@ -48,8 +48,8 @@ def endpoint(member: Member) -> Endpoint:
     for at, port in enumerate(instance.ports):
         address = instance.endpoint(port)
         if address is not None:
-            fragments[port if at else ""] = lb_endpoint(
-                address.host, address.port, health=health, weight=weight, metadata=facts
+            fragments[port if at else ""] = entry(
+                lb_endpoint(address.host, address.port, health=health, weight=weight, metadata=facts)
             )
     return Endpoint(member, locality_of(member), fragments)
 
@@ -111,7 +111,7 @@ def tiers(groups: Mapping[Locality, Iterable[bytes]], place: Locality = NOWHERE)
     order = sorted(groups, key=lambda locality: (_distance(place, locality), locality))
     levels = sorted({_distance(place, locality) for locality in order})
     return [
-        locality_endpoints(*locality, priority=levels.index(_distance(place, locality)), endpoints=groups[locality])
+        locality_endpoints(*locality, priority=levels.index(_distance(place, locality)), entries=groups[locality])
         for locality in order
     ]
 

@@ -6,6 +6,7 @@ betterproto by a property test. Field numbers are those of envoy.config.endpoint
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 
 from .fragments import SHORT, VARINTS, field, join_repeated, text, varint
@@ -23,14 +24,45 @@ _METADATA_NAME = field(1, METADATA_KEY.encode())
 
 
 def _metadata(values: Mapping[str, str]) -> bytes:
-    """Return core.v3.Metadata with `filter_metadata["fairlead"]` a Struct of strings."""
-    entries = []
-    for key, value in values.items():
-        # Struct.fields (1) { key (1), value (2): Value { string_value (3) } }
-        entry = b"\x0a" + _sized(key.encode()) + b"\x12" + _sized(b"\x1a" + _sized(value.encode()))
-        entries.append(b"\x0a" + _sized(entry))
-    struct = b"\x12" + _sized(b"".join(entries))
-    return b"\x0a" + _sized(_METADATA_NAME + struct)
+    """Return LbEndpoint.metadata: core.v3.Metadata with `filter_metadata["fairlead"]` a Struct of strings."""
+    if len(values) == 1:
+        ((key, value),) = values.items()
+        encoded = value.encode()
+        return _before(key, len(encoded)) + encoded
+    entries = b"".join(_entry(key, value.encode()) for key, value in values.items())
+    return b"\x1a" + _sized(b"\x0a" + _sized(_METADATA_NAME + b"\x12" + _sized(entries)))
+
+
+def _entry(key: str, value: bytes) -> bytes:
+    # Struct.fields (1) { key (1), value (2): Value { string_value (3) } }
+    entry = b"\x0a" + _sized(key.encode()) + b"\x12" + _sized(b"\x1a" + _sized(value))
+    return b"\x0a" + _sized(entry)
+
+
+@functools.lru_cache(maxsize=1024)
+def _before(key: str, size: int) -> bytes:
+    """Return what stands before the only value, which is the end of the message: it depends on its size alone."""
+    whole = b"\x1a" + _sized(b"\x0a" + _sized(_METADATA_NAME + b"\x12" + _sized(_entry(key, bytes(size)))))
+    return whole[: len(whole) - size]
+
+
+@functools.lru_cache(maxsize=8192)
+def _around(size: int, port: int, hostname: str) -> tuple[bytes, bytes]:
+    """Return what stands before and after an address of so many bytes in LbEndpoint.endpoint."""
+    # SocketAddress: address (2), port_value (3), which is present even when 0 because it is in a oneof.
+    head, tail = b"\x12" + varint(size) if size else b"", b"\x18" + varint(port)
+    socket = len(head) + size + len(tail)
+    # Endpoint: address (1) { socket_address (1) }, hostname (3)
+    head = b"\x0a" + varint(socket) + head
+    head = b"\x0a" + varint(len(head) + size + len(tail)) + head
+    if hostname:
+        tail += b"\x1a" + _sized(hostname.encode())
+    return b"\x0a" + varint(len(head) + size + len(tail)) + head, tail
+
+
+@functools.lru_cache(maxsize=1024)
+def _weight(weight: int) -> bytes:
+    return b"\x22" + _sized(b"\x08" + varint(weight))
 
 
 def lb_endpoint(  # noqa: PLR0913 - these are the fields of one flat record, all but two optional
@@ -50,34 +82,43 @@ def lb_endpoint(  # noqa: PLR0913 - these are the fields of one flat record, all
     empty; its order is kept, so a caller that wants equal bytes for equal content passes it sorted. Nothing is
     validated.
     """
-    # SocketAddress: address (2), port_value (3), which is present even when 0 because it is in a oneof.
-    socket = (b"\x12" + _sized(address.encode()) if address else b"") + b"\x18" + varint(port)
-    # Endpoint: address (1) { socket_address (1) }, hostname (3)
-    endpoint = b"\x0a" + _sized(b"\x0a" + _sized(socket))
-    if hostname:
-        endpoint += b"\x1a" + _sized(hostname.encode())
-    result = b"\x0a" + _sized(endpoint)
+    encoded = address.encode()
+    before, after = _around(len(encoded), port, hostname)
+    result = before + encoded + after
     if health:
         result += b"\x10" + varint(health)
     if metadata:
-        result += b"\x1a" + _sized(_metadata(metadata))
+        result += _metadata(metadata)
     if weight:
-        result += b"\x22" + _sized(b"\x08" + varint(weight))
+        result += _weight(weight)
     return result
 
 
-def locality_endpoints(
-    region: str, zone: str, *, weight: int = 0, priority: int = 0, endpoints: Iterable[bytes] = ()
-) -> bytes:
-    """Return an encoded envoy.config.endpoint.v3.LocalityLbEndpoints; `endpoints` are results of `lb_endpoint`.
+def entry(endpoint: bytes) -> bytes:
+    """Return a result of `lb_endpoint` as it stands in its locality."""
+    return b"\x12" + _sized(endpoint)
 
-    The locality is left out when both `region` and `zone` are empty, the weight and the priority when 0.
+
+def locality_endpoints(  # noqa: PLR0913 - these are the fields of one flat record, all but two optional
+    region: str,
+    zone: str,
+    *,
+    weight: int = 0,
+    priority: int = 0,
+    endpoints: Iterable[bytes] = (),
+    entries: Iterable[bytes] = (),
+) -> bytes:
+    """Return an encoded envoy.config.endpoint.v3.LocalityLbEndpoints.
+
+    `endpoints` are results of `lb_endpoint`, `entries` the same as `entry` has made them. The locality is left out when
+    both `region` and `zone` are empty, the weight and the priority when 0.
     """
     locality = text(1, region) + text(2, zone)
     return b"".join(
         (
             field(1, locality) if locality else b"",
             join_repeated(2, endpoints),
+            *entries,
             field(3, b"\x08" + varint(weight)) if weight else b"",
             b"\x28" + varint(priority) if priority else b"",
         )

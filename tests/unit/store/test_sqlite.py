@@ -115,7 +115,7 @@ async def test_receipts_are_kept_oldest_first_whatever_became_of_their_objects(p
 
 
 async def test_only_the_last_receipts_are_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xds.store.sqlite.KEPT_RECEIPTS", 3)
+    monkeypatch.setattr("xds.store.commits.KEPT_RECEIPTS", 3)
     store = SqliteStore(path)
     for at in range(1, 8):
         await commit(store, at, (), Kept(f"key-{at}", "", Receipt(Ref(Kind.INSTANCE, "x"), None, at)))

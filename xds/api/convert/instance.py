@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from xds.api.convert.check import check_of, check_out
 from xds.api.convert.pointers import renamed
 from xds.api.schemas.instance import DriftOut, InstanceIn, InstanceOut, LeaseOut
@@ -11,17 +9,9 @@ from xds.control.ports import Lease
 from xds.model.drift import drift
 from xds.model.duration import write_duration
 from xds.model.health import Health
-from xds.model.instance import DEFAULT_PORT, Address, Instance
-from xds.model.names import DEFAULT_ENV, ServiceKey
+from xds.model.instance import DEFAULT_PORT, Address, Instance, derived_id
+from xds.model.names import ServiceKey
 from xds.model.problems import InvalidInput
-
-_SEPARATORS = re.compile(r"[^a-z0-9]")
-
-
-def derived_id(service: str, env: str, address: str, port: int) -> str:
-    """Return `web-10-0-0-7-8080`; another environment than the default stands behind the service's name."""
-    place = service if env == DEFAULT_ENV else f"{service}.{env}"
-    return f"{place}-{_SEPARATORS.sub('-', address.lower())}-{port}"
 
 
 def instance_of(document: InstanceIn, owner: str, instance_id: str | None = None) -> Instance:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Iterable
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from xds.api import problem_document
-from xds.api.body import BATCH, DocumentRoute, check_items
-from xds.api.caller import CallerOf, PlaneOf, SettingsOf, etag
+from xds.api.body import BATCH, DocumentRoute, check_items, short_way
+from xds.api.caller import Caller, CallerOf, PlaneOf, SettingsOf, caller_in, etag
 from xds.api.convert.instance import expires_in, instance_of, instance_out
 from xds.api.convert.verdict import verdict_out
 from xds.api.openapi import reads, writes
@@ -29,8 +30,10 @@ from xds.api.schemas.instance import (
     NamedHeartbeatIn,
 )
 from xds.api.validation import explain
+from xds.control.inbox import Outcome
 from xds.control.plane import ControlPlane
 from xds.control.ports import Receipt
+from xds.model import intake
 from xds.model.declare import Change, Delete, Put
 from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref, ref
@@ -74,22 +77,13 @@ async def register(document: InstanceIn, caller: CallerOf, response: Response) -
     "/instances:batch", summary="Register many instances", tags=[BATCH], responses=writes(404), response_model=BatchOut
 )
 async def register_many(document: BatchIn, caller: CallerOf, settings: SettingsOf) -> Response:
-    """Commit all that can be accepted as one; each item gets its own revision or its own error."""
+    """Commit all that can be accepted, 500 at a time; each item gets its own revision or its own error."""
     items = list[object](document.items)
     check_items(items, settings.max_batch_items)
-    changes: list[Change | FairleadError] = []
-    for at, item in enumerate(items):
-        changes.append(_put(item, caller.actor))
-        if at % _SLICE == _SLICE - 1:
-            await asyncio.sleep(0)
-    outcomes = await caller.declare_each(changes)
-    results: list[dict[str, object]] = []
-    for change, outcome in zip(changes, outcomes, strict=True):
-        named = {"id": ref(change.declared).key} if isinstance(change, Put) else {}
-        if isinstance(outcome, Receipt):
-            results.append({**named, "revision": outcome.revision})
-        else:
-            results.append({**named, "error": problem_document.document(outcome)})
+    results: list[str] = []
+    for first in range(0, len(items), _SLICE):  # what others ask for meanwhile has its turn between two slices
+        changes = [_put(item, caller.actor) for item in items[first : first + _SLICE]]
+        results += map(_result, changes, await caller.declare_each(changes, first=first))
     return _many(results)
 
 
@@ -104,13 +98,29 @@ async def read_instance(instance_id: InstanceId, plane: PlaneOf, response: Respo
     return found
 
 
+async def _put_plain(request: Request, document: object) -> Response | None:
+    """Register an instance that is plainly right: the same as `put_instance`, in a third of the time."""
+    instance_id, caller = request.path_params["instance_id"], caller_in(request)
+    declared = intake.declared(document, caller.actor, instance_id) if type(document) is dict else None
+    if declared is None:
+        return None
+    response = Response(media_type="application/json")
+    response.body = (await _put_one(declared, caller, response)).model_dump_json().encode()
+    response.headers["content-length"] = str(len(response.body))
+    return response
+
+
 @router.put("/instances/{instance_id}", summary="Register or change an instance", responses=writes(404))
+@short_way(_put_plain)
 async def put_instance(
     instance_id: InstanceId, document: InstanceIn, caller: CallerOf, response: Response
 ) -> InstanceOut:
     """Register an instance under an id of its own, or replace what it said of itself before."""
-    is_new = instance_id not in caller.plane.intent.instances
-    declared = instance_of(document, caller.actor, instance_id)
+    return await _put_one(instance_of(document, caller.actor, instance_id), caller, response)
+
+
+async def _put_one(declared: Instance, caller: Caller, response: Response) -> InstanceOut:
+    is_new = declared.id not in caller.plane.intent.instances
     receipt = await caller.declare(Put(declared), ref(declared))
     response.status_code = 201 if is_new and not receipt.replayed else 200
     return _answer(caller.plane, receipt, response)
@@ -138,13 +148,11 @@ async def deregister_many(document: HeartbeatsIn, caller: CallerOf, settings: Se
     items = list[object](document.items)
     check_items(items, settings.max_batch_items)
     outcomes = await caller.declare_each([_removal(item) for item in items])
-    results: list[dict[str, object]] = []
-    for outcome in outcomes:
-        if isinstance(outcome, Receipt):
-            results.append({"id": outcome.name.key, "revision": caller.plane.intent.revision})
-        else:
-            results.append({"error": problem_document.document(outcome)})
-    return _many(results)
+    at = caller.plane.intent.revision
+    return _many(
+        f'{{"id":"{outcome.name.key}","revision":{at}}}' if isinstance(outcome, Receipt) else _refused(None, outcome)
+        for outcome in outcomes
+    )
 
 
 @router.put("/instances/{instance_id}/heartbeat", summary="Renew an instance's lease", responses=writes(412))
@@ -163,7 +171,7 @@ async def heartbeats(document: HeartbeatsIn, plane: PlaneOf, settings: SettingsO
     """Renew many leases; each gets its own answer."""
     items = list[object](document.items)
     check_items(items, settings.max_batch_items)
-    results = []
+    results: list[str] = []
     for at, item in enumerate(items):
         results.append(_renewed(plane, item))
         if at % _SLICE == _SLICE - 1:
@@ -171,16 +179,23 @@ async def heartbeats(document: HeartbeatsIn, plane: PlaneOf, settings: SettingsO
     return _many(results)
 
 
-def _renewed(plane: ControlPlane, item: object) -> dict[str, object]:
+def _renewed(plane: ControlPlane, item: object) -> str:
+    """Return what became of a heartbeat as JSON text."""
     try:
         said = _HEARTBEAT.validate_python(item)
     except ValidationError as error:
-        return {"error": problem_document.document(explain(error.errors(), NamedHeartbeatIn))}
+        return _refused(None, explain(error.errors(), NamedHeartbeatIn))
     try:
         lease = plane.renew(said.id, epoch=said.epoch or 0, seq=said.seq or 0)
     except FairleadError as error:
-        return {"id": said.id, "error": problem_document.document(error)}
-    return {"id": said.id, "expires_in": None if lease is None else expires_in(lease)}
+        return _refused(said.id, error)
+    left = "null" if lease is None else f'"{expires_in(lease)}"'
+    return f'{{"id":"{said.id}","expires_in":{left}}}'
+
+
+def _refused(name: str | None, error: FairleadError) -> str:
+    named = {} if name is None else {"id": name}
+    return json.dumps({**named, "error": problem_document.document(error)}, ensure_ascii=False, separators=(",", ":"))
 
 
 def _removal(item: object) -> Delete | FairleadError:
@@ -192,6 +207,8 @@ def _removal(item: object) -> Delete | FairleadError:
 
 
 def _put(item: object, actor: str) -> Put | FairleadError:
+    if type(item) is dict and (plain := intake.declared(item, actor)) is not None:
+        return Put(plain)
     try:
         return Put(instance_of(_ITEM.validate_python(item), actor))
     except ValidationError as error:
@@ -200,8 +217,19 @@ def _put(item: object, actor: str) -> Put | FairleadError:
         return error
 
 
-def _many(results: list[dict[str, object]]) -> Response:
-    return JSONResponse({"results": results, "failed": sum("error" in result for result in results)})
+def _result(change: Change | FairleadError, outcome: Outcome) -> str:
+    """Return what became of an item as JSON text. An id needs no escaping, and most results are nothing else."""
+    name = change.declared.id if isinstance(change, Put) and isinstance(change.declared, Instance) else None
+    if isinstance(outcome, Receipt):
+        return f'{{"id":"{name}","revision":{outcome.revision}}}'
+    return _refused(name, outcome)
+
+
+def _many(results: Iterable[str]) -> Response:
+    found = [*results]
+    failed = sum('"error":' in result for result in found)
+    content = f'{{"results":[{",".join(found)}],"failed":{failed}}}'
+    return Response(content.encode("utf-8", "replace"), media_type="application/json")
 
 
 def _answer(plane: ControlPlane, receipt: Receipt, response: Response) -> InstanceOut:

@@ -9,7 +9,6 @@ from fastapi import APIRouter
 from xds.api.body import BATCH, DocumentRoute, check_items
 from xds.api.caller import CallerOf, SettingsOf
 from xds.api.convert.declared import document_of
-from xds.api.convert.instance import derived_id
 from xds.api.openapi import writes
 from xds.api.scalars import write_percent
 from xds.api.schemas.labels import DescribeIn, DescribeOut, LabelProblemOut, LabelsIn, ProposalOut, WaitingOut
@@ -19,7 +18,7 @@ from xds.labels.merge import Merged, by_service, merge
 from xds.labels.nested import labels_of
 from xds.labels.table import ENABLE, ENV
 from xds.model.duration import write_duration
-from xds.model.instance import Instance
+from xds.model.instance import Instance, derived_id
 from xds.model.problems import InvalidInput, Problem
 
 router = APIRouter(prefix="/v1", route_class=DocumentRoute, tags=["labels"])
