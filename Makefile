@@ -20,6 +20,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 RECIPE := pyproject.toml constraints.txt
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
+# Some machines forbid it, and pay with a compilation of everything at each start of a program.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Folders with Python in them; those that do not exist are left out.
 CHECKED := $(wildcard xds tests benchmarks scripts/*.py filters/*.py)
 

@@ -86,7 +86,7 @@ def serve(programs: Programs, tmp_path: Path) -> Callable[..., Plane]:
         ]
         program = programs.start(command, name="serve")
         line = wait_until(
-            lambda: next((text for text in program.output().splitlines() if text.startswith("{")), None), timeout=20
+            lambda: next((text for text in program.output().splitlines() if text.startswith("{")), None), timeout=40
         )
         said = json.loads(line)
         return Plane(said["api"], Address.parse(said["ads"], pointer=""), program)

@@ -18,7 +18,20 @@ from xds.model.labels import escape
 MAX_ERRORS = 50  # a hostile document with a million wrong fields is answered as briefly as one with fifty
 
 READ_ONLY = frozenset(
-    {"revision", "health", "owner", "lease", "segments", "instances", "gate", "state", "phase", "reason", "forced"}
+    {
+        "revision",
+        "health",
+        "owner",
+        "lease",
+        "segments",
+        "instances",
+        "gate",
+        "state",
+        "phase",
+        "reason",
+        "forced",
+        "drift",
+    }
 )
 
 Finding = Mapping[str, object]

@@ -48,8 +48,8 @@ async def test_a_weight_without_an_instance_is_a_problem_that_is_told(web: httpx
 
 
 async def test_problems_come_in_pages(api: httpx.AsyncClient) -> None:
-    for name in ("a", "b", "c"):
-        instance = {"service": name, "address": "10.0.0.1", "port": 80, "version": "v1"}
+    for port, name in enumerate(("a", "b", "c"), start=80):
+        instance = {"service": name, "address": "10.0.0.1", "port": port, "version": "v1"}
         await api.put(f"/v1/instances/{name}", json=instance)
         split = [{"subset": "v1", "weight": 90}, {"subset": "gone", "weight": 10}]
         await api.put(f"/v1/services/{name}", json={"split": split})

@@ -197,10 +197,13 @@ async def test_others_are_served_while_somebody_is_slow(plane: ControlPlane) -> 
         for _, writer in slow:
             writer.write(HEAD + b"Content-Length: 100\r\n\r\n{")
         started = time.monotonic()
-        assert (await client.put("/v1/gateways/edge", json={})).status_code == 201
-        assert time.monotonic() - started < 2
-        for _, writer in slow:
-            writer.close()
+        try:
+            assert (await client.put("/v1/gateways/edge", json={})).status_code == 201
+            took = time.monotonic() - started
+        finally:
+            for _, writer in slow:
+                writer.close()
+        assert took < ApiSettings().body_deadline, "nobody waits until the slow ones are given up"
 
 
 async def test_a_connection_is_used_again_after_an_answer(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:

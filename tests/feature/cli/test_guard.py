@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from tests.feature.cli.conftest import Fairlead
 from tests.harness.plane import Plane
+from tests.harness.processes import Programs
 from tests.harness.waiting import wait_until
+
+
+@pytest.fixture
+def plane(programs: Programs, tmp_path: Path) -> Iterator[Plane]:
+    """One whose leases hold nobody back: what they would not let go, the guard need not hold."""
+    impatient = {"FAIRLEAD_LEASES_HARD_LIMIT": "0"}
+    plane = Plane(programs, tmp_path / "data", "--filter", "none", "--log-level", "warning", env=impatient)
+    plane.start()
+    yield plane
+    plane.close()
 
 
 def test_what_leases_alone_would_take_is_held_until_an_operator_lets_it_go(fairlead: Fairlead, plane: Plane) -> None:

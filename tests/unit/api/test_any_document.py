@@ -184,7 +184,7 @@ def test_what_is_accepted_reads_back_the_same(good: dict[str, object]) -> None:
         return
     said = _said(declared).model_dump(mode="json")
     again = {name: value for name, value in said.items() if value not in (None, "")}
-    ours = ("revision", "owner", "health", "lease", "instances", "segments", "forced")
+    ours = ("revision", "owner", "health", "lease", "instances", "segments", "forced", "drift")
     for name in (*ours, "port" if "ports" in again else ""):
         again.pop(name, None)
     assert read_document({"kind": good["kind"], **again}, "api:test") == declared

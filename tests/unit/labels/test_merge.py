@@ -83,7 +83,7 @@ def test_an_operators_declaration_stands_and_labels_propose() -> None:
 def test_labels_that_are_gone_give_their_policy_back() -> None:
     found = merge([container(1)], standing(owner=OURS, timeout=5.0), OURS)
     assert found.service is not None
-    assert found.service.timeout == 15
+    assert found.service.timeout is None
 
 
 def test_what_most_containers_of_a_version_say_holds_and_the_difference_is_told() -> None:

@@ -1,6 +1,7 @@
 """Asking a container whether it answers: a connection, or an HTTP path. One question, one answer in words.
 
-Only addresses that an engine named are asked, and only by the path and port that labels may choose.
+Only addresses that an engine named are asked, by the path and port that labels may choose, and through the guarded
+dialer: a label that names a metadata service opens no connection.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from typing import Final
 
 from xds.model.check import Check, CheckKind
 from xds.model.instance import Address
+from xds.net.dialer import Dialer
+from xds.net.targets import LOOPBACK, PRIVATE, BlockedTarget, Targets
 from xds.sources.docker.addresses import Candidate
 
 PATIENCE: Final = 1.0  # seconds for one answer on the way in, if the check allows as much
 SILENCE: Final = 0.05  # seconds in which a proxy would have hung up
-_STATUS_LINE: Final = 4096  # bytes
+
+_DIALER: Final = Dialer(Targets((*PRIVATE, *LOOPBACK)))  # containers live in private networks, or publish on this host
 
 
 async def ask(places: Sequence[Candidate], check: Check) -> list[str]:
@@ -30,15 +34,12 @@ async def ask(places: Sequence[Candidate], check: Check) -> list[str]:
 async def _ask(place: Candidate, check: Check, patience: float) -> str:
     try:
         async with asyncio.timeout(patience):
-            reader, writer = await asyncio.open_connection(place.address, place.asked, limit=_STATUS_LINE)
-            try:
+            async with _DIALER.dial(place.address, place.asked) as opened:
                 if check.kind is CheckKind.HTTP:
-                    return await _http(reader, writer, place, check)
-                return await _behind(reader, place) if place.relayed else ""
-            finally:
-                writer.close()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+                    return await _http(opened.reader, opened.writer, place, check)
+                return await _behind(opened.reader, place) if place.relayed else ""
+    except BlockedTarget as blocked:
+        return str(blocked)
     except TimeoutError:
         return f"no answer on port {place.asked} within {patience:g} s"
     except (OSError, asyncio.LimitOverrunError, asyncio.IncompleteReadError, ValueError) as error:
