@@ -101,7 +101,11 @@ func (r *response) resource(assignment []byte) error {
 	}
 	r.names = append(r.names, number)
 	if number == 0 {
-		weight := inside(inside(inside(assignment, 2), 2), 4)
+		endpoint := inside(inside(assignment, 2), 2)
+		if endpoint == nil { // a service that nobody serves yet
+			return nil
+		}
+		weight := inside(endpoint, 4)
 		if len(weight) == 0 {
 			return errors.New("the first endpoint of service-0000 has no weight")
 		}
