@@ -102,7 +102,7 @@ def test_a_death_is_known_while_the_engine_hangs(host: Host, engine: DockerEngin
 def test_nobody_is_registered_before_it_answers(host: Host, engine: DockerEngine) -> None:
     """M05."""
     engine.run("booting", BOOT=3)
-    engine.run("checked", "--health-cmd=cat /www/well", "--health-interval=1s")
+    engine.run("checked", "--health-cmd=[ -s /www/well ]", "--health-interval=1s", "--health-retries=1")
     engine.run("wrong", labels={**WEB, "fairlead.port": "18080"})
     engine.run("there")
     host.awaits("there")
@@ -112,6 +112,10 @@ def test_nobody_is_registered_before_it_answers(host: Host, engine: DockerEngine
     engine.docker("exec", "checked", "sh", "-c", "echo > /www/well")
     found = host.awaits("there", "booting", "checked")
     assert _asked(found["booting"]) == "booting"
+    engine.docker("exec", "checked", "sh", "-c", "> /www/well")
+    path = f"instances/{found['checked']['id']}"
+    ill: Any = wait_until(lambda: said if (said := host.plane.get(path))["health"] == "unhealthy" else None, 20)
+    assert ill["verdict"]["decided_by"] == "runtime", "it stays registered, and its engine's word is heard"
 
 
 def test_the_hosts_port_in_place_of_its_own_is_explained(
