@@ -239,7 +239,7 @@ class Store(Protocol):
         ...
 
     async def keep_good(self, revision: int, objects: int) -> None:
-        """Keep the last known good state if it changed, unless memory holds more, `objects` at `revision`; Unavailable."""
+        """Keep the last known good state if it changed; Unavailable, also for less than `objects` at `revision`."""
         ...
 
     async def close(self) -> None:
