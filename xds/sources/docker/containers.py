@@ -51,6 +51,8 @@ class Containers:
         self._host = host
         self._lives: dict[str, Life] = {}
         self._effects: list[Effect] = []
+        self.strangers: dict[str, Summary] = {}
+        """Who runs and did not opt in; `explain` says so."""
         self._doubted = False  # the last list was empty, and nobody believed it
 
     # ------------------------------------------------------------------------------------------------ what is known
@@ -98,9 +100,11 @@ class Containers:
             return False
         self._doubted = False
         listed = {line.id: line for line in lines}
+        self.strangers = {}
         for line in lines:
             known = self._lives.get(line.id)
             if known is None and not ours_among(line.labels):
+                self.strangers[line.id] = line
                 continue
             life = known or self._life(line.id)
             if afresh or life.mark != line.mark or life.facts is None:
@@ -116,6 +120,7 @@ class Containers:
         life = self._lives.get(event.id)
         if life is None:
             if not event.ours or event.action in {"die", "destroy", "kill"}:
+                self._pass_by(event)
                 return
             life = self._life(event.id)
         moment = event.at // 1000 or (life.facts.started if life.facts else 0)
@@ -198,6 +203,12 @@ class Containers:
                 proof.asking = True
                 self._effects.append(Ask(life.id, life.number, proof.places.candidates, proof.check))
 
+    def _pass_by(self, event: Event) -> None:
+        if event.action == "start":
+            self.strangers[event.id] = Summary(event.id, {}, "", event.name, event.image)
+        elif event.action in {"die", "destroy"}:
+            self.strangers.pop(event.id, None)
+
     # --------------------------------------------------------------------------------------------------- what follows
     def _life(self, container: str) -> Life:
         return self._lives.setdefault(container, Life(container))
@@ -261,8 +272,9 @@ class Containers:
         if said is None or facts is None or proof is None:
             return
         life.proof = None
+        life.rejected = proof.rejected(place)
         try:
-            life.told = registration(said, facts, place, self._findings(life, proof.rejected(place)))
+            life.told = registration(said, facts, place, self._findings(life, life.rejected))
         except FairleadError as error:
             life.trouble = f"{error.pointer}: {error.message}"
         else:
