@@ -77,6 +77,9 @@ class Host:
         server = f"http://127.0.0.1:{self.plane.api}"
         return CliRunner().invoke(app, ["--server", server, "explain", "--container", container]).output
 
+    def explains(self, name: str, words: str) -> None:
+        wait_until(lambda: words in self.explain(name), 20, what=f"{name} is explained with {words!r}")
+
     def says(self, name: str, words: str) -> None:
         wait_until(
             lambda: words in self.states().get(name, ""), 20, what=f"{name} is said to be {words!r}: {self.states()}"

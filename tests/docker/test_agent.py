@@ -102,7 +102,7 @@ def test_a_death_is_known_while_the_engine_hangs(host: Host, engine: DockerEngin
 def test_nobody_is_registered_before_it_answers(host: Host, engine: DockerEngine) -> None:
     """M05."""
     engine.run("booting", BOOT=3)
-    engine.run("checked", "--health-cmd=cat /www/well", "--health-interval=1s")
+    engine.run("checked", "--health-cmd=[ -s /www/well ]", "--health-interval=1s", "--health-retries=1")
     engine.run("wrong", labels={**WEB, "fairlead.port": "18080"})
     engine.run("there")
     host.awaits("there")
@@ -112,6 +112,10 @@ def test_nobody_is_registered_before_it_answers(host: Host, engine: DockerEngine
     engine.docker("exec", "checked", "sh", "-c", "echo > /www/well")
     found = host.awaits("there", "booting", "checked")
     assert _asked(found["booting"]) == "booting"
+    engine.docker("exec", "checked", "sh", "-c", "> /www/well")
+    path = f"instances/{found['checked']['id']}"
+    ill: Any = wait_until(lambda: said if (said := host.plane.get(path))["health"] == "unhealthy" else None, 20)
+    assert ill["verdict"]["decided_by"] == "runtime", "it stays registered, and its engine's word is heard"
 
 
 def test_the_hosts_port_in_place_of_its_own_is_explained(
@@ -254,7 +258,7 @@ def test_a_container_is_explained_from_its_labels_to_the_control_plane_and_so_is
     engine.run("mute", labels={"fairlead.service": "web"})
     host.awaits("told")
     for name, words in {"told": "registered", "bare": "did not opt in", "mute": "it exposes none"}.items():
-        wait_until(lambda: words in host.explain(name), 20, what=f"{name} is explained: {words}")  # noqa: B023
+        host.explains(name, words)
     told = host.explain(identity[:12])
     for part in ("(network bridge)", "not 127.0.0.1 (published on 127.0.0.1:", "tcp every 5s", "web/v1"):
         assert part in told

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from xds.agent.document import document
+from xds.agent.document import document, runtime
 from xds.agent.ledger import Ledger
 from xds.agent.policy import Item, Policy, item_of
 from xds.agent.presence import Presence
@@ -23,7 +23,7 @@ from xds.agent.sightings import Sightings
 from xds.agent.spool import Spool
 from xds.model.problems import FairleadError
 from xds.sources.docker.containers import Containers
-from xds.sources.docker.effects import Register
+from xds.sources.docker.effects import Register, Report
 from xds.sources.docker.engine import Engine
 from xds.sources.docker.follow import Follower, Told
 
@@ -58,7 +58,7 @@ class Agent:
             self.settings.name,
             self._reporter.request,
             lives=lambda: (life for each in self._followers for life in each.containers.lives()),
-            strangers=lambda: (line for each in self._followers for line in each.containers.strangers.values()),
+            strangers=lambda: (line for each in self._followers for line in each.containers.strangers),
             refusals=self.ledger.refusals,
         )
         async with self._reporter, asyncio.TaskGroup() as tasks:
@@ -126,6 +126,8 @@ class Agent:
                 )
                 if not self.ledger.put(instance.id, instance.epoch, said):
                     _log.error("%s is one container more than an agent keeps", instance.id)
+            elif isinstance(word, Report):
+                self.ledger.hear(word.instance_id, runtime(word.signal))
             else:
                 _log.info("%s is withdrawn: %s", word.instance_id, word.why)
                 self.ledger.drop(word.instance_id)

@@ -22,7 +22,7 @@ def test_a_container_is_explained_on_one_screen_by_any_of_its_names(fairlead: Fa
         "weight", "envoys",
     ]  # fmt: skip
     for part in ("10.0.0.7:8080  (network bridge)", "not published: port 8080 is not", "about 100 % of the service's",
-                 "web/v1", "decided by lease", "no live Envoy asks for its cluster"):  # fmt: skip
+                 "web/v1", "decided by nobody", "no live Envoy asks for its cluster"):  # fmt: skip
         assert part in told
     assert json.loads(fairlead("explain", "web-1", "-o", "json").stdout)["container"]["id"] == ID
 

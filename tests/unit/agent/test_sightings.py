@@ -23,7 +23,7 @@ class Ear:
         self.away = False
         self.refusals: dict[str, str] = {}
         self.sightings = Sightings(
-            "host-7", self._hear, lives=story.containers.lives, strangers=lambda: story.containers.strangers.values(),
+            "host-7", self._hear, lives=story.containers.lives, strangers=lambda: story.containers.strangers,
             refusals=lambda: self.refusals,
         )  # fmt: skip
 
@@ -137,7 +137,9 @@ async def test_the_control_planes_no_is_the_reason_where_it_refused() -> None:
 
 
 def test_whatever_stands_in_labels_is_told_as_short_plain_lines() -> None:
-    story = Story().runs(facts(labels={"fairlead.service": "web", "fairlead.meta.note": "a\nb\u202ec" + "d" * 10_000_000}))
+    story = Story().runs(
+        facts(labels={"fairlead.service": "web", "fairlead.meta.note": "a\nb\u202ec" + "d" * 10_000_000})
+    )
     story.listed(WEB)
     (life,) = story.containers.lives()
     (note,) = [value for label, value in sighting(life)["labels"].items() if label.endswith("note")]  # type: ignore[attr-defined]  # a mapping
