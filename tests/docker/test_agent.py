@@ -252,7 +252,7 @@ def test_policy_and_routes_of_labels_are_declared_and_the_agent_is_listed(host: 
 def test_a_container_is_explained_from_its_labels_to_the_control_plane_and_so_is_one_that_is_not_registered(
     host: Host, engine: DockerEngine
 ) -> None:
-    """M40, M54: by name and by the beginning of its id; who did not opt in is known, too, and never inspected."""
+    """M09, M20: by name and by the beginning of its id; who did not opt in is known, too, and never inspected."""
     identity = engine.run("told", "-p", "127.0.0.1::8080")
     engine.run("bare", labels={"com.example": "x"})
     engine.run("mute", labels={"fairlead.service": "web"})

@@ -1,4 +1,4 @@
-"""Containers over HTTP: what agents see, found by name, id or its beginning, and explained (rows M40, M54)."""
+"""Containers over HTTP: what agents see, found by name, id or its beginning, and explained (rows M09, M20)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""explain and get of containers against a real control plane, as an agent tells of them (rows M40, M54)."""
+"""explain and get of containers against a real control plane, as an agent tells of them (rows M09, M20)."""
 
 from __future__ import annotations
 

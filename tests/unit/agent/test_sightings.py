@@ -1,4 +1,4 @@
-"""What an agent tells of the containers that it sees, for `fairlead explain` (rows M40, M54)."""
+"""What an agent tells of the containers that it sees, for `fairlead explain` (rows M09, M20)."""
 
 from __future__ import annotations
 
