@@ -264,6 +264,24 @@ def test_a_container_is_explained_from_its_labels_to_the_control_plane_and_so_is
         assert part in told
 
 
+def test_a_version_that_nobody_has_seen_waits_in_one_rollout(host: Host, engine: DockerEngine) -> None:
+    """`fairlead.canary=auto`."""
+    cart = {**WEB, "fairlead.service": "cart", "fairlead.canary.steps": "5,50"}
+    engine.run("first", labels=cart)
+    host.awaits("first")
+    for name in ("second", "third"):
+        engine.run(name, labels={**cart, "fairlead.version": "v2"})
+    host.awaits("first", "second", "third")
+
+    rollout = wait_until(lambda: next(iter(host.plane.get("rollouts", service="cart")["items"]), None), 20)
+    assert (rollout["id"], rollout["weight"], rollout["stable"]) == ("cart-v2-1", 0, "v1")
+    assert [step["weight"] for step in rollout["plan"]] == [0, 5, 50]
+    engine.run("fourth", labels={**cart, "fairlead.version": "v2"})
+    host.awaits("first", "second", "third", "fourth")
+    assert len(host.plane.get("rollouts", service="cart")["items"]) == 1
+    assert host.declared("services", "cart")["stable"] == "v1"
+
+
 def test_one_host_needs_one_program(host: Host, engine: DockerEngine, programs: Programs, tmp_path: Path) -> None:
     """`serve --docker`: the agent is in it, and the control plane goes on with the checks."""
     relay = {"DOCKER_HOST": f"unix://{host.recorder.path}"}

@@ -47,7 +47,7 @@ class Agent:
         self.ledger = Ledger(settings.ttl, random.random)
         self.ledger.restore(self._spool.read(), time.monotonic())
         self._reporter = Reporter(server, self.ledger, self._spool, monotonic=time.monotonic, token=token)
-        self._policy = Policy(self._reporter.request, self._items)
+        self._policy = Policy(self._reporter.request, self._items, time.monotonic)
         self._followers: list[Follower] = []
         self._said: dict[str, str] = {}
 
@@ -86,6 +86,7 @@ class Agent:
             "containers": {name: state for each in self._followers for name, state in each.containers.states().items()},
             "refused": self.ledger.refusals(),
             "proposals": list(self._policy.proposals),
+            "waiting": list(self._policy.waiting),
         }
 
     async def _follow(self) -> None:
