@@ -20,9 +20,8 @@ from dataclasses import replace
 from math import inf
 from typing import Final
 
-from xds.labels.describe import ANYTHING, Claims
 from xds.labels.description import Description
-from xds.labels.reading import ours_among
+from xds.labels.dialect import OURS_ALONE, Reading
 from xds.model.health import Health
 from xds.model.problems import FairleadError
 from xds.sources.docker.addresses import Candidate, Standpoint, mapped_for_own, places
@@ -43,11 +42,16 @@ class Containers:
     """Every container that opted in, on one engine; `host` names the engine's host in what is told."""
 
     def __init__(
-        self, *, claims: Claims = ANYTHING, stand: Standpoint | None = None, host: str = "", first_answer: bool = False
+        self,
+        *,
+        reading: Reading = OURS_ALONE,
+        stand: Standpoint | None = None,
+        host: str = "",
+        first_answer: bool = False,
     ) -> None:
         """Start with none. `first_answer` believes a place at once: somebody else counts the good answers after it."""
+        self.reading = reading
         self._first_answer = first_answer
-        self._claims = claims
         self._stand = stand or Standpoint()
         self._host = host
         self._lives: dict[str, Life] = {}
@@ -101,7 +105,7 @@ class Containers:
         listed = {line.id: line for line in lines}
         for line in lines:
             known = self._lives.get(line.id)
-            if known is None and not ours_among(line.labels):
+            if known is None and not self.reading.concerns(line.labels):
                 continue
             life = known or self._life(line.id)
             if afresh or life.mark != line.mark or life.facts is None:
@@ -151,7 +155,7 @@ class Containers:
             self._judge_joined(container, now)
             return
         changed = life.facts is None or life.facts != facts
-        if life.learn(facts, self._claims) and life.told is not None:
+        if life.learn(facts, self.reading) and life.told is not None:
             self._end(life, "it was started anew")
         if life.again:
             life.again = False
