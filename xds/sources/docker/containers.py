@@ -30,6 +30,7 @@ from xds.sources.docker.facts import DEFAULT_STOP, Facts, Summary
 from xds.sources.docker.life import Life
 from xds.sources.docker.proving import REACHES, Proof
 from xds.sources.docker.registration import Registration, registration, signal
+from xds.sources.docker.strangers import Strangers
 from xds.sources.docker.stream import Event
 
 SURVIVED: Final = 2.0  # seconds beyond its time to stop, after which a container has outlived the signal
@@ -56,6 +57,7 @@ class Containers:
         self._host = host
         self._lives: dict[str, Life] = {}
         self._effects: list[Effect] = []
+        self.strangers = Strangers()
         self._doubted = False  # the last list was empty, and nobody believed it
 
     # ------------------------------------------------------------------------------------------------ what is known
@@ -103,11 +105,12 @@ class Containers:
             return False
         self._doubted = False
         listed = {line.id: line for line in lines}
+        strange = {line.id for line in lines if line.id not in self._lives and not self.reading.concerns(line.labels)}
+        self.strangers.listed([line for line in lines if line.id in strange])
         for line in lines:
-            known = self._lives.get(line.id)
-            if known is None and not self.reading.concerns(line.labels):
+            if line.id in strange:
                 continue
-            life = known or self._life(line.id)
+            life = self._life(line.id)
             if afresh or life.mark != line.mark or life.facts is None:
                 self._inspect(life)
             life.mark = line.mark
@@ -121,6 +124,7 @@ class Containers:
         life = self._lives.get(event.id)
         if life is None:
             if not event.ours or event.action in {"die", "destroy", "kill"}:
+                self.strangers.event(event)
                 return
             life = self._life(event.id)
         moment = event.at // 1000 or (life.facts.started if life.facts else 0)
@@ -268,8 +272,9 @@ class Containers:
         if said is None or facts is None or proof is None:
             return
         life.proof = None
+        life.rejected = proof.rejected(place)
         try:
-            life.told = registration(said, facts, place, self._findings(life, proof.rejected(place)))
+            life.told = registration(said, facts, place, self._findings(life, life.rejected))
         except FairleadError as error:
             life.trouble = f"{error.pointer}: {error.message}"
         else:
@@ -309,8 +314,6 @@ class Containers:
 
     def _judge_joined(self, owner: str, now: float) -> None:
         """Look again at the containers that use another one's network: theirs comes and goes with it."""
-        for life in self._joined(owner):
-            self._judge(life, now, "")
-
-    def _joined(self, owner: str) -> Iterable[Life]:
-        return [each for each in self._lives.values() if each.facts and each.facts.joins == owner and each.id != owner]
+        for life in list(self._lives.values()):
+            if life.facts and life.facts.joins == owner != life.id:
+                self._judge(life, now, "")
