@@ -75,7 +75,7 @@ def passing(line: Summary) -> Document:
 class Sightings:
     """Keeps one control plane informed. `lives` and `strangers` are the containers as they are now."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where each thing is to be had, by name
         self,
         agent: str,
         request: Request,
