@@ -3,8 +3,8 @@
 `intent.yaml` holds lists of `services`, `instances`, `policies`, `routes`, `gateways` and `nodes` (what an Envoy says
 of itself under `fairlead` in its metadata). Weights are percent. After everything is declared, the services under
 `then` are declared over what is there, breakers are forced (`force: {web: {v2: open}}`), `health` is observed and what
-`delete` names is removed. `filter: true` builds with the real module. What comes out is shown per resource type, decoded
-from the encoded bytes.
+`delete` names is removed. `filter: true` builds with the real module. What comes out is shown per resource type,
+decoded from the encoded bytes.
 """
 
 from __future__ import annotations
