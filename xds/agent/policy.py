@@ -19,7 +19,7 @@ from xds.client.errors import ClientError
 from xds.sources.docker.life import Life
 
 SET: Final = "docker"
-GATHER: Final = 0.1  # seconds in which what starts together is looked at together
+GATHER: Final = 0.1  # seconds from one look to the next at least: what starts meanwhile is looked at together
 AGAIN: Final = 30.0  # seconds until it is looked at again: another version may have become the stable one
 RETRY: Final = 2.0
 
@@ -51,11 +51,14 @@ def item_of(life: Life) -> Item | None:
 class Policy:
     """Keeps services and routes as the labels of what is registered have them."""
 
-    def __init__(self, request: Request, items: Callable[[], Iterable[Item]]) -> None:
-        """Declare nothing yet; `items` are the containers as they are now."""
+    def __init__(
+        self, request: Request, items: Callable[[], Iterable[Item]], *, monotonic: Callable[[], float]
+    ) -> None:
+        """Declare nothing yet; `items` are the containers as they are now, `monotonic` is a clock in seconds."""
         self.proposals: list[str] = []
         self._request = request
         self._items = items
+        self._now = monotonic
         self._wake = asyncio.Event()
         self._applied: dict[str, str] = {}
         self._trouble = ""
@@ -69,6 +72,7 @@ class Policy:
         while True:
             pause = AGAIN
             self._wake.clear()
+            began = self._now()
             try:
                 await self._declare()
                 self._trouble = ""
@@ -78,7 +82,7 @@ class Policy:
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
-                await asyncio.sleep(GATHER)
+                await asyncio.sleep(began + GATHER - self._now())
             except TimeoutError:
                 continue
 

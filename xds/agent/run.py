@@ -46,7 +46,7 @@ class Agent:
         self.ledger = Ledger(settings.ttl, random.random)
         self.ledger.restore(self._spool.read(), time.monotonic())
         self._reporter = Reporter(server, self.ledger, self._spool, monotonic=time.monotonic, token=token)
-        self._policy = Policy(self._reporter.request, self._items)
+        self._policy = Policy(self._reporter.request, self._items, monotonic=time.monotonic)
         self._followers: list[Follower] = []
         self._said: dict[str, str] = {}
 
