@@ -11,15 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from benchmarks.peers.containers import PORT
 from tests.harness.mesh import mesh
 from tests.harness.ports import free_port
 from tests.harness.processes import Program, Programs
+from tests.harness.waiting import wait_until
 from xds.cli.binary import find_envoy
-
-READY: Final = "traefik-ready.invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +113,13 @@ def traefik_arguments(socket: Path, port: int) -> list[str]:
 
 
 @contextmanager
-def agent_alone(socket: Path, folder: Path) -> Iterator[Program]:
-    """Run a control plane, and `fairlead agent` as a process of its own; the agent's."""
+def agent_alone(socket: Path, folder: Path, count: int) -> Iterator[Program]:
+    """Run a control plane and `fairlead agent`, each a process of its own; the agent's, once it registered `count`."""
     with mesh(find_envoy("", os.environ), folder, "--filter", "none") as made:
         words: list[str | Path] = ["--docker", f"unix://{socket}", "--data-dir", folder / "agent"]
-        yield made.programs.fairlead(
-            "--server", f"http://127.0.0.1:{made.plane.api}", "agent", *words, name="agent", env={}
-        )
+        agent = made.programs.fairlead("--server", f"http://127.0.0.1:{made.plane.api}", "agent", *words, name="agent")
+        wait_until(lambda: len(made.plane.get("instances", limit=2 * count)["items"]) == count, 60)
+        yield agent
 
 
 def engine_of(socket: Path) -> Mapping[str, str]:
