@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from xds.model.check import Check, CheckKind
+from xds.model.fusion import SILENT
+from xds.model.signal import Signal
 from xds.sources.docker.registration import Registration
 
 
@@ -34,6 +36,12 @@ def document(
         "ttl": ttl,
         **({} if check is None else {"check": _check(check)}),
     }
+
+
+def runtime(signal: Signal) -> Mapping[str, object]:
+    """Return the engine's word on an instance as heartbeats carry it."""
+    silent = {"silent": True} if signal.numbers.get(SILENT) else {}
+    return {"health": signal.health.value, "why": signal.why, **silent}
 
 
 def _check(check: Check) -> Mapping[str, object]:

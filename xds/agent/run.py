@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from xds.agent.document import document
+from xds.agent.document import document, runtime
 from xds.agent.ledger import Ledger
 from xds.agent.policy import Item, Policy, item_of
 from xds.agent.presence import Presence
@@ -22,7 +22,7 @@ from xds.agent.settings import AgentSettings
 from xds.agent.spool import Spool
 from xds.model.problems import FairleadError
 from xds.sources.docker.containers import Containers
-from xds.sources.docker.effects import Register
+from xds.sources.docker.effects import Register, Report
 from xds.sources.docker.engine import Engine
 from xds.sources.docker.follow import Follower, Told
 
@@ -46,7 +46,7 @@ class Agent:
         self.ledger = Ledger(settings.ttl, random.random)
         self.ledger.restore(self._spool.read(), time.monotonic())
         self._reporter = Reporter(server, self.ledger, self._spool, monotonic=time.monotonic, token=token)
-        self._policy = Policy(self._reporter.request, self._items, monotonic=time.monotonic)
+        self._policy = Policy(self._reporter.request, self._items, time.monotonic)
         self._followers: list[Follower] = []
         self._said: dict[str, str] = {}
 
@@ -75,6 +75,7 @@ class Agent:
             "containers": {name: state for each in self._followers for name, state in each.containers.states().items()},
             "refused": self.ledger.refusals(),
             "proposals": list(self._policy.proposals),
+            "waiting": list(self._policy.waiting),
         }
 
     async def _follow(self) -> None:
@@ -115,6 +116,8 @@ class Agent:
                 )
                 if not self.ledger.put(instance.id, instance.epoch, said):
                     _log.error("%s is one container more than an agent keeps", instance.id)
+            elif isinstance(word, Report):
+                self.ledger.hear(word.instance_id, runtime(word.signal))
             else:
                 _log.info("%s is withdrawn: %s", word.instance_id, word.why)
                 self.ledger.drop(word.instance_id)

@@ -51,11 +51,12 @@ def test_a_registered_container_is_described_by_what_was_found_of_it() -> None:
     story = running(facts(labels={"fairlead.service": "web", "fairlead.route.api.path": "/v1", "other": "x"}))
     (life,) = story.containers.lives()
     assert item_of(life) == {
+        "id": WEB_ID,
         "name": "web",
         "address": "172.17.0.2",
         "labels": {
-            "fairlead.service": "web", "fairlead.route.api.path": "/v1", "fairlead.env": "default",
-            "fairlead.version": "v1", "fairlead.port": "8080",
+            "fairlead.enable": "true", "fairlead.service": "web", "fairlead.env": "default", "fairlead.version": "v1",
+            "fairlead.port": "8080", "fairlead.route.api.path": "/v1",
         },
     }  # fmt: skip
 

@@ -11,6 +11,7 @@ from math import inf
 from xds.labels.describe import Claims, describe
 from xds.labels.description import Description
 from xds.model.problems import Problem
+from xds.model.signal import Signal
 from xds.sources.docker.facts import Facts
 from xds.sources.docker.proving import Proof
 from xds.sources.docker.registration import Registration
@@ -22,7 +23,8 @@ class Life:
 
     `ended` and `signalled` are the last moments at which it ended and was asked to; whatever started later is another
     life. `drained` is when it has outlived that signal, `retry` when to inspect it again (monotonic; infinity: never).
-    `mark` is how it looked in the last list, `trouble` and `hint` what is wrong with it and may explain it, in words.
+    `reported` is the last word of the engine's own check that was passed on, `mark` how it looked in the last list,
+    `trouble` and `hint` what is wrong with it and may explain it, in words.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Life:
     number: int = 0
     proof: Proof | None = None
     told: Registration | None = None
+    reported: Signal | None = None
     ended: int = -1
     signalled: int = -1
     drained: float = inf
