@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -160,15 +161,14 @@ def everybody(port: int, host: str, names: Sequence[str]) -> None:
     connection.close()
 
 
-def worst(side: Side, containers: Containers, name: str, end: End, **how: object) -> Failed:
+def worst(name: str, made: Callable[[str], Failed]) -> Failed:
     """Return the worst of several ends, by its failures."""
-    found = [ended(side, containers, f"{name}{at}", end, **how) for at in range(ENDS)]  # type: ignore[arg-type]
-    return max(found, key=lambda each: (each.count, each.last_ms))
+    return max((made(f"{name}{at}") for at in range(ENDS)), key=lambda each: (each.count, each.last_ms))
 
 
 def ends(side: Side, containers: Containers) -> Figures:
     """What each way to end costs."""
-    kill = worst(side, containers, "kill", Containers.kill, retried=False)
+    kill = worst("kill", lambda name: ended(side, containers, name, Containers.kill, retried=False))
     figures = {"kill_failed": kill.count, "kill_last_failure_ms": kill.last_ms, "load_per_s": kill.rate}
     for key, how in {
         "kill_failed_idempotent": (Containers.kill, "finish", "GET"),
@@ -177,8 +177,8 @@ def ends(side: Side, containers: Containers) -> Figures:
         "stop_failed_early_exit_other": (Containers.stop, "exit", "POST"),
     }.items():
         end, stop, method = how
-        found = worst(side, containers, key.replace("_", ""), end, stop=stop, retried=True, method=method)
-        figures[key] = found.count
+        tried = partial(ended, side, containers, end=end, stop=stop, retried=True, method=method)
+        figures[key] = worst(key.replace("_", ""), tried).count
     return {key: float(value) for key, value in figures.items()}
 
 
