@@ -249,6 +249,21 @@ def test_policy_and_routes_of_labels_are_declared_and_the_agent_is_listed(host: 
     assert [each["id"] for each in host.plane.get("agents")["items"] if each["state"] == "alive"] == ["here"]
 
 
+def test_a_container_is_explained_from_its_labels_to_the_control_plane_and_so_is_one_that_is_not_registered(
+    host: Host, engine: DockerEngine
+) -> None:
+    """M09, M20: by name and by the beginning of its id; who did not opt in is known, too, and never inspected."""
+    identity = engine.run("told", "-p", "127.0.0.1::8080")
+    engine.run("bare", labels={"com.example": "x"})
+    engine.run("mute", labels={"fairlead.service": "web"})
+    host.awaits("told")
+    for name, words in {"told": "registered", "bare": "did not opt in", "mute": "it exposes none"}.items():
+        host.explains(name, words)
+    told = host.explain(identity[:12])
+    for part in ("(network bridge)", "not 127.0.0.1 (published on 127.0.0.1:", "tcp every 5s", "web/v1"):
+        assert part in told
+
+
 def test_a_version_that_nobody_has_seen_waits_in_one_rollout(host: Host, engine: DockerEngine) -> None:
     """`fairlead.canary=auto`."""
     cart = {**WEB, "fairlead.service": "cart", "fairlead.canary.steps": "5,50"}

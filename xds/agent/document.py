@@ -34,7 +34,7 @@ def document(
         "labels": dict(instance.labels),
         "metadata": dict(instance.metadata),
         "ttl": ttl,
-        **({} if check is None else {"check": _check(check)}),
+        **({} if check is None else {"check": check_document(check)}),
     }
 
 
@@ -44,5 +44,6 @@ def runtime(signal: Signal) -> Mapping[str, object]:
     return {"health": signal.health.value, "why": signal.why, **silent}
 
 
-def _check(check: Check) -> Mapping[str, object]:
+def check_document(check: Check) -> Mapping[str, object]:
+    """Return a check as the API takes it."""
     return {name: value.value if isinstance(value, CheckKind) else value for name, value in asdict(check).items()}

@@ -19,6 +19,7 @@ from xds.agent.policy import Item, Policy, item_of
 from xds.agent.presence import Presence
 from xds.agent.reporting import Reporter
 from xds.agent.settings import AgentSettings
+from xds.agent.sightings import Sightings
 from xds.agent.spool import Spool
 from xds.model.problems import FairleadError
 from xds.sources.docker.containers import Containers
@@ -53,11 +54,21 @@ class Agent:
     async def run(self, asked: asyncio.Event | None = None) -> None:
         """Run until cancelled; `asked` is set when the settings are to be read again."""
         again = asked or asyncio.Event()
+        sightings = Sightings(
+            self.settings.name,
+            self._reporter.request,
+            lives=lambda: (life for each in self._followers for life in each.containers.lives()),
+            strangers=lambda: (line for each in self._followers for line in each.containers.strangers),
+            refusals=self.ledger.refusals,
+        )
         async with self._reporter, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._reporter.run(), name="agent-report")
             tasks.create_task(self._show_for_ever(), name="agent-status")
             tasks.create_task(self._policy.run(), name="agent-policy")
-            presence = Presence(self.settings.name, self.settings.address, metadata.version("fairlead"))
+            tasks.create_task(sightings.run(), name="agent-sightings")
+            presence = Presence(
+                self.settings.name, self.settings.address, metadata.version("fairlead"), sightings.begin
+            )
             tasks.create_task(presence.run(self._reporter.request, self._is_well), name="agent-presence")
             while True:
                 following = tasks.create_task(self._follow(), name="agent-follow")

@@ -75,10 +75,11 @@ class Target:
             return ()
         return self.ports
 
-    def take(self, outcome: Outcome, at: float) -> None:
-        """Count one answer; `at` is when the question was asked."""
+    def take(self, outcome: Outcome, at: float, *, blind: bool = False) -> None:
+        """Count one answer; `at` is when the question was asked. Silence is no loss to a checker that is `blind`."""
         self.asked, self.silent = at, outcome.silent
-        self.window.add(good=outcome.good, seconds=outcome.seconds)
+        if not (blind and outcome.silent):
+            self.window.add(good=outcome.good, seconds=outcome.seconds)
         if outcome.good:
             self.good, self.bad, self.boot, self.missing = self.good + 1, 0, CONFIRM, None
         else:

@@ -31,6 +31,7 @@ from xds.sources.docker.facts import DEFAULT_STOP, Facts, Summary
 from xds.sources.docker.life import Life
 from xds.sources.docker.proving import REACHES, Proof
 from xds.sources.docker.registration import Registration, registration, signal
+from xds.sources.docker.strangers import Strangers
 from xds.sources.docker.stream import Event
 
 SURVIVED: Final = 2.0  # seconds beyond its time to stop, after which a container has outlived the signal
@@ -52,6 +53,7 @@ class Containers:
         self._host = host
         self._lives: dict[str, Life] = {}
         self._effects: list[Effect] = []
+        self.strangers = Strangers()
         self._doubted = False  # the last list was empty, and nobody believed it
 
     # ------------------------------------------------------------------------------------------------ what is known
@@ -99,11 +101,12 @@ class Containers:
             return False
         self._doubted = False
         listed = {line.id: line for line in lines}
+        strange = {line.id for line in lines if line.id not in self._lives and not ours_among(line.labels)}
+        self.strangers.listed([line for line in lines if line.id in strange])
         for line in lines:
-            known = self._lives.get(line.id)
-            if known is None and not ours_among(line.labels):
+            if line.id in strange:
                 continue
-            life = known or self._life(line.id)
+            life = self._life(line.id)
             if afresh or life.mark != line.mark or life.facts is None:
                 self._inspect(life)
             life.mark = line.mark
@@ -117,6 +120,7 @@ class Containers:
         life = self._lives.get(event.id)
         if life is None:
             if not event.ours or event.action in {"die", "destroy", "kill"}:
+                self.strangers.event(event)
                 return
             life = self._life(event.id)
         moment = event.at // 1000 or (life.facts.started if life.facts else 0)
@@ -264,8 +268,9 @@ class Containers:
         if said is None or facts is None or proof is None:
             return
         life.proof = None
+        life.rejected = proof.rejected(place)
         try:
-            life.told = registration(said, facts, place, self._findings(life, proof.rejected(place)))
+            life.told = registration(said, facts, place, self._findings(life, life.rejected))
         except FairleadError as error:
             life.trouble = f"{error.pointer}: {error.message}"
         else:

@@ -93,6 +93,8 @@ class Summary:
     id: str
     labels: Mapping[str, str]
     mark: str
+    name: str = ""
+    image: str = ""
 
 
 def read_facts(said: object) -> Facts:
@@ -137,8 +139,10 @@ def read_summaries(said: object) -> list[Summary]:
         if isinstance(identity, str) and identity:
             health = _text(line.get("Status")).partition("(")[2]
             networks = _attachments(_mapping(line.get("NetworkSettings")).get("Networks"))
-            mark = repr((line.get("State"), health, line.get("Names"), networks))
-            found.append(Summary(identity, _labels(line.get("Labels")), mark))
+            names = line.get("Names")
+            mark = repr((line.get("State"), health, names, networks))
+            name = _text(names[0]).lstrip("/") if isinstance(names, list) and names else ""
+            found.append(Summary(identity, _labels(line.get("Labels")), mark, name, _text(line.get("Image"))))
     return found
 
 
