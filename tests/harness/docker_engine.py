@@ -44,7 +44,7 @@ class DockerEngine:
     def running(self) -> Iterator[DockerEngine]:
         """The engine, until the end; its containers and its bridge go with it.
 
-        The bridge has a link address of its own, as an engine gives it. Otherwise it would have the lowest of its ports,
+        The bridge has a link address of its own, as an engine gives it: otherwise it has the lowest of its ports,
         another one as containers come and go, and the others' answers would be lost for up to ten seconds.
         """
         own = f"02:42:0a:{self._number:02x}:00:01"
