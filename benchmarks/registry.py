@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
+from benchmarks.killed import killed
 from benchmarks.peers.processes import Program, stand_aside
 from benchmarks.peers.programs import build_registry
 from benchmarks.peers.registering import Clients, Plane, Took, etcd, plane
@@ -177,6 +178,7 @@ PARTS: Mapping[str, Callable[[Clients], Figures]] = {
     "single": single,
     "held": held,
     "acknowledged": acknowledged,
+    "killed": lambda _: killed(),
 }
 RATIOS = ("single_vs_etcd", "batched_vs_etcd", "one_change_100k_vs_1k")
 

@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner
+
 from tests.harness.docker_engine import DockerEngine
 from tests.harness.plane import Plane
 from tests.harness.processes import Program, Programs
 from tests.harness.recorder import Recorder
 from tests.harness.waiting import wait_until
+from xds.cli.main import app
 
 
 class Host:
@@ -68,6 +71,14 @@ class Host:
         except OSError:
             return {}
         return dict(found["containers"])
+
+    def explain(self, container: str) -> str:
+        """What `fairlead explain` prints of a container."""
+        server = f"http://127.0.0.1:{self.plane.api}"
+        return CliRunner().invoke(app, ["--server", server, "explain", "--container", container]).output
+
+    def explains(self, name: str, words: str) -> None:
+        wait_until(lambda: words in self.explain(name), 20, what=f"{name} is explained with {words!r}")
 
     def says(self, name: str, words: str) -> None:
         wait_until(

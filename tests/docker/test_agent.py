@@ -102,7 +102,7 @@ def test_a_death_is_known_while_the_engine_hangs(host: Host, engine: DockerEngin
 def test_nobody_is_registered_before_it_answers(host: Host, engine: DockerEngine) -> None:
     """M05."""
     engine.run("booting", BOOT=3)
-    engine.run("checked", "--health-cmd=cat /www/well", "--health-interval=1s")
+    engine.run("checked", "--health-cmd=[ -s /www/well ]", "--health-interval=1s", "--health-retries=1")
     engine.run("wrong", labels={**WEB, "fairlead.port": "18080"})
     engine.run("there")
     host.awaits("there")
@@ -112,6 +112,10 @@ def test_nobody_is_registered_before_it_answers(host: Host, engine: DockerEngine
     engine.docker("exec", "checked", "sh", "-c", "echo > /www/well")
     found = host.awaits("there", "booting", "checked")
     assert _asked(found["booting"]) == "booting"
+    engine.docker("exec", "checked", "sh", "-c", "> /www/well")
+    path = f"instances/{found['checked']['id']}"
+    ill: Any = wait_until(lambda: said if (said := host.plane.get(path))["health"] == "unhealthy" else None, 20)
+    assert ill["verdict"]["decided_by"] == "runtime", "it stays registered, and its engine's word is heard"
 
 
 def test_the_hosts_port_in_place_of_its_own_is_explained(
@@ -243,6 +247,39 @@ def test_policy_and_routes_of_labels_are_declared_and_the_agent_is_listed(host: 
     assert route["owner"] == "file:docker"
     assert host.declared("services", "web")["timeout"] == "7s"
     assert [each["id"] for each in host.plane.get("agents")["items"] if each["state"] == "alive"] == ["here"]
+
+
+def test_a_container_is_explained_from_its_labels_to_the_control_plane_and_so_is_one_that_is_not_registered(
+    host: Host, engine: DockerEngine
+) -> None:
+    """M09, M20: by name and by the beginning of its id; who did not opt in is known, too, and never inspected."""
+    identity = engine.run("told", "-p", "127.0.0.1::8080")
+    engine.run("bare", labels={"com.example": "x"})
+    engine.run("mute", labels={"fairlead.service": "web"})
+    host.awaits("told")
+    for name, words in {"told": "registered", "bare": "did not opt in", "mute": "it exposes none"}.items():
+        host.explains(name, words)
+    told = host.explain(identity[:12])
+    for part in ("(network bridge)", "not 127.0.0.1 (published on 127.0.0.1:", "tcp every 5s", "web/v1"):
+        assert part in told
+
+
+def test_a_version_that_nobody_has_seen_waits_in_one_rollout(host: Host, engine: DockerEngine) -> None:
+    """`fairlead.canary=auto`."""
+    cart = {**WEB, "fairlead.service": "cart", "fairlead.canary.steps": "5,50"}
+    engine.run("first", labels=cart)
+    host.awaits("first")
+    for name in ("second", "third"):
+        engine.run(name, labels={**cart, "fairlead.version": "v2"})
+    host.awaits("first", "second", "third")
+
+    rollout = wait_until(lambda: next(iter(host.plane.get("rollouts", service="cart")["items"]), None), 20)
+    assert (rollout["id"], rollout["weight"], rollout["stable"]) == ("cart-v2-1", 0, "v1")
+    assert [step["weight"] for step in rollout["plan"]] == [0, 5, 50]
+    engine.run("fourth", labels={**cart, "fairlead.version": "v2"})
+    host.awaits("first", "second", "third", "fourth")
+    assert len(host.plane.get("rollouts", service="cart")["items"]) == 1
+    assert host.declared("services", "cart")["stable"] == "v1"
 
 
 def test_one_host_needs_one_program(host: Host, engine: DockerEngine, programs: Programs, tmp_path: Path) -> None:

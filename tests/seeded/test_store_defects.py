@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.feature.control import test_hold, test_store_away
+from tests.harness.disks import LossyDisk
 from tests.unit.store import test_journal
 from xds.control import committer
 from xds.store import backup, doubt, journal, lastgood
@@ -48,6 +49,11 @@ def copy_a_loss(patch: Patch) -> None:
     patch.setattr(lastgood.LastGood, "_write", lambda self, *_: real(self, 0, 0))
 
 
+def believe_the_next_flush(patch: Patch) -> None:
+    """S3: a flush that failed is forgotten when the next one succeeds."""
+    patch.setattr(SqliteStore, "_hear", lambda *_: None)
+
+
 def wait_for_the_store(patch: Patch) -> None:
     """S4: the loop waits for each commit to its end."""
     patch.setattr(committer, "PATIENCE", 60.0)
@@ -75,6 +81,14 @@ async def damaged_store(folder: Path) -> None:
     )
 
 
+async def lossy_disk(folder: Path) -> None:
+    disk = LossyDisk(folder)
+    try:
+        await test_store_away.test_s3_a_flush_that_failed_is_not_acknowledged_and_no_later_one_is_believed(disk)
+    finally:
+        disk.close()
+
+
 async def clock_set_back(folder: Path) -> None:
     async with book(folder) as found:
         await test_journal.test_t1_a_clock_that_was_set_back_hides_no_row(found)
@@ -95,6 +109,7 @@ DEFECTS: list[tuple[Callable[[Patch], None], Rule]] = [
     (throw_the_bad_file_away, damaged_store),
     (trust_any_copy, test_hold.test_s3_a_damaged_copy_does_not_count_and_a_store_without_one_is_refused_in_words),
     (copy_a_loss, test_hold.test_s3_a_store_that_lost_something_while_it_ran_is_not_copied_over_what_is_good),
+    (believe_the_next_flush, lossy_disk),
     (
         wait_for_the_store,
         test_store_away.test_s4_a_lock_that_somebody_else_holds_is_waited_for_a_while_and_no_observation_waits_with_it,

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from xds.model.check import Check, CheckKind
+from xds.model.fusion import SILENT
+from xds.model.signal import Signal
 from xds.sources.docker.registration import Registration
 
 
@@ -32,9 +34,16 @@ def document(
         "labels": dict(instance.labels),
         "metadata": dict(instance.metadata),
         "ttl": ttl,
-        **({} if check is None else {"check": _check(check)}),
+        **({} if check is None else {"check": check_document(check)}),
     }
 
 
-def _check(check: Check) -> Mapping[str, object]:
+def runtime(signal: Signal) -> Mapping[str, object]:
+    """Return the engine's word on an instance as heartbeats carry it."""
+    silent = {"silent": True} if signal.numbers.get(SILENT) else {}
+    return {"health": signal.health.value, "why": signal.why, **silent}
+
+
+def check_document(check: Check) -> Mapping[str, object]:
+    """Return a check as the API takes it."""
     return {name: value.value if isinstance(value, CheckKind) else value for name, value in asdict(check).items()}

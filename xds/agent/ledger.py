@@ -27,6 +27,8 @@ class Entry:
     """One instance. `document` is None until its source said it (a book that was read back holds none).
 
     `word` counts what was said of it, `stands` whether the control plane has the last word; `refusal` is its no.
+    `runtime` is what its engine says of its health: every heartbeat carries it, since nobody else keeps it. `heard` is
+    the last one that was told.
     """
 
     id: str
@@ -40,6 +42,8 @@ class Entry:
     due: float = 0.0
     failures: int = 0
     refusal: str = ""
+    runtime: Mapping[str, object] | None = None
+    heard: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,18 @@ class Ledger:
         elif entry.stands and not entry.leaving and entry.epoch >= epoch and entry.document == document:
             return True
         if epoch > entry.epoch:
-            entry.epoch, entry.seq = epoch, 0
+            entry.epoch, entry.seq, entry.runtime = epoch, 0, None
         entry.document, entry.leaving = document, False
         self._said(entry)
         return True
+
+    def hear(self, instance: str, runtime: Mapping[str, object]) -> None:
+        """Take what an instance's engine says of its health; it is told with a heartbeat, at once."""
+        entry = self._entries.get(instance)
+        if entry is not None and entry.runtime != runtime:
+            entry.runtime = runtime
+            if entry.stands:
+                entry.due = 0.0
 
     def drop(self, instance: str) -> None:
         """Take an instance out."""
@@ -195,15 +207,21 @@ class Ledger:
         items, about = [], []
         for entry in entries[:BATCH]:
             entry.seq += 1
-            said = {"id": entry.id, "epoch": entry.epoch, "seq": entry.seq}
-            items.append({**entry.document, **said} if matter == "register" and entry.document else said)
+            said: dict[str, object] = {"id": entry.id, "epoch": entry.epoch, "seq": entry.seq}
+            if matter == "register" and entry.document:
+                said, entry.heard = {**entry.document, **said}, None
+            elif matter == "renew" and entry.runtime is not None:
+                said["runtime"] = entry.heard = entry.runtime
+            items.append(said)
             about.append((entry, entry.word))
         return Ask(matter, "POST", path, {"items": items}, tuple(about))
 
     def _stands(self, entry: Entry, word: int, now: float) -> None:
         if entry.word == word and not entry.leaving:
             entry.stands, entry.failures, entry.refusal = True, 0, ""
-            entry.due = now + self.ttl / 3 * (0.8 + 0.2 * self._chance())
+            entry.due = now
+            if entry.heard is entry.runtime:
+                entry.due += self.ttl / 3 * (0.8 + 0.2 * self._chance())
 
     def _gone(self, entry: Entry, word: int) -> None:
         if entry.word == word:

@@ -26,8 +26,9 @@ _log = logging.getLogger(__name__)
 class Presence:
     """One agent's place in the list."""
 
-    def __init__(self, name: str, address: str, version: str) -> None:
-        """Say nothing yet."""
+    def __init__(self, name: str, address: str, version: str, registered: Callable[[], None]) -> None:
+        """Say nothing yet; `registered` is called whenever the control plane has not known it before."""
+        self._registered = registered
         self._path = f"/v1/agents/{name}"
         self._said = {"ip": address, "role": ROLE, "version": version, "ttl": TTL}
         self._epoch = 0
@@ -56,6 +57,7 @@ class Presence:
                 return
         answer = await request("PUT", self._path, self._said)
         self._epoch, self._seq = int(str(answer["epoch"])), int(str(answer["seq"]))
+        self._registered()
 
     def _note(self, trouble: str) -> None:
         if trouble != self._trouble:

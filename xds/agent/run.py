@@ -13,16 +13,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from xds.agent.document import document
+from xds.agent.document import document, runtime
 from xds.agent.ledger import Ledger
 from xds.agent.policy import Item, Policy, item_of
 from xds.agent.presence import Presence
 from xds.agent.reporting import Reporter
 from xds.agent.settings import AgentSettings
+from xds.agent.sightings import Sightings
 from xds.agent.spool import Spool
 from xds.model.problems import FairleadError
 from xds.sources.docker.containers import Containers
-from xds.sources.docker.effects import Register
+from xds.sources.docker.effects import Register, Report
 from xds.sources.docker.engine import Engine
 from xds.sources.docker.follow import Follower, Told
 
@@ -46,18 +47,28 @@ class Agent:
         self.ledger = Ledger(settings.ttl, random.random)
         self.ledger.restore(self._spool.read(), time.monotonic())
         self._reporter = Reporter(server, self.ledger, self._spool, monotonic=time.monotonic, token=token)
-        self._policy = Policy(self._reporter.request, self._items)
+        self._policy = Policy(self._reporter.request, self._items, time.monotonic)
         self._followers: list[Follower] = []
         self._said: dict[str, str] = {}
 
     async def run(self, asked: asyncio.Event | None = None) -> None:
         """Run until cancelled; `asked` is set when the settings are to be read again."""
         again = asked or asyncio.Event()
+        sightings = Sightings(
+            self.settings.name,
+            self._reporter.request,
+            lives=lambda: (life for each in self._followers for life in each.containers.lives()),
+            strangers=lambda: (line for each in self._followers for line in each.containers.strangers),
+            refusals=self.ledger.refusals,
+        )
         async with self._reporter, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._reporter.run(), name="agent-report")
             tasks.create_task(self._show_for_ever(), name="agent-status")
             tasks.create_task(self._policy.run(), name="agent-policy")
-            presence = Presence(self.settings.name, self.settings.address, metadata.version("fairlead"))
+            tasks.create_task(sightings.run(), name="agent-sightings")
+            presence = Presence(
+                self.settings.name, self.settings.address, metadata.version("fairlead"), sightings.begin
+            )
             tasks.create_task(presence.run(self._reporter.request, self._is_well), name="agent-presence")
             while True:
                 following = tasks.create_task(self._follow(), name="agent-follow")
@@ -75,6 +86,7 @@ class Agent:
             "containers": {name: state for each in self._followers for name, state in each.containers.states().items()},
             "refused": self.ledger.refusals(),
             "proposals": list(self._policy.proposals),
+            "waiting": list(self._policy.waiting),
         }
 
     async def _follow(self) -> None:
@@ -115,6 +127,8 @@ class Agent:
                 )
                 if not self.ledger.put(instance.id, instance.epoch, said):
                     _log.error("%s is one container more than an agent keeps", instance.id)
+            elif isinstance(word, Report):
+                self.ledger.hear(word.instance_id, runtime(word.signal))
             else:
                 _log.info("%s is withdrawn: %s", word.instance_id, word.why)
                 self.ledger.drop(word.instance_id)

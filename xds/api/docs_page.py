@@ -25,7 +25,7 @@ table { border-collapse: collapse } td, th { text-align: left; padding: .15rem 1
 .verb { display: inline-block; min-width: 4.5rem; font-weight: 600 }
 """.strip()
 
-_VERBS: Final = ("get", "put", "post", "delete")
+_VERBS: Final = ("get", "put", "patch", "post", "delete")
 
 
 def render(document: Mapping[str, object]) -> str:

@@ -135,7 +135,7 @@ def headers_of(error: FairleadError) -> Mapping[str, str]:
             return {"connection": "close"}
         case 408 | 413:
             return {"connection": "close"}
-        case 503 if error.code == "hold":
+        case 503 if error.code in {"hold", "store_failed"}:
             return {"retry-after": "30"}  # a person has to decide
         case 503:
             return {"retry-after": "1"}

@@ -28,6 +28,7 @@ TAGS: Final = [
     {"name": "breakers", "description": "Circuit breakers: what Envoys tell of them, and what operators force."},
     {"name": "nodes", "description": "The Envoys, and what each has acknowledged."},
     {"name": "agents", "description": "The programs on hosts that tell what runs there."},
+    {"name": "containers", "description": "What agents see on their hosts, registered or not, and why."},
     {"name": "guard", "description": "What went by absence alone and is held, and letting it go."},
     {"name": "labels", "description": "What labels come to: documents, proposals, mistakes."},
     {"name": "journal", "description": "Who changed what, when and why; what stood at a moment; every revision, live."},

@@ -14,6 +14,7 @@ from xds.cli import (
     canary,
     diff,
     envoy,
+    explain,
     extproc,
     guard,
     hold,
@@ -107,6 +108,7 @@ diff.add_to(app)
 lint.add_to(app)
 importing.add_to(app)
 objects.add_to(app)
+explain.add_to(app)
 traffic.add_to(app)
 canary.add_to(app)
 overlay.add_to(app)

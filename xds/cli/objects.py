@@ -1,4 +1,4 @@
-"""`get`, `delete`, `explain`: reading what the control plane knows, and removing it by name."""
+"""`get`, `delete`: reading what the control plane knows, and removing it by name."""
 
 from __future__ import annotations
 
@@ -17,11 +17,9 @@ from xds.cli.output import (
     Format,
     Output,
     Row,
-    console_print,
     field,
     print_json,
     print_table,
-    table,
     text,
     weights,
 )
@@ -33,6 +31,8 @@ EnvOrAll = Annotated[
     typer.Option("--env", envvar="FAIRLEAD_ENV", metavar="NAME", help="The environment; `*` lists those of all."),
 ]
 SAFE_IN_PATH: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
+SAFE_OF_ENGINES: Final = SAFE_IN_PATH | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+"""What names of containers are made of."""
 
 
 def _address(row: Row) -> str:
@@ -152,6 +152,15 @@ KINDS: Final[Mapping[str, Listed]] = {
         },
         in_env=False,
     ),
+    "containers": Listed(
+        "container",
+        {
+            "name": field("name"), "id": lambda row: str(row.get("id"))[:12], "agent": field("agent"),
+            "service": field("service"), "version": field("version"), "address": field("address"),
+            "standing": field("standing"), "why": field("why"),
+        },
+        in_env=False, removable=False,
+    ),
     "breakers": Listed("breaker", BREAKERS, named="service", removable=False, by_name=False),
     "alarms": Listed(
         "alarm",
@@ -168,6 +177,9 @@ KINDS: Final[Mapping[str, Listed]] = {
 }  # fmt: skip
 
 
+_ALL: Final = " or ".join((", ".join([*KINDS][:-1]), [*KINDS][-1]))
+
+
 def kind_of(word: str) -> str:
     """Return the plural of a kind that was written in either number; Failed, with a suggestion, for another word."""
     for plural, listed in KINDS.items():
@@ -182,7 +194,7 @@ def kind_of(word: str) -> str:
 
 def path_of(plural: str, name: str) -> str:
     """Return the URL path of one object; Failed for a name that can be none."""
-    if not name or not set(name) <= SAFE_IN_PATH:
+    if not name or not set(name) <= (SAFE_OF_ENGINES if plural == "containers" else SAFE_IN_PATH):
         raise Failed(f"{name!r} is no name: use a-z, 0-9, '.', '_' and '-'", Exit.INVALID)
     return f"/v1/{plural}/{name}"
 
@@ -191,10 +203,7 @@ def get(
     ctx: typer.Context,
     kind: Annotated[
         str,
-        typer.Argument(
-            help="instances, services, routes, gateways, rollouts, policies, overlays, nodes, agents, breakers, alarms "
-            "or problems."
-        ),
+        typer.Argument(help=f"{_ALL}."),
     ],
     name: Annotated[str, typer.Argument(help="One object; all of the kind without it.")] = "",
     selector: Annotated[
@@ -245,67 +254,7 @@ def delete(
     typer.echo(f"{KINDS[plural].one} {name} deleted")
 
 
-def explain(
-    ctx: typer.Context,
-    service: Annotated[str, typer.Argument(help="The service's name.")],
-    env: Env = DEFAULT_ENV,
-    output: Output = Format.TABLE,
-) -> None:
-    """Show where a service's traffic goes and why: instances, subsets, clusters, weights wanted and acknowledged."""
-    with connection(ctx).client() as client:
-        found = client.get(path_of("services", service) + ":explain", env=env)
-    if output is Format.JSON:
-        print_json(found)
-        return
-    _print_explained(found)
-
-
-def _decided(row: Row) -> str:
-    """Return whose word an instance's health rests on, why, and the numbers that it goes by."""
-    verdict = cast("Row", row.get("verdict") or {})
-    told = [
-        signal
-        for signal in cast("list[Row]", verdict.get("signals") or [])
-        if signal["source"] == verdict["decided_by"]
-    ]
-    numbers = [f"{name} {number}" for signal in told for name, number in cast("Row", signal["numbers"]).items()]
-    words = f"{verdict.get('decided_by')}: {verdict.get('why')}"
-    return f"{words} ({', '.join(numbers)})" if numbers else words
-
-
-def _print_explained(found: Row) -> None:
-    typer.echo(
-        f"{found['env']}/{found['service']}  stable {text(found.get('stable'))}  rollout {text(found.get('rollout'))}"
-    )
-    typer.echo(f"wanted     {weights(found.get('wanted'))}\npublished  {weights(found.get('effective'))}\n")
-    subsets: dict[str, Cell] = {
-        "subset": field("name"), "wanted": lambda row: f"{row.get('wanted')} %",
-        "published": lambda row: f"{row.get('effective')} %", "serving": field("serving"),
-        "clusters": field("clusters"),
-    }  # fmt: skip
-    members: dict[str, Cell] = {
-        "instance": field("id"), "version": field("version"), "address": field("address"), "weight": field("weight"),
-        "health": field("health"), "serves": field("serves"), "leaving": field("leaving"),
-        "held": field("held"), "overlays": field("overlays"), "decided by": _decided,
-    }  # fmt: skip
-    envoys: dict[str, Cell] = {
-        "envoy": field("node"), "state": field("state"), "sent": lambda row: weights(row.get("sent")),
-        "acked": lambda row: weights(row.get("acked")), "says": field("message"),
-    }  # fmt: skip
-    policy = {"field": field("field"), "value": field("value"), "by": field("by")}
-    shared = {name: KINDS[name].columns for name in ("routes", "overlays", "breakers", "problems")}
-    parts = {"subsets": subsets, "instances": members, "nodes": envoys, "policy": policy, **shared}
-    for name, columns in parts.items():
-        rows = cast("list[Row]", found.get(name) or [])
-        if rows:
-            console_print(table(columns, rows))
-        else:
-            typer.echo(f"no {name}" if name != "nodes" else "no live Envoy holds a route of it")
-        typer.echo()
-
-
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(get)
     app.command()(delete)
-    app.command()(explain)

@@ -93,6 +93,11 @@ class Committer:
         """Return when callers have waited long enough for the store; None while nobody waits."""
         return self._batch.since + ANSWER_BY if self._batch and not self._batch.given_up else None
 
+    @property
+    def failed(self) -> str:
+        """Return why the store takes nothing any more until the process starts anew, "" while it may."""
+        return self._store.failed
+
     def away(self, now: float) -> float:
         """Return for how many seconds the store has been failing, or owing an answer for more than a second."""
         owes = now - self._batch.since if self._batch else 0.0

@@ -83,6 +83,8 @@ class StandingAlarms:
         committer = self._loop.committer
         if committer.hold is not None:
             return [Alarm("hold", "store", committer.hold.refusal.message, Priority.PAGE)]
+        if committer.failed:
+            return [Alarm("store_failed", "store", committer.failed, Priority.PAGE)]
         if away := committer.away(self._clock.monotonic()):
             words = f"the store has taken nothing for {away:.0f} s: writes are refused, everything else goes on"
             return [Alarm("store", "store", words, Priority.PAGE)]

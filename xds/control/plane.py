@@ -7,7 +7,7 @@ one event loop and the intent changes only after a commit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from xds.cache.group import Group
 from xds.cache.roster import Roster
@@ -28,6 +28,8 @@ from xds.control.nodes import Membership, Nodes
 from xds.control.notes import Notes
 from xds.control.ports import Clock, Lease, Leases, Receipt, Store
 from xds.control.publisher import Publisher
+from xds.control.reach import NodeReach, reached
+from xds.control.sightings import Sightings
 from xds.control.status import RolloutStatus, ServiceStatus
 from xds.model.declare import Declaration, subject
 from xds.model.incarnation import check_age
@@ -94,6 +96,7 @@ class ControlPlane:
         self._notes = Notes(store, self.intent, clock)
         self.alarms.listen(self._notes.alarm)
         self.agents = Agents(clock, self.alarms)
+        self.sightings = Sightings(self.agents)
         standing = StandingAlarms(self.alarms, self._loop, self.roster, clock)
         self._duplicates = Duplicates(self.intent, self.alarms, self.observe, self._loop.health.words)
         self._loop.followers.append(self._duplicates.committed)
@@ -245,6 +248,10 @@ class ControlPlane:
         wanted = self.intent.services[key].split.weights  # what a pin is laid over
         revision = self.intent.revisions.get(ref(view.service), 0)
         return ServiceStatus(view, revision, wanted, effective, found.nodes, problems)
+
+    def reach(self, env: str, clusters: Collection[str]) -> list[NodeReach]:
+        """Return how each live Envoy of an environment stands to the endpoints of the clusters that it asks for."""
+        return list(reached(clusters, self.cache.latest(), self.roster.nodes(), env, self.clock.monotonic()))
 
     def policy(self, key: ServiceKey) -> Policy:
         """Return the policy that holds for a service as it was last published, labels considered."""

@@ -199,6 +199,10 @@ class Doubt:
 class Store(Protocol):
     """Where declarations survive the process."""
 
+    @property
+    def failed(self) -> str:
+        """Why nothing is written any more until the process starts anew, "" while it is."""
+
     async def load(self) -> Loaded:
         """Return everything; raises Unavailable when the store cannot be read now."""
         ...
@@ -235,10 +239,7 @@ class Store(Protocol):
         ...
 
     async def keep_good(self, revision: int, objects: int) -> None:
-        """Keep the last known good state if it changed; Unavailable when it cannot be kept.
-
-        `revision` and `objects` are what memory holds: a store that has less is not copied over what is good.
-        """
+        """Keep the last known good state if it changed; Unavailable, also for less than `objects` at `revision`."""
         ...
 
     async def close(self) -> None:

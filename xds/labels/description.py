@@ -17,7 +17,7 @@ from xds.model.check import Check
 from xds.model.instance import DEFAULT_WEIGHT, Instance
 from xds.model.names import ServiceKey
 from xds.model.problems import Problem
-from xds.model.rollout import Step
+from xds.model.rollout import WAITS, Step
 from xds.model.route import Retry, Route
 from xds.model.service import Protocol
 from xds.model.split import TOTAL, SplitKey
@@ -75,12 +75,15 @@ class Canary:
 
     @property
     def plan(self) -> tuple[Step, ...]:
-        """Return the plan of its rollout, nothing where weights come by hand; `off` is one step to everybody."""
+        """Return the plan of its rollout: one that waits at 0 % for somebody, or (`off`) one step to everybody.
+
+        Nothing where it comes in by hand.
+        """
         if self.entry is Entry.OFF:
             return (Step(TOTAL, 0.0),)
         if self.entry is Entry.MANUAL:
             return ()
-        return tuple(Step(weight, self.interval) for weight in self.steps if weight <= self.most)
+        return (WAITS, *(Step(weight, self.interval) for weight in self.steps if weight <= self.most))
 
     @property
     def promotes(self) -> bool:

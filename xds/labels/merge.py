@@ -56,7 +56,8 @@ class Merged:
     """What the containers of one service come to.
 
     Without a container of the stable version among them nothing `speaks` for the service: then nothing is declared, and
-    nothing that was declared before is taken back. `service` None leaves the service as it is.
+    nothing that was declared before is taken back. `service` None leaves the service as it is; `stale` are routes that
+    were declared for labels, and that no label names any more.
     """
 
     key: ServiceKey
@@ -64,6 +65,7 @@ class Merged:
     speaks: bool
     service: Service | None = None
     routes: tuple[Route, ...] = ()
+    stale: tuple[Route, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     proposals: tuple[Proposal, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -77,11 +79,13 @@ def by_service(descriptions: Iterable[Description]) -> dict[ServiceKey, list[Des
     return found
 
 
-def merge(descriptions: Sequence[Description], known: Service | None, owner: str) -> Merged:
-    """Return what the containers of one service come to; `known` is the service as it stands, if it does.
+def merge(
+    descriptions: Sequence[Description], known: Service | None, owner: str, routes: Sequence[Route] = ()
+) -> Merged:
+    """Return what the containers of one service come to; `known` and `routes` are the service as it stands.
 
     A service that nobody knows gets the version of the first container as its stable one, as the registry does.
-    `owner` is whoever declares: a service that somebody else declared is left alone, and labels only propose.
+    `owner` is whoever declares: what somebody else declared is left alone, and labels only propose.
     """
     key = descriptions[0].service
     stable = known.stable if known is not None and known.stable else descriptions[0].version
@@ -90,7 +94,9 @@ def merge(descriptions: Sequence[Description], known: Service | None, owner: str
         versions.setdefault(description.version, []).append(description)
     problems: list[Problem] = []
     said = {version: _agreed(found, problems) for version, found in versions.items()}
-    routes = {version: _agreed_routes(found, problems) for version, found in versions.items()}
+    wanted = {version: _agreed_routes(found, problems) for version, found in versions.items()}
+    others = {route.key.name: route for route in routes if route.owner not in _NOBODYS | {owner}}
+    holds = {name: replace(route, owner=owner) for name, route in wanted.get(stable, {}).items()} | others
     policy = said.get(stable, ServiceLabels())
     foreign = known is not None and known.owner not in _NOBODYS | {owner}
     service = None if foreign or stable not in said else _declared(key, policy, known, owner, problems)
@@ -98,15 +104,17 @@ def merge(descriptions: Sequence[Description], known: Service | None, owner: str
     proposals: list[Proposal] = []
     for version, words in said.items():
         proposals += _policy_proposals(key, version, words, policy, holding)
-        if version != stable:
-            proposals += _route_proposals(key, version, routes[version], routes.get(stable, {}))
+        proposals += _route_proposals(key, version, wanted[version], holds)
     split = {} if known is None else known.split.weights
     return Merged(
         key=key,
         stable=stable,
         speaks=stable in said,
         service=service,
-        routes=tuple(replace(route, owner=owner) for route in routes.get(stable, {}).values()),
+        routes=tuple(route for route in holds.values() if route.owner == owner),
+        stale=tuple(
+            route for route in routes if stable in said and route.owner == owner and route.key.name not in holds
+        ),
         waiting=tuple(
             Waiting(version, found[-1].canary)
             for version, found in versions.items()
@@ -185,7 +193,8 @@ def _route_proposals(
     key: ServiceKey, version: str, wanted: Mapping[str, Route], standing: Mapping[str, Route]
 ) -> Iterable[Proposal]:
     for name, route in wanted.items():
-        if route != standing.get(name):
+        held = standing.get(name)
+        if held is None or route != replace(held, owner=route.owner):
             yield Proposal(key, version, f"route {name}", _short(standing.get(name)), _short(route))
 
 

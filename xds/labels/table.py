@@ -127,12 +127,11 @@ HASH = Key("hash", KEY, "what `ring-hash` and `maglev` look at", "`source-ip`", 
 
 # canary
 CANARY = Key(
-    "canary", one_of(Entry), "how a version that nobody has seen comes in: at 0 %, and then by a rollout with the plan "
-    "below (`auto`) or by hand (`manual`); `off` moves everybody at once", "`auto`", "manual", "canary",
+    "canary", one_of(Entry), "how a version that nobody has seen comes in: by a rollout that waits at 0 % for somebody "
+    "and follows the plan below (`auto`), by hand (`manual`), or with everybody at once (`off`)", "`auto`", "manual",
+    "canary",
 )  # fmt: skip
-STEPS_ = Key(
-    "canary.steps", STEPS, "the weights of its rollout", "none: weights come by hand", "1,5,25,50,100", "canary"
-)
+STEPS_ = Key("canary.steps", STEPS, "the weights of its rollout", "none: weights by hand", "1,5,25,50,100", "canary")
 STEP_INTERVAL = Key("canary.interval", SECONDS, "how long each is held", "until somebody says so", "2m", "canary")
 MOST = Key("canary.max", PERCENT, "no step goes beyond", "`100`", "50", "canary")
 AUTO_PROMOTE = Key("canary.auto-promote", FLAG, "promotes after the last step", "`false`", "true", "canary")

@@ -229,9 +229,9 @@ class Draft:
     def _start(self, start: StartRollout, declaration: Declaration) -> Ref:
         service = self._known(start.service)
         self._check_match(ref(service), service, declaration)
-        if rollout := self._active(start.service):
-            raise Conflict(f"rollout {rollout.id} of {start.service} is still {rollout.phase}", code="rollout_active")
-        versions = self.versions(start.service)
+        versions, active = self.versions(start.service), self._active(start.service)
+        if active and not (active.is_untouched and (active.version == start.version or active.version not in versions)):
+            raise Conflict(f"rollout {active.id} of {start.service} is still {active.phase}", code="rollout_active")
         if start.version not in versions:
             there = ", ".join(sorted(versions)) or "none"
             raise InvalidInput(
@@ -248,12 +248,15 @@ class Draft:
                 code="split_in_use",
             )
         stem, number = f"{start.service.name}-{start.version}"[:120], 1
-        while self.get(Ref(Kind.ROLLOUT, f"{stem}-{number}")) is not None:
+        while (known := self.get(Ref(Kind.ROLLOUT, f"{stem}-{number}"))) is not None and known != active:
             number += 1
         rollout = Rollout.start(f"{stem}-{number}", start.service, start.version, service.stable, start.plan)
         rollout = replace(rollout, auto_promote=start.auto_promote, owner=declaration.actor)
         if not start.plan:
             rollout = replace(rollout, weight=held.get(start.version, 0))  # nobody has asked to move anybody yet
+        if active and active.id != rollout.id:
+            reason = f"{start.version} has taken its place: nothing ran {active.version} any more"
+            self._write(replace(active, phase=Phase.ABORTED, reason=reason), declaration)
         return self._save(rollout, service, declaration)
 
     def _step(self, rollout_id: str, event: Event, declaration: Declaration) -> Ref:

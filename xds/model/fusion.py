@@ -17,9 +17,10 @@ from xds.model.signal import Signal
 LEASE: Final = "lease"
 CHECK: Final = "check"
 TRAFFIC: Final = "traffic"
+RUNTIME: Final = "runtime"
 NOBODY: Final = "nobody"
 SILENT: Final = "silent"
-"""The number of a check's word that is 1 where nobody answered at all: it may be our own way there that is cut."""
+"""The number of a word that is 1 where nobody answered at all: it may be the asker's own way there that is cut."""
 
 _WORST_FIRST: Final = (Health.DRAINING, Health.STARTING, Health.UNHEALTHY, Health.UNSTABLE, Health.HEALTHY)
 
@@ -49,9 +50,11 @@ def fuse(words: Mapping[str, Signal], *, gated: bool = False) -> Verdict:
         del heard[LEASE]
         overruled.append(LEASE)
     traffic = words.get(TRAFFIC)
-    if check is not None and check.numbers.get(SILENT) and traffic is not None and traffic.health is Health.HEALTHY:
-        heard[CHECK] = replace(check, health=Health.UNSTABLE)
-        overruled.append(CHECK)
+    for asker in (CHECK, RUNTIME) if traffic is not None and traffic.health is Health.HEALTHY else ():
+        word = words.get(asker)
+        if word is not None and word.numbers.get(SILENT):
+            heard[asker] = replace(word, health=Health.UNSTABLE)
+            overruled.append(asker)
     if not heard:
         return replace(UNHEARD, overruled=tuple(overruled))
     source, signal = min(heard.items(), key=lambda word: (_WORST_FIRST.index(word[1].health), word[0]))

@@ -56,6 +56,10 @@ class Step:
             raise InvalidInput(f"pause {self.pause} is not between 0 and {MAX_PAUSE:g} seconds", pointer="/pause")
 
 
+WAITS = Step(0, None)
+"""The first step of a rollout that nobody has begun yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Acked:
     """Every live Envoy that holds the route has acknowledged the present weight."""
@@ -165,6 +169,12 @@ class Rollout:
     def weights(self) -> dict[str, int]:
         """Return the wanted weight of both versions, stable first."""
         return {self.stable: TOTAL - self.weight, self.version: self.weight}
+
+    @property
+    def is_untouched(self) -> bool:
+        """Say whether it still waits at nobody for its first word, so that another one may take its place."""
+        waits = self.phase in {Phase.SHIFTING, Phase.PAUSED}
+        return waits and not self.manual and self.step == 0 and self.plan[0] == WAITS
 
     @property
     def following(self) -> int | None:

@@ -3,12 +3,15 @@
 WAL with `synchronous=FULL`. A lock file keeps a second control plane out (the kernel frees it however the first one
 ends). State rows are addressed by integer ids that are known in memory, which costs a third of a text key. The schema
 is made in `migrations`, the journal is read in `history`, and whether the file is to be believed is asked in `doubt`.
+
+A disk that failed to keep a write is not asked again: what the kernel dropped then, a later flush does not mention.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,8 +32,13 @@ from xds.store.lastgood import LastGood
 from xds.store.settings import StoreSettings
 
 BUSY = 2.0  # seconds for which another program's lock is waited for
+LOST_FLUSH = (
+    "the disk did not keep what it was told to keep (fsync failed), so nothing is written there any more: "
+    "the last write may or may not be there after a restart; see to the disk, then start anew"
+)
 
 _T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 _DEFAULTS = StoreSettings()
 
 
@@ -59,6 +67,7 @@ class SqliteStore:
         self._at = ""
         self._seen = 0
         self._damage: tuple[str, Path] | None = None
+        self._failed = ""
         self._good = LastGood(path, last_good) if last_good is not None else None
         self._history = History(path)
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fairlead-store")
@@ -68,6 +77,11 @@ class SqliteStore:
             self._writer.shutdown()
             self._lock.close()
             raise
+
+    @property
+    def failed(self) -> str:
+        """Return why nothing is written any more, "" while the disk keeps what it is told to keep."""
+        return self._failed
 
     async def load(self) -> Loaded:
         """Return everything that is stored; a row that cannot be read is reported and left in place."""
@@ -113,7 +127,7 @@ class SqliteStore:
 
     async def tidy(self) -> None:
         """Index and forget rows of the journal, in slices between which commits have their turn."""
-        slices = self._settings.tidy_slices
+        slices = self._settings.tidy_slices if not self._failed else 0
         while slices and await self._run(self._tidy):
             slices -= 1
 
@@ -136,7 +150,8 @@ class SqliteStore:
             return await asyncio.get_running_loop().run_in_executor(self._writer, work)
         except (sqlite3.Error, OSError, ValueError, OverflowError) as error:
             # The latter two: a value that neither JSON nor SQLite can hold. It costs its batch, never the writer.
-            raise Unavailable(f"the store {self._path.name} failed: {error}", code="store") from error
+            words = self._failed or f"the store {self._path.name} failed: {error}"
+            raise Unavailable(words, code="store_failed" if self._failed else "store") from error
 
     # -- in the writer thread -----------------------------------------------------------------------------------
 
@@ -179,10 +194,22 @@ class SqliteStore:
             found = content.load(self._db)
         self._ids, self._next_id = found.ids, found.next_id
         good = self._good.find() if self._good is not None else None
-        if good is None:
-            return found.loaded
-        reason, aside = self._damage or (doubt.doubt(self._db, found.loaded, good), "")
-        return replace(found.loaded, doubt=Doubt(reason, good.load(), str(aside))) if reason else found.loaded
+        if good is not None:
+            reason, aside = self._damage or (doubt.doubt(self._db, found.loaded, good), "")
+            if reason:
+                return replace(found.loaded, doubt=Doubt(reason, good.load(), str(aside)))
+        self._write_anew()
+        return found.loaded
+
+    def _write_anew(self) -> None:
+        """Write what an earlier process left in the log into the database, and flush that.
+
+        What it left may be in the kernel's memory only, when a flush failed; what is written again is flushed again.
+        """
+        try:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            self._hear(error)  # anything else, a full disk say, keeps the log as it is, and it is whole
 
     def _commit(self, commit: Commit) -> None:
         with self._transaction() as db:
@@ -216,16 +243,25 @@ class SqliteStore:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        if self._failed:
+            raise Unavailable(self._failed, code="store_failed")
         self._db.execute("BEGIN IMMEDIATE")
         try:
             failpoint("store.begin")
             yield self._db
             self._db.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             # A full disk has already rolled back by itself; a second ROLLBACK would hide the first error.
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+            self._hear(error)
             raise
+
+    def _hear(self, error: BaseException) -> None:
+        """Write nothing more after a flush that failed; https://wiki.postgresql.org/wiki/Fsync_Errors has why."""
+        if getattr(error, "sqlite_errorcode", 0) in {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC}:
+            self._failed = LOST_FLUSH
+            _log.critical("the store %s: %s", self._path.name, LOST_FLUSH)
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

@@ -1,11 +1,12 @@
-"""S2, S4: the store is full, locked or hangs. Writes are refused in words, all else goes on, and it heals by itself."""
+"""S2, S3, S4: the disk is full, read-only or loses what it took, the store is locked or hangs.
+
+Writes are refused in words, all else goes on, and it heals by itself where that is safe.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import resource
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from tests.feature.control.plane_on_disk import running_plane, say
 from tests.harness.declared import instance
+from tests.harness.disks import LossyDisk, ReadOnlyDisk, SmallDisk
 from tests.harness.waiting import until
 from xds.cache.resource import ResourceKey
 from xds.control.plane import ControlPlane
@@ -25,33 +27,23 @@ from xds.model.signal import Signal
 from xds.wire.types import ResourceType
 
 
-class Disk:
-    """A folder with little room, and more of it later: a file system of half a mebibyte, or a limit on file sizes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.is_mounted = not subprocess.call(
-            ["mount", "-t", "tmpfs", "-o", "size=512k", "fairlead-test", str(folder)], stderr=subprocess.DEVNULL
-        )
-        if not self.is_mounted:  # not root: the kernel's limit on a file's size says no at the same place
-            resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
-
-    def grow(self) -> None:
-        if self.is_mounted:
-            subprocess.check_call(["mount", "-o", "remount,size=64m", str(self.folder)])
-        else:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-
-    def close(self) -> None:
-        if self.is_mounted:
-            subprocess.check_call(["umount", "-l", str(self.folder)])
-        else:
-            self.grow()
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    disk = SmallDisk(tmp_path)
+    yield disk
+    disk.close()
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    disk = Disk(tmp_path)
+def read_only(tmp_path: Path) -> Iterator[ReadOnlyDisk]:
+    disk = ReadOnlyDisk(tmp_path)
+    yield disk
+    disk.close()
+
+
+@pytest.fixture
+def lossy(tmp_path: Path) -> Iterator[LossyDisk]:
+    disk = LossyDisk(tmp_path)
     yield disk
     disk.close()
 
@@ -75,18 +67,25 @@ async def everything_else_goes_on(plane: ControlPlane) -> None:
     await until(lambda: endpoints(plane) != before, timeout=10, what="it is pushed")
 
 
-async def test_s2_a_full_disk_refuses_writes_and_nothing_else_and_heals_when_there_is_room(disk: Disk) -> None:
+async def refused(plane: ControlPlane) -> Unavailable:
+    """Register until it is refused, and say in which words."""
+    for number in range(2000):
+        declaration = Declaration(Put(instance(f"filler-{number}", metadata={"filling": "x" * 200})), "api:test")
+        (outcome,) = await plane.submit([declaration])
+        if isinstance(outcome, Unavailable):
+            assert f"filler-{number}" not in plane.intent.instances
+            return outcome
+    raise AssertionError("every write was accepted")
+
+
+def names(plane: ControlPlane) -> set[str]:
+    return set(plane.intent.instances)
+
+
+async def test_s2_a_full_disk_refuses_writes_and_nothing_else_and_heals_when_there_is_room(disk: SmallDisk) -> None:
     async with running_plane(disk.folder) as plane:
         await say(plane, Put(instance("web-1", ttl=60.0)))
-        refused = None
-        for number in range(2000):
-            declaration = Declaration(Put(instance(f"filler-{number}", metadata={"filling": "x" * 200})), "api:test")
-            (outcome,) = await plane.submit([declaration])
-            if isinstance(outcome, Unavailable):
-                refused = outcome
-                break
-        assert refused is not None
-        assert refused.code == "store"
+        assert (await refused(plane)).code == "store"
         known = len(plane.intent.instances)
         await everything_else_goes_on(plane)
         await plane.housekeeping.round()
@@ -98,6 +97,47 @@ async def test_s2_a_full_disk_refuses_writes_and_nothing_else_and_heals_when_the
         assert len(plane.intent.instances) == known + 1
         await plane.housekeeping.round()
         assert (alarms(plane), plane.store_keeping.age()) == ([], 0.0)
+
+
+async def test_s2_a_disk_that_turned_read_only_refuses_writes_and_nothing_else_and_nothing_acknowledged_is_lost(
+    read_only: ReadOnlyDisk,
+) -> None:
+    async with running_plane(read_only.folder) as plane:
+        await say(plane, Put(instance("web-1", ttl=60.0)))
+        read_only.fail(plane.store)
+        assert (await refused(plane)).code == "store"
+        await everything_else_goes_on(plane)
+        assert [row["key"] for row in await plane.store.journal()] == ["default/web", "web-1"]
+        await plane.housekeeping.round()
+        assert ("store", Priority.PAGE) in alarms(plane)
+        acknowledged = names(plane)
+    read_only.repair()
+    async with running_plane(read_only.folder) as plane:
+        assert names(plane) == acknowledged
+        await say(plane, Put(instance("after")))
+
+
+async def test_s3_a_flush_that_failed_is_not_acknowledged_and_no_later_one_is_believed(lossy: LossyDisk) -> None:
+    async with running_plane(lossy.folder) as plane:
+        await say(plane, Put(instance("web-1", ttl=60.0)))
+        lossy.fail(plane.store)
+        first = await refused(plane)
+        assert (first.code, "fsync failed" in first.message) == ("store_failed", True)
+        await everything_else_goes_on(plane)
+        await plane.housekeeping.round()
+        assert ("store_failed", Priority.PAGE) in alarms(plane)
+
+        lossy.heal()  # what is flushed now is kept, and nobody says what was not
+        acknowledged = names(plane)
+        assert (await refused(plane)).code == "store_failed"
+        assert names(plane) == acknowledged
+    lossy.forget()
+    async with running_plane(lossy.folder) as plane:
+        assert acknowledged <= names(plane)
+        assert len(names(plane) - acknowledged) <= 1, "the one that was refused may be there"
+        await say(plane, Put(instance("after")))
+        await plane.housekeeping.round()
+        assert alarms(plane) == []
 
 
 async def test_s4_a_lock_that_somebody_else_holds_is_waited_for_a_while_and_no_observation_waits_with_it(

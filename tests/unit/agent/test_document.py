@@ -51,11 +51,12 @@ def test_a_registered_container_is_described_by_what_was_found_of_it() -> None:
     story = running(facts(labels={"fairlead.service": "web", "fairlead.route.api.path": "/v1", "other": "x"}))
     (life,) = story.containers.lives()
     assert item_of(life) == {
+        "id": WEB_ID,
         "name": "web",
         "address": "172.17.0.2",
         "labels": {
-            "fairlead.service": "web", "fairlead.route.api.path": "/v1", "fairlead.env": "default",
-            "fairlead.version": "v1", "fairlead.port": "8080",
+            "fairlead.enable": "true", "fairlead.service": "web", "fairlead.env": "default", "fairlead.version": "v1",
+            "fairlead.port": "8080", "fairlead.route.api.path": "/v1",
         },
     }  # fmt: skip
 
@@ -69,7 +70,7 @@ async def test_an_agent_is_listed_while_its_engines_are_heard_and_again_when_it_
 
     async def request(method: str, path: str, body: Mapping[str, object]) -> Mapping[str, object]:
         said.append((f"{method} {path}", body.get("seq")))
-        if len(said) == 3:
+        if len(said) == 4:
             raise RegisterAgain(404, {"code": "register_again"})
         return {"epoch": 4, "seq": 1}
 
@@ -81,11 +82,13 @@ async def test_an_agent_is_listed_while_its_engines_are_heard_and_again_when_it_
 
     monkeypatch.setattr(presence, "FIRST", 0.001)
     with pytest.raises(Enough):
-        await Presence("here", "10.0.0.7", "1").run(request, is_well)
+        await Presence("here", "10.0.0.7", "1", lambda: said.append(("begun", None))).run(request, is_well)
     assert said == [
         ("PUT /v1/agents/here", None),
+        ("begun", None),
         ("PUT /v1/agents/here/heartbeat", 2),
         ("PUT /v1/agents/here/heartbeat", 3),
         ("PUT /v1/agents/here", None),
+        ("begun", None),
         ("PUT /v1/agents/here/heartbeat", 2),
     ]

@@ -194,3 +194,52 @@ def test_a_batch_is_bounded() -> None:
     for n in range(module.BATCH + 1):
         ledger.put(f"i{n}", 7, DOCUMENT)
     assert [len(items(taken(ledger))) for _ in range(2)] == [module.BATCH, 1]
+
+
+ILL = {"health": "unhealthy", "why": "exit code 1"}
+
+
+def test_what_an_engine_says_of_health_goes_with_every_heartbeat_and_is_told_at_once() -> None:
+    ledger = book()
+    ledger.put("a", 7, DOCUMENT)
+    taken(ledger, 0.0)
+    ledger.hear("a", ILL)
+    assert ledger.pause(1.0) == 0.0
+    assert items(taken(ledger, 1.0))[0]["runtime"] == ILL
+    assert ledger.next(1.0) is None
+    assert items(taken(ledger, 7.0))[0]["runtime"] == ILL
+    ledger.hear("a", ILL)
+    assert ledger.next(7.0) is None, "it says nothing new"
+
+
+def test_a_word_on_health_that_comes_while_another_is_on_its_way_is_not_lost() -> None:
+    ledger = book()
+    ledger.put("a", 7, DOCUMENT)
+    registering = asked(ledger, 0.0)
+    ledger.hear("a", ILL)
+    ledger.answered(registering, {"results": [{}]}, 0.0)
+    telling = asked(ledger, 0.0)
+    ledger.hear("a", {"health": "healthy"})
+    ledger.answered(telling, {"results": [{}]}, 0.0)
+    assert items(taken(ledger, 0.0))[0]["runtime"] == {"health": "healthy"}
+    assert ledger.next(0.0) is None
+
+
+def test_a_word_on_health_is_said_again_to_who_had_to_be_told_of_the_instance_again() -> None:
+    ledger = book()
+    ledger.put("a", 7, DOCUMENT)
+    taken(ledger, 0.0)
+    ledger.hear("a", ILL)
+    taken(ledger, 0.0, {"code": "register_again", "status": 404})
+    assert taken(ledger, 0.0).matter == "register"
+    assert items(taken(ledger, 0.0))[0]["runtime"] == ILL
+
+
+def test_the_next_life_of_a_container_has_nothing_of_its_last_ones_health() -> None:
+    ledger = book()
+    ledger.put("a", 7, DOCUMENT)
+    ledger.hear("a", ILL)
+    ledger.put("a", 8, DOCUMENT)
+    taken(ledger, 0.0)
+    assert "runtime" not in items(taken(ledger, 9.0))[0]
+    ledger.hear("nobody", ILL)

@@ -122,6 +122,19 @@ def test_a_check_that_gets_no_answer_counts_for_less_than_traffic_that_does(hous
     assert house.say("traffic", None) is Health.UNHEALTHY
 
 
+def test_the_word_of_who_runs_it_counts_beside_a_check_and_less_than_traffic_where_it_came_to_no_end(
+    house: House,
+) -> None:
+    """M04: an engine that is overloaded cannot run its checks, and what it checks may serve all the same."""
+    house.register(instance())
+    assert house.say("runtime", Signal(Health.UNHEALTHY, "exit code 1")) is Health.UNHEALTHY
+    assert house.say("runtime", Signal(Health.HEALTHY, "it says healthy")) is Health.HEALTHY
+    house.say("traffic", Signal(Health.HEALTHY, "99 % of 1,000 requests"))
+    assert house.say("runtime", Signal(Health.UNHEALTHY, "no end", {"silent": 1})) is Health.UNSTABLE
+    assert house.say("runtime", Signal(Health.UNHEALTHY, "exit code 1")) is Health.UNHEALTHY
+    assert house.noted[-1] == ("web-1", "unstable", "unhealthy (runtime)")
+
+
 def test_m24_a_flap_at_two_hertz_is_told_at_most_once_a_second_and_its_last_state_always(house: House) -> None:
     house.register(instance())
     told = flap(house, hertz=2.0, seconds=5.0)

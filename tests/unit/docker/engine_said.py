@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from xds.model.signal import Signal
 from xds.sources.docker.containers import Containers
-from xds.sources.docker.effects import Ask, Effect, Inspect, Register, Withdraw
+from xds.sources.docker.effects import Ask, Effect, Inspect, Register, Report, Withdraw
 from xds.sources.docker.facts import Facts, Summary, read_facts
 from xds.sources.docker.stream import Event
 
@@ -25,6 +26,7 @@ def inspection(
     mode: str = "default",
     ports: Mapping[str, object] | None = None,
     health: str = "",
+    log: Sequence[Mapping[str, object]] = (),
     **state: object,
 ) -> dict[str, Any]:
     """The document of `/containers/{id}/json`, as far as it is read; `started` in seconds of 1970."""
@@ -35,7 +37,7 @@ def inspection(
         "State": {
             "Running": True, "Paused": False, "Restarting": False, "Pid": 4711,
             "StartedAt": f"1970-01-01T00:00:{started:012.9f}Z",
-            **({"Health": {"Status": health}} if health else {}), **state,
+            **({"Health": {"Status": health, "Log": list(log)}} if health else {}), **state,
         },
         "Config": {
             "Image": "example/web:v1",
@@ -74,6 +76,7 @@ class Story:
         self.now = 100.0
         self.told: dict[str, str] = {}
         self.words: list[str] = []
+        self.reports: list[tuple[str, Signal]] = []
         self.engine: dict[str, Facts | str | None] = {}
         self.good: set[str] = set()
 
@@ -125,6 +128,8 @@ class Story:
             case Withdraw(instance_id, _, why):
                 self.told.pop(instance_id)
                 self.words.append(f"-{instance_id}: {why}")
+            case Report(instance_id, signal):
+                self.reports.append((instance_id, signal))
             case _:
                 pass
 

@@ -9,6 +9,9 @@ import pytest
 
 from tests.unit.docker.engine_said import CART, WEB, WEB_ID, Story, event, facts, line, running
 from xds.labels.describe import Claims
+from xds.model.fusion import SILENT
+from xds.model.health import Health
+from xds.model.signal import Signal
 from xds.sources.docker.addresses import Standpoint
 from xds.sources.docker.stream import Event
 
@@ -310,28 +313,55 @@ def test_who_uses_anothers_network_goes_and_comes_with_it() -> None:
     assert story.told == {WEB_ID: "10.1.0.7"}
 
 
-def test_an_unhealthy_container_is_withdrawn_while_most_of_its_service_is_well() -> None:
-    well = [facts(each * 64, health="healthy", networks={"bridge": f"172.17.0.{n}"}) for n, each in enumerate("bcd", 3)]
-    story = running(facts(health="healthy"), *well)
-    assert len(story.told) == 4
-    story.engine[WEB] = facts(health="unhealthy")
-    story.hears(event("health_status: unhealthy"))
-    assert len(story.told) == 3
+# ------------------------------------------------------------------------------------------- the engine's own check
+def test_a_healthcheck_that_turns_unhealthy_is_a_word_and_withdraws_nobody() -> None:
+    """M04: who decides is the control plane, which has other words to weigh it with."""
+    story = running(facts(health="healthy"))
+    failed = [{"ExitCode": 0, "Output": "ok"}, {"ExitCode": 1, "Output": "\nno \x1b[31mdatabase\nstack..."}]
+    story.engine[WEB] = facts(health="unhealthy", log=failed)
+    story.hears(event("health_status: unhealthy"), event("health_status: unhealthy"))
+    assert story.told == AT
+    ill = Signal(Health.UNHEALTHY, "its HEALTHCHECK says unhealthy: no ?[31mdatabase")
+    well = Signal(Health.HEALTHY, "its HEALTHCHECK says healthy")
+    assert story.reports == [(WEB_ID, well), (WEB_ID, ill)]
     story.engine[WEB] = facts(health="healthy")
     story.hears(event("health_status: healthy"))
-    story.passes(0.2)
-    assert len(story.told) == 4
+    assert story.reports[-1] == (WEB_ID, well)
 
 
-def test_where_everybody_says_that_they_are_ill_nobody_more_than_half_goes() -> None:
-    ids = [each * 64 for each in "abcd"]
-    story = running(
-        *(facts(each, health="healthy", networks={"bridge": f"172.17.0.{n}"}) for n, each in enumerate(ids))
-    )
-    for n, each in enumerate(ids):
-        story.engine[each] = facts(each, health="unhealthy", networks={"bridge": f"172.17.0.{n}"})
-        story.hears(event("health_status: unhealthy", each))
-    assert len(story.told) == 2
+def test_a_healthcheck_without_an_end_is_said_to_be_silent() -> None:
+    story = running(facts(health="healthy"))
+    late = [{"ExitCode": -1, "Output": "Health check exceeded timeout (1s)"}]
+    story.engine[WEB] = facts(health="unhealthy", log=late)
+    story.hears(event("health_status: unhealthy"))
+    why = "its HEALTHCHECK comes to no end: Health check exceeded timeout (1s)"
+    assert story.reports[-1][1] == Signal(Health.UNHEALTHY, why, {SILENT: 1.0})
+
+
+def test_an_ill_container_that_an_earlier_agent_registered_is_spoken_of_and_one_that_starts_is_not() -> None:
+    story = Story().runs(facts(health="unhealthy"), facts(CART, health="starting"))
+    story.listed(WEB, CART)
+    story.passes(60)
+    assert story.told == {}
+    assert [(member, word.health) for member, word in story.reports] == [(WEB_ID, Health.UNHEALTHY)]
+
+
+def test_an_ill_container_that_moves_is_out_until_it_is_well() -> None:
+    story = running(facts(health="healthy"))
+    story.engine[WEB] = facts(health="unhealthy", networks={"bridge": "172.17.0.9"})
+    story.good.add("172.17.0.9")
+    story.hears(event("disconnect"))
+    story.passes(5)
+    assert story.told == {}
+    story.engine[WEB] = facts(health="healthy", networks={"bridge": "172.17.0.9"})
+    story.hears(event("health_status: healthy"))
+    story.passes(1)
+    assert story.told == {WEB_ID: "172.17.0.9"}
+
+
+def test_a_healthcheck_that_labels_ignore_has_no_word() -> None:
+    story = running(facts(labels={"fairlead.service": "web", "fairlead.health.docker": "ignore"}, health="unhealthy"))
+    assert (story.told, story.reports) == (AT, [])
 
 
 def test_the_port_of_the_host_in_place_of_its_own_is_found_before_traffic() -> None:

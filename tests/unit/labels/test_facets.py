@@ -11,7 +11,7 @@ from xds.labels.description import ServiceLabels
 from xds.labels.words import Entry
 from xds.model.balancing import Balancing, Outlier
 from xds.model.breaker import Limits
-from xds.model.rollout import Step
+from xds.model.rollout import WAITS, Step
 from xds.model.route import MatchKind, PathKind, PathMatch, Retry, Route, ValueMatch
 from xds.model.service import Protocol
 from xds.model.split import KeySource, SplitKey
@@ -166,10 +166,11 @@ def test_a_tcp_service_has_no_routes() -> None:
 @pytest.mark.parametrize(
     ("labels", "entry", "plan", "promotes"),
     [
-        ({}, Entry.AUTO, (), False),
+        ({}, Entry.AUTO, (WAITS,), False),
         ({"canary.steps": "1,5,100", "canary.interval": "2m", "canary.auto-promote": "true"}, Entry.AUTO,
-         (Step(100, 120), Step(500, 120), Step(10_000, 120)), True),
-        ({"canary.steps": "1,50,100", "canary.max": "50"}, Entry.AUTO, (Step(100, None), Step(5000, None)), False),
+         (WAITS, Step(100, 120), Step(500, 120), Step(10_000, 120)), True),
+        ({"canary.steps": "1,50,100", "canary.max": "50"}, Entry.AUTO, (WAITS, Step(100, None), Step(5000, None)),
+         False),
         ({"canary": "manual", "canary.steps": "1,5"}, Entry.MANUAL, (), False),
         ({"canary": "off"}, Entry.OFF, (Step(10_000, 0),), True),
     ],

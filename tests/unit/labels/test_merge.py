@@ -80,6 +80,21 @@ def test_an_operators_declaration_stands_and_labels_propose() -> None:
     assert [(each.version, each.field, each.holds) for each in found.proposals] == [("v1", "balancing", "round-robin")]
 
 
+def test_a_route_that_an_operator_declared_stands_and_labels_propose() -> None:
+    (theirs,) = merge([container(1, route__api__path="/v2")], standing(), "file:shop").routes
+    found = merge([container(1, route__api__path="/v1")], standing(), OURS, [theirs])
+    assert (found.routes, found.stale) == ((), ())
+    assert [(each.version, each.field) for each in found.proposals] == [("v1", "route web.api")]
+
+
+def test_a_route_that_no_label_names_any_more_is_stale_once_the_stable_version_speaks() -> None:
+    (held,) = merge([container(1, route__api__path="/v1")], standing(), OURS).routes
+    assert merge([container(1)], standing(), OURS, [held]).stale == (held,)
+    assert merge([container(1), container(2, route__api__path="/v9")], standing(), OURS, [held]).stale == ()
+    assert merge([container(2, "v2")], standing(), OURS, [held]).stale == (), "v1 may be on its way back"
+    assert merge([container(1)], standing(), "file:other", [held]).stale == ()
+
+
 def test_labels_that_are_gone_give_their_policy_back() -> None:
     found = merge([container(1)], standing(owner=OURS, timeout=5.0), OURS)
     assert found.service is not None
@@ -98,7 +113,7 @@ def test_what_most_containers_of_a_version_say_holds_and_the_difference_is_told(
 def test_a_version_that_nobody_has_seen_waits_for_a_rollout() -> None:
     found = merge([container(1), container(2, "v2", canary__steps="5,50"), container(3, "v3")], standing(), OURS)
     assert [(each.version, each.canary.entry) for each in found.waiting] == [("v2", Entry.AUTO), ("v3", Entry.AUTO)]
-    assert len(found.waiting[0].canary.plan) == 2
+    assert [step.weight for step in found.waiting[0].canary.plan] == [0, 500, 5000]
     in_progress = standing(split=Split((Segment("v1", 9000), Segment("v2", 1000))))
     assert [each.version for each in merge([container(2, "v2")], in_progress, OURS).waiting] == []
 

@@ -8,7 +8,7 @@ from tests.harness.declared import WEB, Book, instance, service, split
 from xds.model.intent import Kind
 from xds.model.names import ServiceKey
 from xds.model.problems import Conflict, InvalidInput, NotFound
-from xds.model.rollout import Abort, Acked, Elapsed, Phase, Promote, Rollout, SetWeight, Step
+from xds.model.rollout import WAITS, Abort, Acked, Elapsed, Event, Phase, Promote, Resume, Rollout, SetWeight, Step
 
 
 @pytest.fixture
@@ -122,3 +122,30 @@ def test_a_rollout_id_stays_an_id_however_long_the_names_are() -> None:
     book, long = Book(), ServiceKey("default", "s" * 100)
     book.put(instance("a", "v1", service=long), instance("b", "v" * 128, service=long))
     assert len(book.start("v" * 128, key=long).id) <= 128
+
+
+def test_a_rollout_that_waits_for_its_first_word_gives_way_to_one_of_the_same_version(book: Book) -> None:
+    waiting = book.step(book.start("v2", WAITS, Step(500)), Acked())
+    assert (waiting.phase, waiting.weight) == (Phase.PAUSED, 0)
+    taken = book.start("v2", Step(1000))
+    assert (taken.id, taken.plan, taken.weight) == (waiting.id, (Step(1000),), 1000)
+    assert len(book.intent.rollouts) == 1
+
+
+def test_a_rollout_that_waits_gives_way_to_another_version_once_nothing_runs_its_own(book: Book) -> None:
+    waiting = book.start("v2", WAITS, Step(500))
+    book.put(instance("web-3", "v3"))
+    with pytest.raises(Conflict):
+        book.start("v3", WAITS)
+    book.delete(Kind.INSTANCE, "web-2")
+    assert book.start("v3", WAITS).id == "web-v3-1"
+    over = book.intent.rollouts[waiting.id]
+    assert (over.phase, over.reason) == (Phase.ABORTED, "v3 has taken its place: nothing ran v2 any more")
+    assert book.service().split.weights == {"v1": 10_000}
+
+
+@pytest.mark.parametrize("event", [SetWeight(0), Resume(), Promote(), Abort()])
+def test_a_rollout_that_somebody_has_decided_about_gives_way_to_nobody(book: Book, event: Event) -> None:
+    book.step(book.start("v2", WAITS, Step(500)), Acked(), event)
+    with pytest.raises(Conflict, match="still"):
+        book.start("v2", Step(1000))

@@ -17,6 +17,11 @@ def check_of(document: CheckIn, address: str) -> Check:
     """
     if reason := never_called(address):
         raise InvalidInput(f"{address} is not checked: {reason}", pointer="/address", code="blocked_target")
+    return described(document)
+
+
+def described(document: CheckIn) -> Check:
+    """Return the check of a document that nobody here will make; InvalidInput points below `/check`."""
     with under("/check"):
         return Check(
             kind=CheckKind(document.kind),

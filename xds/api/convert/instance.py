@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from xds.api.convert.check import check_of, check_out
 from xds.api.convert.pointers import renamed
-from xds.api.schemas.instance import DriftOut, InstanceIn, InstanceOut, LeaseOut
+from xds.api.schemas.instance import DriftOut, InstanceIn, InstanceOut, LeaseOut, RuntimeIn
 from xds.control.ports import Lease
 from xds.model.drift import drift
 from xds.model.duration import write_duration
+from xds.model.fusion import SILENT
 from xds.model.health import Health
 from xds.model.instance import DEFAULT_PORT, Address, Instance, derived_id
 from xds.model.names import ServiceKey
 from xds.model.problems import InvalidInput
+from xds.model.signal import Signal
 
 
 def instance_of(document: InstanceIn, owner: str, instance_id: str | None = None) -> Instance:
@@ -43,6 +45,11 @@ def instance_of(document: InstanceIn, owner: str, instance_id: str | None = None
             start=document.start,
             owner=owner,
         )
+
+
+def signal_of(said: RuntimeIn) -> Signal:
+    """Return a runtime's word as fusion takes it."""
+    return Signal(Health(said.health), said.why or f"it is {said.health}", {SILENT: 1.0} if said.silent else {})
 
 
 def instance_out(instance: Instance, *, revision: int, health: Health, lease: Lease | None) -> InstanceOut:

@@ -35,8 +35,8 @@ def explain(plane: ControlPlane, breakers: Breakers, key: ServiceKey) -> Explain
         env=key.env,
         stable=view.service.stable,
         revision=status.revision,
-        instances=[_member_out(plane, member) for member in view.members],
-        subsets=[_subset_out(name, members, status) for name, members in view.subsets.items()],
+        instances=[member_out(plane, member) for member in view.members],
+        subsets=[subset_out(name, members, status) for name, members in view.subsets.items()],
         wanted=percents(status.wanted) or {},
         effective=percents(status.effective) or {},
         nodes=[node_gate_out(node) for node in status.nodes],
@@ -60,7 +60,8 @@ def problem_out(problem: Problem) -> StandingProblem:
     )
 
 
-def _member_out(plane: ControlPlane, member: Member) -> MemberOut:
+def member_out(plane: ControlPlane, member: Member) -> MemberOut:
+    """Return an instance as traffic sees it."""
     instance = member.instance
     return MemberOut(
         id=instance.id,
@@ -77,7 +78,8 @@ def _member_out(plane: ControlPlane, member: Member) -> MemberOut:
     )
 
 
-def _subset_out(name: str, members: tuple[Member, ...], status: ServiceStatus) -> SubsetReport:
+def subset_out(name: str, members: tuple[Member, ...], status: ServiceStatus) -> SubsetReport:
+    """Return a subset of a service with its share."""
     return SubsetReport(
         name=name,
         clusters=[naming.cluster(status.view.key.name, name)],

@@ -13,13 +13,14 @@ from pydantic import TypeAdapter, ValidationError
 from xds.api import problem_document
 from xds.api.body import BATCH, DocumentRoute, check_items, short_way
 from xds.api.caller import Caller, CallerOf, PlaneOf, SettingsOf, caller_in, etag
-from xds.api.convert.instance import expires_in, instance_of, instance_out
+from xds.api.convert.instance import expires_in, instance_of, instance_out, signal_of
 from xds.api.convert.verdict import verdict_out
 from xds.api.openapi import reads, writes
 from xds.api.pages import PagingOf
 from xds.api.schemas.instance import (
     BatchIn,
     BatchOut,
+    DeregisterIn,
     HeartbeatIn,
     HeartbeatsIn,
     HeartbeatsOut,
@@ -28,6 +29,7 @@ from xds.api.schemas.instance import (
     InstanceOut,
     LeaseOut,
     NamedHeartbeatIn,
+    RenewalIn,
 )
 from xds.api.validation import explain
 from xds.control.inbox import Outcome
@@ -35,6 +37,7 @@ from xds.control.plane import ControlPlane
 from xds.control.ports import Receipt
 from xds.model import intake
 from xds.model.declare import Change, Delete, Put
+from xds.model.fusion import RUNTIME
 from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref, ref
 from xds.model.problems import FairleadError, NotFound
@@ -43,7 +46,8 @@ from xds.model.selector import Operator, Requirement, Selector
 router = APIRouter(prefix="/v1", route_class=DocumentRoute, tags=["instances"])
 
 _ITEM = TypeAdapter(InstanceIn)
-_HEARTBEAT = TypeAdapter(NamedHeartbeatIn)
+_LEAVING = TypeAdapter(NamedHeartbeatIn)
+_RENEWAL = TypeAdapter(RenewalIn)
 _SLICE = 500  # items between two turns of the event loop
 
 InstanceId = Annotated[str, Path(max_length=256, description="the instance's id")]
@@ -143,7 +147,7 @@ async def delete_instance(
     "/instances:deregister", summary="Deregister many instances", tags=[BATCH], responses=writes(404, 429),
     response_model=BatchOut,
 )  # fmt: skip
-async def deregister_many(document: HeartbeatsIn, caller: CallerOf, settings: SettingsOf) -> Response:
+async def deregister_many(document: DeregisterIn, caller: CallerOf, settings: SettingsOf) -> Response:
     """Take out all that can be, in one commit; each item gets its own revision or its own error."""
     items = list[object](document.items)
     check_items(items, settings.max_batch_items)
@@ -168,7 +172,7 @@ async def heartbeat(instance_id: InstanceId, plane: PlaneOf, document: Heartbeat
     response_model=HeartbeatsOut,
 )  # fmt: skip
 async def heartbeats(document: HeartbeatsIn, plane: PlaneOf, settings: SettingsOf) -> Response:
-    """Renew many leases; each gets its own answer."""
+    """Renew many leases, and hear what runtimes say of the instances; each gets its own answer."""
     items = list[object](document.items)
     check_items(items, settings.max_batch_items)
     results: list[str] = []
@@ -182,13 +186,15 @@ async def heartbeats(document: HeartbeatsIn, plane: PlaneOf, settings: SettingsO
 def _renewed(plane: ControlPlane, item: object) -> str:
     """Return what became of a heartbeat as JSON text."""
     try:
-        said = _HEARTBEAT.validate_python(item)
+        said = _RENEWAL.validate_python(item)
     except ValidationError as error:
-        return _refused(None, explain(error.errors(), NamedHeartbeatIn))
+        return _refused(None, explain(error.errors(), RenewalIn))
     try:
         lease = plane.renew(said.id, epoch=said.epoch or 0, seq=said.seq or 0)
     except FairleadError as error:
         return _refused(said.id, error)
+    if said.runtime is not None and (word := signal_of(said.runtime)) != plane.health.words(said.id).get(RUNTIME):
+        plane.observe(RUNTIME, {said.id: word})
     left = "null" if lease is None else f'"{expires_in(lease)}"'
     return f'{{"id":"{said.id}","expires_in":{left}}}'
 
@@ -200,7 +206,7 @@ def _refused(name: str | None, error: FairleadError) -> str:
 
 def _removal(item: object) -> Delete | FairleadError:
     try:
-        said = _HEARTBEAT.validate_python(item)
+        said = _LEAVING.validate_python(item)
     except ValidationError as error:
         return explain(error.errors(), NamedHeartbeatIn)
     return Delete(Ref(Kind.INSTANCE, said.id), said.epoch or 0, said.seq or 0)

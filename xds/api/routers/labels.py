@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from fastapi import APIRouter
@@ -11,14 +12,25 @@ from xds.api.caller import CallerOf, SettingsOf
 from xds.api.convert.declared import document_of
 from xds.api.openapi import writes
 from xds.api.scalars import write_percent
-from xds.api.schemas.labels import DescribeIn, DescribeOut, LabelProblemOut, LabelsIn, ProposalOut, WaitingOut
+from xds.api.schemas.labels import (
+    DescribeIn,
+    DescribeOut,
+    LabelProblemOut,
+    LabelsIn,
+    ProposalOut,
+    StaleOut,
+    WaitingOut,
+)
 from xds.labels.describe import describe
 from xds.labels.description import Container, Description
 from xds.labels.merge import Merged, by_service, merge
 from xds.labels.nested import labels_of
+from xds.labels.registered import redescribe
 from xds.labels.table import ENABLE, ENV
 from xds.model.duration import write_duration
 from xds.model.instance import Instance, derived_id
+from xds.model.intent import Intent
+from xds.model.names import ServiceKey
 from xds.model.problems import InvalidInput, Problem
 
 router = APIRouter(prefix="/v1", route_class=DocumentRoute, tags=["labels"])
@@ -30,7 +42,8 @@ async def describe_labels(document: DescribeIn, caller: CallerOf, settings: Sett
 
     It reads labels as the agent does, knows the services that there are, and changes nothing.
     """
-    check_items(list[object](document.items), settings.max_batch_items)
+    if document.items or not document.registered:
+        check_items(list[object](document.items), settings.max_batch_items)
     owner = f"file:{document.set}" if document.set else caller.actor
     found: list[tuple[int, Description, Instance]] = []
     problems: list[LabelProblemOut] = []
@@ -42,10 +55,14 @@ async def describe_labels(document: DescribeIn, caller: CallerOf, settings: Sett
                 found.append((at, description, _instance(item, description, owner)))
             except InvalidInput as error:
                 problems.append(LabelProblemOut(item=at, pointer=error.pointer, detail=error.message, severity="error"))
-    services = caller.plane.intent.services
+    intent = caller.plane.intent
+    services = by_service(description for _, description, _ in found)
+    if document.registered:
+        told = {instance.id for _, _, instance in found}
+        services = {key: [*each, *_registered(intent, key, owner, told)] for key, each in services.items()}
     merged = [
-        merge(descriptions, services.get(key), owner)
-        for key, descriptions in by_service(description for _, description, _ in found).items()
+        merge(descriptions, intent.services.get(key), owner, intent.routes_of(key))
+        for key, descriptions in services.items()
     ]
     declared = [each for one in merged for each in (one.service, *one.routes) if each is not None]
     return DescribeOut(
@@ -53,8 +70,27 @@ async def describe_labels(document: DescribeIn, caller: CallerOf, settings: Sett
         sources=[*(at for at, _, _ in found), *(None for _ in declared)],
         problems=problems + [_problem(each, None) for one in merged for each in one.problems],
         proposals=[_proposal(one, at) for one in merged for at in range(len(one.proposals))],
-        waiting=[each for one in merged for each in _waiting(one)],
+        waiting=[each for one in merged for each in _waiting(intent, one)],
+        stale=[*_stale(intent, owner, merged)] if document.registered else [],
     )
+
+
+def _registered(intent: Intent, key: ServiceKey, owner: str, told: Collection[str]) -> Iterator[Description]:
+    """Yield what else is registered of a service with labels, whoever told of it; sets speak for themselves."""
+    for member in sorted(intent.members_of(key)):
+        instance = intent.instances[member]
+        if member not in told and (instance.owner == owner or not instance.owner.startswith("file:")):
+            description = redescribe(instance)
+            if description is not None:
+                yield description
+
+
+def _stale(intent: Intent, owner: str, merged: Iterable[Merged]) -> Iterator[StaleOut]:
+    unnamed = {route.key for one in merged for route in one.stale}
+    for route in intent.routes.values():
+        abandoned = route.owner == owner and not intent.members_of(route.service)
+        if abandoned or route.key in unnamed:
+            yield StaleOut(name=route.key.name, env=route.key.env, abandoned=abandoned)
 
 
 def _described(item: LabelsIn) -> tuple[Description | None, tuple[Problem, ...]]:
@@ -91,7 +127,11 @@ def _proposal(merged: Merged, at: int) -> ProposalOut:
     )
 
 
-def _waiting(merged: Merged) -> list[WaitingOut]:
+def _waiting(intent: Intent, merged: Merged) -> list[WaitingOut]:
+    seen: dict[str, str] = {}
+    for rollout in intent.rollouts.values():
+        if rollout.service == merged.key:
+            seen |= {rollout.version: rollout.id, rollout.stable: rollout.id}
     return [
         WaitingOut(
             service=merged.key.name,
@@ -106,6 +146,7 @@ def _waiting(merged: Merged) -> list[WaitingOut]:
                 for step in each.canary.plan
             ],
             auto_promote=each.canary.promotes,
+            rollout=seen.get(each.version),
         )
         for each in merged.waiting
     ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, SkipValidation, model_validator
 from pydantic.config import JsonDict
 
-from xds.api.scalars import Duration, Name, Port
+from xds.api.scalars import Duration, Line, Name, Port
 from xds.api.schemas.base import Input, Output, Page, ProblemOut
 from xds.api.schemas.check import CheckIn, CheckOut
 from xds.api.schemas.verdict import VerdictOut
@@ -175,12 +175,36 @@ class NamedHeartbeatIn(HeartbeatIn):
     id: Name
 
 
+class DeregisterIn(Input):
+    """Many instances that go, each with the incarnation that is meant."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [{"id": "web-10-0-0-7-8080"}]}]})
+
+    items: list[SkipValidation[NamedHeartbeatIn]]
+
+
+class RuntimeIn(Input):
+    """What whoever runs the instance says of its health, such as a container engine by its own check."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"health": "unhealthy", "why": "exit code 1"}]})
+
+    health: Literal["healthy", "unhealthy"]
+    why: Line = Field("", description="for people; `explain` shows it")
+    silent: bool = Field(default=False, description="its check came to no end, so the engine may be what is ill")
+
+
+class RenewalIn(NamedHeartbeatIn):
+    """One heartbeat of a batch. `runtime` is the source's last word: it stands until another one comes."""
+
+    runtime: RuntimeIn | None = None
+
+
 class HeartbeatsIn(Input):
     """The heartbeats of many instances."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [{"id": "web-10-0-0-7-8080"}]}]})
 
-    items: list[SkipValidation[NamedHeartbeatIn]]
+    items: list[SkipValidation[RenewalIn]]
 
 
 class HeartbeatResult(Output):

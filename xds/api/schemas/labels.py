@@ -12,7 +12,7 @@ from xds.api.schemas.base import Input, Output
 
 _LABELS: JsonDict = {"service": "checkout", "version": "2.4.1", "port": 8080, "route": {"api": {"path": "/v1"}}}
 _ITEM: JsonDict = {"address": "10.0.0.7", "labels": _LABELS}
-_PLAN: list[JsonValue] = [{"weight": 5, "pause": "2m"}, {"weight": 100, "pause": "2m"}]
+_PLAN: list[JsonValue] = [{"weight": 0, "pause": None}, {"weight": 5, "pause": "2m"}, {"weight": 100, "pause": "2m"}]
 _PROBLEM: JsonDict = {
     "item": 0,
     "pointer": "/labels/fairlead.zon",
@@ -34,7 +34,9 @@ _WAITING: JsonDict = {
     "entry": "auto",
     "plan": _PLAN,
     "auto_promote": False,
+    "rollout": None,
 }
+_STALE: JsonDict = {"name": "checkout.api", "env": "default", "abandoned": False}
 _INSTANCE: JsonDict = {"kind": "instance", "service": "checkout", "address": "10.0.0.7", "ports": {"default": 8080}}
 
 
@@ -53,12 +55,17 @@ class LabelsIn(Input):
 
 
 class DescribeIn(Input):
-    """Processes with labels. `set` is whoever will own the documents, as in `apply`."""
+    """Processes with labels. `set` is whoever will own the documents, as in `apply`.
+
+    With `registered`, everything that is registered with labels counts beside the items, as far as it is of no other
+    set: so several hosts come to one result.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_ITEM], "set": "shop"}]})
 
     items: list[LabelsIn]
     set: Name | None = None
+    registered: bool = False
 
 
 class LabelProblemOut(Output):
@@ -86,7 +93,10 @@ class ProposalOut(Output):
 
 
 class WaitingOut(Output):
-    """A version without users, and the plan of the rollout that it would like."""
+    """A version without users, and the plan of the rollout that it would like.
+
+    `rollout` is the last one that it was part of, as the new version or as the old one; null: it was never seen before.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_WAITING]})
 
@@ -96,6 +106,20 @@ class WaitingOut(Output):
     entry: str
     plan: list[dict[str, JsonValue]]
     auto_promote: bool
+    rollout: str | None
+
+
+class StaleOut(Output):
+    """A route that the set declared and that no label names any more.
+
+    `abandoned`: of its service nothing is registered at all, so its containers may come back.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_STALE]})
+
+    name: str
+    env: str
+    abandoned: bool
 
 
 class DescribeOut(Output):
@@ -110,6 +134,7 @@ class DescribeOut(Output):
                     "problems": [_PROBLEM],
                     "proposals": [_PROPOSAL],
                     "waiting": [_WAITING],
+                    "stale": [_STALE],
                 }
             ]
         }
@@ -120,3 +145,4 @@ class DescribeOut(Output):
     problems: list[LabelProblemOut]
     proposals: list[ProposalOut]
     waiting: list[WaitingOut]
+    stale: list[StaleOut]

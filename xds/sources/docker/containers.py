@@ -23,13 +23,15 @@ from typing import Final
 from xds.labels.describe import ANYTHING, Claims
 from xds.labels.description import Description
 from xds.labels.reading import ours_among
+from xds.model.health import Health
 from xds.model.problems import FairleadError
 from xds.sources.docker.addresses import Candidate, Standpoint, mapped_for_own, places
-from xds.sources.docker.effects import Ask, Effect, Inspect, Register, Watch, Withdraw
+from xds.sources.docker.effects import Ask, Effect, Inspect, Register, Report, Watch, Withdraw
 from xds.sources.docker.facts import DEFAULT_STOP, Facts, Summary
 from xds.sources.docker.life import Life
 from xds.sources.docker.proving import REACHES, Proof
-from xds.sources.docker.registration import Registration, registration
+from xds.sources.docker.registration import Registration, registration, signal
+from xds.sources.docker.strangers import Strangers
 from xds.sources.docker.stream import Event
 
 SURVIVED: Final = 2.0  # seconds beyond its time to stop, after which a container has outlived the signal
@@ -51,6 +53,7 @@ class Containers:
         self._host = host
         self._lives: dict[str, Life] = {}
         self._effects: list[Effect] = []
+        self.strangers = Strangers()
         self._doubted = False  # the last list was empty, and nobody believed it
 
     # ------------------------------------------------------------------------------------------------ what is known
@@ -98,11 +101,12 @@ class Containers:
             return False
         self._doubted = False
         listed = {line.id: line for line in lines}
+        strange = {line.id for line in lines if line.id not in self._lives and not ours_among(line.labels)}
+        self.strangers.listed([line for line in lines if line.id in strange])
         for line in lines:
-            known = self._lives.get(line.id)
-            if known is None and not ours_among(line.labels):
+            if line.id in strange:
                 continue
-            life = known or self._life(line.id)
+            life = self._life(line.id)
             if afresh or life.mark != line.mark or life.facts is None:
                 self._inspect(life)
             life.mark = line.mark
@@ -116,6 +120,7 @@ class Containers:
         life = self._lives.get(event.id)
         if life is None:
             if not event.ours or event.action in {"die", "destroy", "kill"}:
+                self.strangers.event(event)
                 return
             life = self._life(event.id)
         moment = event.at // 1000 or (life.facts.started if life.facts else 0)
@@ -222,12 +227,12 @@ class Containers:
                 life.drained = now + patience + SURVIVED
         elif said is None:
             self._end(life, "its labels do not make an instance")
-        elif said.awaits_engine and facts.health != "healthy":
+        elif said.awaits_engine and facts.health != "healthy" and life.told is None:
             life.proof = None
-            if life.told is not None and facts.health == "unhealthy" and self._can_spare(life):
-                self._end(life, "its HEALTHCHECK says unhealthy")
+            self._report(life)  # an earlier agent may have registered it
         else:
             self._prove(life, facts, now)
+            self._report(life)
 
     def _prove(self, life: Life, facts: Facts, now: float) -> None:
         said = life.said
@@ -243,6 +248,8 @@ class Containers:
             return
         if life.told is not None:
             self._end(life, "it is not at that address any more")
+            self._judge(life, now, "")
+            return
         if life.proof is not None and life.proof.places == found:
             return
         life.number += 1
@@ -261,12 +268,25 @@ class Containers:
         if said is None or facts is None or proof is None:
             return
         life.proof = None
+        life.rejected = proof.rejected(place)
         try:
-            life.told = registration(said, facts, place, self._findings(life, proof.rejected(place)))
+            life.told = registration(said, facts, place, self._findings(life, life.rejected))
         except FairleadError as error:
             life.trouble = f"{error.pointer}: {error.message}"
         else:
             self._effects.append(Register(life.told))
+            life.reported = None
+            self._report(life)
+
+    def _report(self, life: Life) -> None:
+        """Pass on what is new of the engine's own check: it costs traffic, where the control plane says how much."""
+        said, facts = life.said, life.facts
+        word = signal(facts) if said is not None and facts is not None and said.awaits_engine else None
+        if said is None or word is None or word == life.reported:
+            return
+        if life.told is not None or word.health is Health.UNHEALTHY:
+            life.reported = word
+            self._effects.append(Report(said.instance_id, word))
 
     def _refresh(self, life: Life, said: Description, facts: Facts, told: Registration) -> None:
         """Tell what is other about a container that goes on at its place, such as its name."""
@@ -295,10 +315,3 @@ class Containers:
 
     def _joined(self, owner: str) -> Iterable[Life]:
         return [each for each in self._lives.values() if each.facts and each.facts.joins == owner and each.id != owner]
-
-    def _can_spare(self, life: Life) -> bool:
-        """Say whether enough of a service is left: where most say that they are ill, it is not they who are."""
-        service = life.said.service if life.said else None
-        peers = [each for each in self._lives.values() if each.said and each.said.service == service and each.serves]
-        out = sum(each.told is None for each in peers)
-        return (out + 1) * 2 <= len(peers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xds.model.check import Check
+from xds.model.signal import Signal
 from xds.sources.docker.addresses import Candidate
 from xds.sources.docker.registration import Registration
 
@@ -50,4 +51,12 @@ class Withdraw:
     why: str
 
 
-Effect = Inspect | Ask | Watch | Register | Withdraw
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Say what the engine's own check says of an instance that is registered, or was by an earlier agent."""
+
+    instance_id: str
+    signal: Signal
+
+
+Effect = Inspect | Ask | Watch | Register | Withdraw | Report

@@ -16,6 +16,7 @@ from xds.labels.description import Container
 from xds.model.instance import Address
 
 DEFAULT_STOP: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+NO_END: Final = -1  # the engine's exit code for a HEALTHCHECK that it could not run, or not in time
 STOP_TIMEOUT: Final = 10.0  # seconds from `docker stop` to SIGKILL where nobody says otherwise
 
 
@@ -36,7 +37,8 @@ class Facts:
     """One container, as its engine knows it. `started` is when it started last: the engine's clock, in microseconds.
 
     `mode` is how its network was asked for: a network's name, `default`, `host`, `none` or `container:ID`. `published`
-    are the host's addresses that lead to a TCP port of its own. `health` is the HEALTHCHECK's word, "" without one.
+    are the host's addresses that lead to a TCP port of its own. `health` is the HEALTHCHECK's word, "" without one, and
+    `ailment` what it printed last where that word is `unhealthy`; `unanswered` that it came to no end.
     `stops_by` are signals that ask it to end, and `patience` the seconds until it is killed for not doing so.
     """
 
@@ -50,6 +52,8 @@ class Facts:
     started: int = 0
     pid: int = 0
     health: str = ""
+    ailment: str = ""
+    unanswered: bool = False
     mode: str = "default"
     attachments: tuple[Attachment, ...] = ()
     exposed: tuple[int, ...] = ()
@@ -89,6 +93,8 @@ class Summary:
     id: str
     labels: Mapping[str, str]
     mark: str
+    name: str = ""
+    image: str = ""
 
 
 def read_facts(said: object) -> Facts:
@@ -99,7 +105,7 @@ def read_facts(said: object) -> Facts:
     identity = whole.get("Id")
     if not isinstance(identity, str) or not identity or not isinstance(state.get("Running"), bool):
         raise Unreadable("the engine's answer is not about a container")
-    health = _text(_mapping(state.get("Health")).get("Status"))
+    health, ailment, code = _health(_mapping(state.get("Health")))
     stop, patience = _signal(_text(config.get("StopSignal"))), config.get("StopTimeout")
     return Facts(
         id=identity,
@@ -111,7 +117,9 @@ def read_facts(said: object) -> Facts:
         paused=state.get("Paused") is True,
         started=_micros(_text(state.get("StartedAt"))),
         pid=_number(state.get("Pid")),
-        health="" if health == "none" else health,
+        health=health,
+        ailment=ailment,
+        unanswered=code == NO_END,
         mode=_text(host.get("NetworkMode")) or "default",
         attachments=_attachments(network.get("Networks")),
         exposed=tuple(sorted(filter(None, map(_tcp, _mapping(config.get("ExposedPorts")))))),
@@ -131,9 +139,21 @@ def read_summaries(said: object) -> list[Summary]:
         if isinstance(identity, str) and identity:
             health = _text(line.get("Status")).partition("(")[2]
             networks = _attachments(_mapping(line.get("NetworkSettings")).get("Networks"))
-            mark = repr((line.get("State"), health, line.get("Names"), networks))
-            found.append(Summary(identity, _labels(line.get("Labels")), mark))
+            names = line.get("Names")
+            mark = repr((line.get("State"), health, names, networks))
+            name = _text(names[0]).lstrip("/") if isinstance(names, list) and names else ""
+            found.append(Summary(identity, _labels(line.get("Labels")), mark, name, _text(line.get("Image"))))
     return found
+
+
+def _health(said: Mapping[str, object]) -> tuple[str, str, object]:
+    """Return the HEALTHCHECK's word, and of one that is ill the last output (one line of it) and exit code."""
+    word, log = _text(said.get("Status")), said.get("Log")
+    if word != "unhealthy":
+        return "" if word == "none" else word, "", 0
+    last = _mapping(log[-1]) if isinstance(log, list) and log else {}
+    output = next(filter(None, map(str.strip, _text(last.get("Output")).splitlines())), "")
+    return word, output, last.get("ExitCode")
 
 
 def _attachments(said: object) -> tuple[Attachment, ...]:

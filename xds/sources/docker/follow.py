@@ -15,7 +15,7 @@ from typing import Final
 from xds.sources.docker import probing
 from xds.sources.docker.containers import Containers
 from xds.sources.docker.deaths import Deaths
-from xds.sources.docker.effects import Ask, Inspect, Register, Watch, Withdraw
+from xds.sources.docker.effects import Ask, Inspect, Register, Report, Watch, Withdraw
 from xds.sources.docker.engine import Engine, EngineError
 from xds.sources.docker.stream import EventStream, Oversized
 
@@ -29,7 +29,7 @@ QUESTIONS: Final = 64  # at a time
 
 _log = logging.getLogger(__name__)
 
-Told = Register | Withdraw
+Told = Register | Withdraw | Report
 
 
 class Follower:
@@ -136,7 +136,7 @@ class Follower:
                     self._start(self._ask(effect))
                 case Watch():
                     self._watch(effect)
-                case Register() | Withdraw():
+                case Register() | Withdraw() | Report():
                     told.append(effect)
         if told:
             self._told(told)

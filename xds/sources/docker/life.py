@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
+from typing import Final
 
 from xds.labels.describe import Claims, describe
 from xds.labels.description import Description
 from xds.model.problems import Problem
+from xds.model.sighting import Standing
+from xds.model.signal import Signal
 from xds.sources.docker.facts import Facts
 from xds.sources.docker.proving import Proof
 from xds.sources.docker.registration import Registration
+
+NO_LABEL: Final = "it did not opt in: fairlead.enable is not true, and it has no label fairlead.service"
 
 
 @dataclass(eq=False, slots=True)
@@ -22,7 +27,10 @@ class Life:
 
     `ended` and `signalled` are the last moments at which it ended and was asked to; whatever started later is another
     life. `drained` is when it has outlived that signal, `retry` when to inspect it again (monotonic; infinity: never).
-    `mark` is how it looked in the last list, `trouble` and `hint` what is wrong with it and may explain it, in words.
+    `mark` is how it looked in the last list, `trouble` and `hint` what is wrong with it and may explain it, in words;
+    `rejected` is why it is registered nowhere else.
+    `reported` is the last word of the engine's own check that was passed on, `mark` how it looked in the last list,
+    `trouble` and `hint` what is wrong with it and may explain it, in words.
     """
 
     id: str
@@ -34,6 +42,7 @@ class Life:
     number: int = 0
     proof: Proof | None = None
     told: Registration | None = None
+    reported: Signal | None = None
     ended: int = -1
     signalled: int = -1
     drained: float = inf
@@ -43,6 +52,7 @@ class Life:
     retry: float = inf
     trouble: str = ""
     hint: str = ""
+    rejected: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -77,21 +87,28 @@ class Life:
 
     def state(self) -> str:
         """Return how it stands, in words."""
+        return self.stands()[1]
+
+    def stands(self) -> tuple[Standing, str]:
+        """Return how it stands, in one word and in several."""
         words = "; ".join(f"{problem.pointer}: {problem.message}" for problem in self.problems)
         if self.told is not None:
-            return f"registered at {self.told.place.address} ({self.told.place.way})" + (f"; {words}" if words else "")
+            at = f"registered at {self.told.place.address} ({self.told.place.way})"
+            return Standing.REGISTERED, at + (f"; {words}" if words else "")
         if self.trouble:
-            return self.trouble
+            return Standing.UNKNOWN, self.trouble
         if self.facts is None or not self.serves:
-            return "does not run"
+            return Standing.ENDED, "is paused" if self.facts and self.facts.paused else "does not run"
+        if not self.wanted:
+            return Standing.UNLABELLED, words or NO_LABEL
         if self.said is None:
-            return f"refused: {words}"
+            return Standing.REFUSED, f"refused: {words}"
         if self.leaving:
-            return "draining"
+            return Standing.DRAINING, "draining"
         if self.proof is None:
-            return f"waits for its HEALTHCHECK, which says {self.facts.health or 'nothing'}"
+            return Standing.UNREADY, f"waits for its HEALTHCHECK, which says {self.facts.health or 'nothing'}"
         why = "; ".join(self.proof.rejected(None)) or "it has no address"
-        return f"not ready: {why}" + (f"; {self.hint}" if self.hint else "")
+        return Standing.UNREADY, f"not ready: {why}" + (f"; {self.hint}" if self.hint else "")
 
 
 def _identity(facts: Facts) -> tuple[object, ...]:

@@ -11,8 +11,11 @@ from typing import Final
 
 from xds.labels.description import Description
 from xds.model.check import Check
+from xds.model.fusion import SILENT
+from xds.model.health import Health
 from xds.model.instance import Instance
 from xds.model.labels import MAX_LABELS, MAX_VALUE
+from xds.model.signal import Signal
 from xds.sources.docker.addresses import Candidate
 from xds.sources.docker.facts import Facts
 
@@ -46,6 +49,17 @@ def registration(said: Description, facts: Facts, place: Candidate, findings: Ma
     if check is not None and check.port is not None:
         check = replace(check, port=place.asked)  # the port that leads to the labelled one from there
     return Registration(instance, check, place)
+
+
+def signal(facts: Facts) -> Signal | None:
+    """Return what the engine's own check of a container says of its instance; None while it does not know yet."""
+    if facts.health == "healthy":
+        return Signal(Health.HEALTHY, "its HEALTHCHECK says healthy")
+    if facts.health != "unhealthy":
+        return None
+    why = "its HEALTHCHECK " + ("comes to no end" if facts.unanswered else "says unhealthy")
+    numbers = {SILENT: 1.0} if facts.unanswered else {}
+    return Signal(Health.UNHEALTHY, _line(f"{why}: {facts.ailment}" if facts.ailment else why), numbers)
 
 
 def _line(text: str) -> str:

@@ -24,7 +24,7 @@ class Event:
     """One event: `action` as the engine names it (`die`, `health_status: healthy`), `at` its clock in nanoseconds.
 
     `id` is the container that it is about, also where a network is its actor; `signal` a `kill`'s, 0 for none.
-    `ours` says whether the container has labels that are meant for us.
+    `ours` says whether the container has labels that are meant for us; `name` and `image` are for people.
     """
 
     action: str
@@ -32,6 +32,8 @@ class Event:
     at: int = 0
     signal: int = 0
     ours: bool = False
+    name: str = field(default="", compare=False)
+    image: str = field(default="", compare=False)
 
 
 @dataclass(slots=True)
@@ -83,4 +85,10 @@ def read_event(said: object) -> Event | None:
         at=at if isinstance(at, int) and not isinstance(at, bool) else 0,
         signal=int(signal) if isinstance(signal, str) and signal.isascii() and signal.isdigit() else 0,
         ours=bool(ours_among(facts)),
+        name=_text(facts.get("name")),
+        image=_text(facts.get("image")),
     )
+
+
+def _text(said: object) -> str:
+    return said if isinstance(said, str) else ""
