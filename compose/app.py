@@ -1,14 +1,12 @@
 """The little application of docker-compose.envoy.yml: it says its VERSION, and stops without losing a request.
 
-It listens on loopback only, so that its sidecar is the one way in. `--check` asks a running one whether it answers.
+It listens on loopback only, so that its sidecar is the one way in.
 """
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
@@ -45,17 +43,5 @@ def serve() -> None:
         server.serve_forever(poll_interval=0.1)
 
 
-def check() -> int:
-    """Return 0 if it answers."""
-    connection = http.client.HTTPConnection(*PLACE, timeout=2)
-    try:
-        connection.request("GET", "/")
-        return int(connection.getresponse().status != 200)
-    except (OSError, http.client.HTTPException):
-        return 1
-
-
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        sys.exit(check())
     serve()
