@@ -42,9 +42,9 @@ coverage: $(DEV) ## every test again, slower, to see that nine lines in ten and 
 	@scripts/system-parts.sh test
 	@$(BIN)/python -m pytest $(BESIDE) --cov --cov-report=term --cov-fail-under=93 $(ARGS)
 
-soak: $(DEV) ## a canary that never rests, under load, for two minutes (SECONDS=...)
+soak: $(DEV) ## faults of registry, health, store, API and configuration, for as long as they take (SHARE=0.1: a tenth of it)
 	@scripts/system-parts.sh test
-	@FAIRLEAD_SOAK_SECONDS=$(or $(SECONDS),120) $(BIN)/python -m pytest tests/envoy/test_faults.py -k p11 -s $(ARGS)
+	@FAIRLEAD_SOAK=$(or $(SHARE),1) $(BIN)/python -m pytest -m soak --timeout=4800 -s $(ARGS)
 
 lint: $(DEV) ## formatting, ruff, mypy, the layers
 	@$(BIN)/ruff format --check $(CHECKED)

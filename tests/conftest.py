@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.harness import forks, ports
+from tests.harness import forks, ports, soak
 from tests.harness.envoy import envoy_path
 from tests.harness.processes import Programs
 
@@ -16,6 +16,13 @@ from tests.harness.processes import Programs
 # variable CI is set, hypothesis itself chooses the same examples at every run; that is inherited here.
 settings.register_profile("house", settings(deadline=None))
 settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make soak` runs: every test of a fault that lasts there."""
+    for item in items:
+        if soak.faults_of(item.name) & soak.PART_OF_SOAK:
+            item.add_marker(pytest.mark.soak)
 
 
 @pytest.fixture

@@ -227,16 +227,23 @@ def test_an_agent_that_ends_withdraws_nothing_and_the_next_one_takes_over(host: 
 def test_settings_are_read_again_when_their_file_changes_and_nobody_leaves(host: Host, engine: DockerEngine) -> None:
     """M28; what cannot be a setting changes nothing."""
     engine.run("zoned")
+    router = {"traefik.http.routers.old.rule": "PathPrefix(`/old`)", "traefik.http.routers.old.entrypoints": "web"}
+    port = {"traefik.http.services.old.loadbalancer.server.port": "8080", "com.docker.compose.service": "old"}
+    engine.run("foreign", labels={**router, **port})
     assert host.awaits("zoned")["zoned"]["zone"] == ""
     host.settings.write_text("zone: not a name\n")
     wait_until(lambda: "the settings stay as they were" in host.output(), 20)
-    host.settings.write_text("zone: eu-1a\n")
+    host.settings.write_text("zone: eu-1a\ndialects: [traefik]\n")
 
     def moved() -> bool:
-        (instance,) = host.registered().values()  # it is there at every look
-        return bool(instance["zone"] == "eu-1a")
+        return bool(host.registered()["zoned"]["zone"] == "eu-1a")  # it is there at every look
 
     wait_until(moved, 20)
+    found = host.awaits("zoned", "foreign")["foreign"]
+    assert "entrypoints: did not map: a gateway serves" in found["metadata"]["docker.problems"]
+    wait_until(lambda: host.declared("routes", "old.old"), 20)
+    host.settings.write_text("zone: eu-1a\n")
+    host.awaits("zoned")
 
 
 def test_policy_and_routes_of_labels_are_declared_and_the_agent_is_listed(host: Host, engine: DockerEngine) -> None:
@@ -246,7 +253,11 @@ def test_policy_and_routes_of_labels_are_declared_and_the_agent_is_listed(host: 
     route = wait_until(lambda: host.declared("routes", "web.api"), 20)
     assert route["owner"] == "file:docker"
     assert host.declared("services", "web")["timeout"] == "7s"
-    assert [each["id"] for each in host.plane.get("agents")["items"] if each["state"] == "alive"] == ["here"]
+
+    def alive() -> bool:
+        return [each["id"] for each in host.plane.get("agents")["items"] if each["state"] == "alive"] == ["here"]
+
+    wait_until(alive, 20)
 
 
 def test_a_container_is_explained_from_its_labels_to_the_control_plane_and_so_is_one_that_is_not_registered(

@@ -1,8 +1,7 @@
-"""Faults P4, P7 and P11 on real Envoys, and the end of a control plane. FAIRLEAD_SOAK_SECONDS is how long P11 lasts."""
+"""Faults P4, P7 and P11 on real Envoys, and the end of a control plane."""
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -13,11 +12,12 @@ import pytest
 from tests.harness import herd
 from tests.harness.load import Load, ask, request, users
 from tests.harness.mesh import USER, Town, mesh
+from tests.harness.soak import lasting
 from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 
-SOAK_S = float(os.environ.get("FAIRLEAD_SOAK_SECONDS", "10"))
+SOAK_S = lasting(10.0, 120.0)
 HERD, CONNECTIONS = 1_000, 10
 CAP = 400 << 20
 """Bytes of memory that a control plane with a thousand streams may have; 138 MiB were measured."""

@@ -94,6 +94,10 @@ class Plane:
         """Remove an object."""
         self._ask("DELETE", path, params=query)
 
+    def metrics(self) -> str:
+        """What Prometheus would read."""
+        return self._client.get("/metrics").raise_for_status().text
+
     # -- rollouts -----------------------------------------------------------------------------------------------
 
     def rollout(self, rollout: str, state: str = "done", timeout: float = 30.0) -> Json:

@@ -1,8 +1,9 @@
 """A program: the applications behind the mesh, as many as are named, each on a port of its own.
 
-`python upstream.py v1:8081 bad+v2:8082 tcp+v3:8083`. An HTTP application answers every request with its version and
-with the bucket headers that reached it, a bad one with status 500; a TCP one greets every connection with its version
-and echoes what it gets. Standard library only, so that it is up at once.
+`python upstream.py v1:8081 bad+v2:8082 tcp+v3:8083 mute+v4:8084@0.0.0.0`, on 127.0.0.1 where no place is named. An HTTP
+application answers every request with its version and with the bucket headers that reached it, a bad one with status
+500; a TCP one greets every connection with its version and echoes what it gets; a mute one accepts connections and
+says nothing. Standard library only, so that it is up at once.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ KINDS: dict[str, Callable[[str], asyncio.Protocol]] = {
     "": Http,
     "bad": lambda version: Http(version, b"500 Internal Server Error"),
     "tcp": Tcp,
+    "mute": lambda _: asyncio.Protocol(),
 }
 
 
@@ -77,10 +79,11 @@ async def serve(words: list[str]) -> None:
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     for word in words:
-        name, _, port = word.rpartition(":")
+        name, _, place = word.rpartition(":")
+        port, _, address = place.partition("@")
         kind, _, version = name.rpartition("+")
         make = KINDS[kind]
-        await loop.create_server(lambda make=make, version=version: make(version), "127.0.0.1", int(port))  # type: ignore[misc]  # mypy does not infer lambdas with defaults
+        await loop.create_server(lambda make=make, version=version: make(version), address or "127.0.0.1", int(port))  # type: ignore[misc]  # mypy does not infer lambdas with defaults
     sys.stdout.write("up\n")
     sys.stdout.flush()
     await stopped.wait()

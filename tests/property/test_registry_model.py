@@ -17,9 +17,10 @@ from typing import Any  # documents of the API are JSON
 import httpx
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from tests.feature.api.running import client_of
+from tests.harness.soak import lasting
 from tests.unit.sources.house import TTL, Time
 from xds.api.settings import ApiSettings
 from xds.control.admission import Admitted
@@ -232,5 +233,8 @@ class Machine(RuleBasedStateMachine):
         await self.store.close()
 
 
-TestRegistryModel = Machine.TestCase
-TestRegistryModel.settings = settings(max_examples=5, stateful_step_count=20, deadline=None)
+def test_r5_whatever_eight_clients_do_the_registry_is_what_the_model_says() -> None:
+    examples, steps = lasting(5, 200), lasting(20, 50)
+    run_state_machine_as_test(
+        Machine, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+    )

@@ -77,8 +77,8 @@ def test_h2_a_checker_that_never_doubts_itself_is_noticed(monkeypatch: pytest.Mo
 def test_h1_a_refusal_that_counts_as_silence_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     take = Target.take
 
-    def silent(self: Target, outcome: Outcome, at: float) -> None:
-        take(self, outcome, at)
+    def silent(self: Target, outcome: Outcome, at: float, *, blind: bool = False) -> None:
+        take(self, outcome, at, blind=blind)
         self.silent = not outcome.good
 
     monkeypatch.setattr(Target, "take", silent)

@@ -61,12 +61,18 @@ class Ledger:
     """Everything that one agent has to tell. `chance` returns numbers from 0 to 1."""
 
     def __init__(self, ttl: float, chance: Callable[[], float]) -> None:
-        """Start with nothing; `ttl` is the lease of each instance in seconds."""
+        """Start with nothing; `ttl` is the lease of each instance in seconds.
+
+        `moves` grows with whatever of it people are shown: an instance that is renewed is none.
+        """
         self.ttl = ttl
         self.trouble = ""
         self._chance = chance
         self._entries: dict[str, Entry] = {}
+        self._untold: dict[str, Entry] = {}  # those that do not stand
+        self._renewal = inf  # no lease is to be renewed before
         self._words = 0
+        self.moves = 0
         self._failures = 0
         self._not_before = 0.0
 
@@ -92,7 +98,7 @@ class Ledger:
         if entry is not None and entry.runtime != runtime:
             entry.runtime = runtime
             if entry.stands:
-                entry.due = 0.0
+                entry.due = self._renewal = 0.0
 
     def drop(self, instance: str) -> None:
         """Take an instance out."""
@@ -112,7 +118,7 @@ class Ledger:
 
     def refusals(self) -> dict[str, str]:
         """Return the control plane's no, by instance."""
-        return {each.id: each.refusal for each in self._entries.values() if each.refusal}
+        return {each.id: each.refusal for each in self._untold.values() if each.refusal}
 
     @property
     def words(self) -> int:
@@ -124,20 +130,23 @@ class Ledger:
         """Return what is to be said now, one request at a time; None when nothing is."""
         if now < self._not_before:
             return None
-        waiting = sorted((each for each in self._entries.values() if self._waits(each, now)), key=lambda e: e.word)
+        waiting = sorted((each for each in self._untold.values() if self._waits(each, now)), key=lambda e: e.word)
         if waiting:
             return self._telling(waiting)
-        renewed = [each for each in self._entries.values() if each.stands and not each.leaving]
-        if not any(each.due <= now for each in renewed):
+        if now < self._renewal:
             return None
         soon = now + TOGETHER * self.ttl / 3
-        return self._batch("renew", "/v1/heartbeats:batch", [each for each in renewed if each.due <= soon])
+        standing = sorted((each for each in self._entries.values() if each.stands), key=lambda each: each.due)
+        is_time = bool(standing) and standing[0].due <= now
+        due = [each for each in standing[:BATCH] if each.due <= soon] if is_time else []
+        self._renewal = standing[len(due)].due if len(due) < len(standing) else inf
+        return self._batch("renew", "/v1/heartbeats:batch", due) if due else None
 
     def pause(self, now: float) -> float:
         """Return for how many seconds there is nothing to say; infinity for ever."""
-        tellable = (each for each in self._entries.values() if each.stands or each.document is not None or each.leaving)
-        due = min((each.due for each in tellable), default=inf)
-        return max(0.0, max(due, self._not_before) - now)
+        tellable = (each.due for each in self._untold.values() if each.document is not None or each.leaving)
+        due = min(tellable, default=inf)
+        return max(0.0, max(min(due, self._renewal), self._not_before) - now)
 
     def answered(self, ask: Ask, answer: Mapping[str, object], now: float) -> None:
         """Take an answer in; one that does not say what became of each is none."""
@@ -164,6 +173,7 @@ class Ledger:
             ask.about[0][0].unsure = False
             return
         self.trouble = why
+        self._renewal = 0.0  # what it was about is still to be renewed
         self._not_before = now + self._pause(self._failures)
         self._failures += 1
 
@@ -179,11 +189,14 @@ class Ledger:
             if instance not in self._entries and len(self._entries) < MOST:
                 entry = self._entries[instance] = Entry(instance, epoch, seq, leaving=leaving)
                 self._said(entry)
-                entry.stands, entry.due = not leaving, now
+                if not leaving:
+                    self._stand(entry, now)
 
     # --------------------------------------------------------------------------------------------------------- inside
     def _said(self, entry: Entry) -> None:
         self._words += 1
+        self.moves += 1
+        self._untold[entry.id] = entry
         entry.word, entry.stands, entry.due, entry.failures, entry.refusal = self._words, False, 0.0, 0, ""
 
     def _waits(self, entry: Entry, now: float) -> bool:
@@ -218,14 +231,20 @@ class Ledger:
 
     def _stands(self, entry: Entry, word: int, now: float) -> None:
         if entry.word == word and not entry.leaving:
-            entry.stands, entry.failures, entry.refusal = True, 0, ""
-            entry.due = now
-            if entry.heard is entry.runtime:
-                entry.due += self.ttl / 3 * (0.8 + 0.2 * self._chance())
+            entry.failures, entry.refusal = 0, ""
+            heard = entry.heard is entry.runtime
+            self._stand(entry, now + (self.ttl / 3 * (0.8 + 0.2 * self._chance()) if heard else 0.0))
+
+    def _stand(self, entry: Entry, due: float) -> None:
+        if self._untold.pop(entry.id, None) is not None:
+            self.moves += 1
+        entry.stands, entry.due = True, due
+        self._renewal = min(self._renewal, due)
 
     def _gone(self, entry: Entry, word: int) -> None:
         if entry.word == word:
             self._entries.pop(entry.id, None)
+            self._untold.pop(entry.id, None)
 
     def _adopt(self, entry: Entry, known: Mapping[str, object]) -> None:
         """Count on from what the control plane knows: an earlier agent's book was lost."""
@@ -242,6 +261,8 @@ class Ledger:
         if entry.word != word:
             return
         entry.stands = False
+        self.moves += 1
+        self._untold[entry.id] = entry
         if code == "stale_epoch":
             entry.unsure, entry.due = True, now + (self._pause(entry.failures) if entry.failures else 0.0)
             entry.failures += 1

@@ -11,53 +11,60 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
 import httpx
 
 from xds.client.errors import ClientError, Refused
 from xds.labels.registered import words_of
-from xds.sources.docker.life import Life
+from xds.model.instance import Instance
+from xds.model.names import ServiceKey
 
 SET: Final = "docker"
-GATHER: Final = 0.1  # seconds in which what starts together is looked at together
+GATHER: Final = 0.1  # seconds from one look to the next at least: what starts meanwhile is looked at together
 AGAIN: Final = 30.0  # seconds until it is looked at again: another version may have become the stable one
 RETRY: Final = 2.0
+AT_ONCE: Final = 500  # containers of one request, and of one service: the others of it are registered already
 ABANDONED: Final = 600.0  # seconds without any container of its service, after which a route goes
 
 Request = Callable[[str, str, Mapping[str, object] | None], Awaitable[Mapping[str, object]]]
-Item = Mapping[str, object]
+Document = Mapping[str, Any]
 
 _log = logging.getLogger(__name__)
 
 
-def item_of(life: Life) -> Item | None:
-    """Return one registered container as `labels:describe` takes it; None for one that is not registered."""
-    if life.told is None or life.facts is None:
-        return None
-    instance = life.told.instance
-    name = life.facts.name or life.id[:12]
-    return {"id": instance.id, "name": name, "address": instance.address, "labels": words_of(instance)}
-
-
 class Policy:
-    """Keeps services, routes and rollouts as the labels of what is registered have them.
+    """Keeps services, routes and rollouts as the labels of what is registered have them."""
 
-    `proposals` are what versions say that does not hold, `waiting` which versions have no users, in sentences.
-    """
-
-    def __init__(self, request: Request, items: Callable[[], Iterable[Item]], monotonic: Callable[[], float]) -> None:
-        """Declare nothing yet; `items` are the containers as they are now."""
-        self.proposals: list[str] = []
-        self.waiting: list[str] = []
+    def __init__(
+        self,
+        request: Request,
+        registered: Callable[[], Iterable[tuple[str, Instance]]],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Declare nothing yet; `registered` are the containers by name, each with its instance, as they are now."""
+        self.looks = 0
         self._request = request
-        self._items = items
+        self._registered = registered
         self._now = monotonic
         self._wake = asyncio.Event()
-        self._applied: dict[str, str] = {}
+        self._seen: dict[str, Instance] = {}
+        self._applied: dict[str, tuple[ServiceKey, str]] = {}
+        self._proposals: dict[ServiceKey, list[str]] = {}
+        self._waiting: dict[ServiceKey, list[str]] = {}
         self._abandoned: dict[str, float] = {}
         self._trouble = ""
+
+    @property
+    def proposals(self) -> list[str]:
+        """Return what versions say that does not hold, in sentences."""
+        return [each for _, words in sorted(self._proposals.items()) for each in words]
+
+    @property
+    def waiting(self) -> list[str]:
+        """Return which versions have no users and why, in sentences."""
+        return [each for _, words in sorted(self._waiting.items()) for each in words]
 
     def wake(self) -> None:
         """Say that other containers are registered."""
@@ -65,10 +72,12 @@ class Policy:
 
     async def run(self) -> None:
         """Declare, for ever; what goes wrong here is tried again and stops nothing else."""
+        whole = True
         while True:
             self._wake.clear()
+            began = self._now()
             try:
-                pause = AGAIN if await self.declare() else RETRY
+                pause = AGAIN if await self.declare(whole=whole) else RETRY
                 self._trouble = ""
             except (ClientError, httpx.HTTPError) as error:
                 pause = RETRY
@@ -76,42 +85,69 @@ class Policy:
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
-                await asyncio.sleep(GATHER)
+                whole = whole and pause == RETRY
+                await asyncio.sleep(began + GATHER - self._now())
             except TimeoutError:
-                continue
+                whole = True
 
-    async def declare(self) -> bool:
-        """Declare what is not declared yet; ClientError or httpx's errors where that cannot be said.
+    async def declare(self, *, whole: bool = True) -> bool:
+        """Declare what is not declared yet, of services whose containers are others than before or of all of them.
 
-        False while a version is not registered yet whose rollout is to begin.
+        False while a version is not registered yet whose rollout is to begin. ClientError or httpx's errors where
+        nothing can be said.
         """
-        asked = {"items": list(self._items()), "set": SET, "registered": True}
+        now = {instance.id: (name, instance) for name, instance in self._registered()}
+        known = {each: instance for each, (_, instance) in now.items()}
+        services = {instance.service for instance in (*known.values(), *self._seen.values())}
+        if not whole:
+            services = self._changed(known)
+        settled = True
+        for some in _portions(services, now.values(), whole=whole):
+            settled &= await self._look(some)
+        self._seen = known
+        self.looks += 1
+        return settled
+
+    def _changed(self, now: Mapping[str, Instance]) -> set[ServiceKey]:
+        fresh = {instance.service for each, instance in now.items() if self._seen.get(each) is not instance}
+        return fresh | {instance.service for each, instance in self._seen.items() if each not in now}
+
+    async def _look(self, items: Mapping[ServiceKey, list[Document]]) -> bool:
+        """Declare what the containers of some services come to."""
+        asked = {"items": [each for some in items.values() for each in some], "set": SET, "registered": True}
         said = cast("dict[str, Any]", await self._request("POST", "/v1/labels:describe", asked))
-        self._propose(said["proposals"])
-        await self._apply([each for each in said["documents"] if each["kind"] in {"service", "route"}])
+        self._propose(items, said["proposals"])
+        await self._apply(items, said["documents"])
         await self._prune(said["stale"])
-        begun = [await self._begin(each) for each in said["waiting"]]
-        self.waiting = [words for words, _ in begun]
-        return all(settled for _, settled in begun)
+        settled = True
+        waiting: dict[ServiceKey, list[str]] = {}
+        for each in said["waiting"]:
+            words, is_last = await self._begin(each)
+            waiting.setdefault(_service_of(each), []).append(words)
+            settled &= is_last
+        _renew(self._waiting, items, waiting)
+        return settled
 
-    def _propose(self, proposals: Iterable[Mapping[str, str]]) -> None:
-        fresh = [
-            f"{each['service']} {each['version']}: {each['field']} would be {each['wanted']}; {each['holds']} holds"
-            for each in proposals
-        ]
-        for each in fresh:
-            if each not in self.proposals:
-                _log.info("a proposal of labels: %s", each)
-        self.proposals = fresh
+    def _propose(self, services: Collection[ServiceKey], proposals: Iterable[Document]) -> None:
+        fresh: dict[ServiceKey, list[str]] = {}
+        for each in proposals:
+            words = f"{each['service']} {each['version']}: {each['field']} would be {each['wanted']}"
+            fresh.setdefault(_service_of(each), []).append(f"{words}; {each['holds']} holds")
+        for key, sentences in fresh.items():
+            for sentence in sentences:
+                if sentence not in self._proposals.get(key, ()):
+                    _log.info("a proposal of labels: %s", sentence)
+        _renew(self._proposals, services, fresh)
 
-    async def _apply(self, documents: Iterable[Mapping[str, Any]]) -> None:
+    async def _apply(self, services: Collection[ServiceKey], documents: Iterable[Document]) -> None:
         wanted = {f"{each['kind']} {each.get('env')} {each['name']}": each for each in documents}
-        texts = {key: json.dumps(each, sort_keys=True) for key, each in wanted.items()}
-        fresh = {key: each for key, each in wanted.items() if self._applied.get(key) != texts[key]}
-        self._applied = {key: text for key, text in self._applied.items() if key in wanted}
+        texts = {key: (_service_of(each), json.dumps(each, sort_keys=True)) for key, each in wanted.items()}
+        fresh = [key for key in wanted if self._applied.get(key) != texts[key]]
+        for key in [key for key, (service, _) in self._applied.items() if service in services and key not in wanted]:
+            del self._applied[key]
         if not fresh:
             return
-        answer = await self._request("POST", "/v1/apply", {"documents": list(fresh.values()), "set": SET})
+        answer = await self._request("POST", "/v1/apply", {"documents": [wanted[key] for key in fresh], "set": SET})
         results = cast("list[dict[str, Any]]", answer["results"])
         for key, result in zip(fresh, results, strict=True):
             self._applied[key] = texts[key]
@@ -156,3 +192,41 @@ class Policy:
         if trouble != self._trouble:
             _log.warning("services and routes of labels are not declared: %s", trouble)
         self._trouble = trouble
+
+
+def item(name: str, instance: Instance) -> Document:
+    """Return a registered container as `labels:describe` takes it."""
+    return {"id": instance.id, "name": name, "address": instance.address, "labels": words_of(instance)}
+
+
+def _portions(
+    services: Collection[ServiceKey], registered: Iterable[tuple[str, Instance]], *, whole: bool
+) -> Iterator[Mapping[ServiceKey, list[Document]]]:
+    """Yield the containers of services, as many as one request may hold; a look at everything asks once at least."""
+    items: dict[ServiceKey, list[Document]] = {key: [] for key in sorted(services)}
+    for name, instance in registered:
+        some = items.get(instance.service)
+        if some is not None and len(some) < AT_ONCE:
+            some.append(item(name, instance))
+    portion: dict[ServiceKey, list[Document]] = {}
+    for key, some in items.items():
+        if portion and sum(map(len, portion.values())) + len(some) > AT_ONCE:
+            yield portion
+            portion = {}
+        portion[key] = some
+    if portion or whole:
+        yield portion
+
+
+def _service_of(said: Document) -> ServiceKey:
+    name = said["name"] if said.get("kind") == "service" else said["service"]
+    return ServiceKey(str(said.get("env")), str(name))
+
+
+def _renew(
+    held: dict[ServiceKey, list[str]], asked: Iterable[ServiceKey], said: Mapping[ServiceKey, list[str]]
+) -> None:
+    """Put in place of what was held of the services that were asked about what was said of them now."""
+    for key in asked:
+        held.pop(key, None)
+    held.update(said)

@@ -6,21 +6,23 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 from xds.agent.document import document, runtime
 from xds.agent.ledger import Ledger
-from xds.agent.policy import Item, Policy, item_of
+from xds.agent.policy import Policy
 from xds.agent.presence import Presence
 from xds.agent.reporting import Reporter
 from xds.agent.settings import AgentSettings
 from xds.agent.sightings import Sightings
 from xds.agent.spool import Spool
+from xds.model.instance import Instance
 from xds.model.problems import FairleadError
 from xds.sources.docker.containers import Containers
 from xds.sources.docker.effects import Register, Report
@@ -47,7 +49,7 @@ class Agent:
         self.ledger = Ledger(settings.ttl, random.random)
         self.ledger.restore(self._spool.read(), time.monotonic())
         self._reporter = Reporter(server, self.ledger, self._spool, monotonic=time.monotonic, token=token)
-        self._policy = Policy(self._reporter.request, self._items, time.monotonic)
+        self._policy = Policy(self._reporter.request, self._registered, time.monotonic)
         self._followers: list[Follower] = []
         self._said: dict[str, str] = {}
 
@@ -60,6 +62,7 @@ class Agent:
             lives=lambda: (life for each in self._followers for life in each.containers.lives()),
             strangers=lambda: (line for each in self._followers for line in each.containers.strangers),
             refusals=self.ledger.refusals,
+            moves=self._moves,
         )
         async with self._reporter, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._reporter.run(), name="agent-report")
@@ -96,7 +99,7 @@ class Agent:
             for endpoint in settings.endpoints:
                 engine = await engines.enter_async_context(Engine(endpoint))
                 containers = Containers(
-                    claims=settings.claims,
+                    reading=settings.reading,
                     stand=settings.stand,
                     host=settings.name,
                     first_answer=settings.central_checks,
@@ -135,9 +138,11 @@ class Agent:
         self._reporter.wake()
         self._policy.wake()
 
-    def _items(self) -> list[Item]:
-        lives = (life for each in self._followers for life in each.containers.lives())
-        return [item for life in lives if (item := item_of(life)) is not None]
+    def _registered(self) -> Iterator[tuple[str, Instance]]:
+        for follower in self._followers:
+            for life in follower.containers.lives():
+                if life.told is not None:
+                    yield life.name, life.told.instance
 
     def _is_well(self) -> bool:
         return bool(self._followers) and not any(each.stale for each in self._followers)
@@ -161,17 +166,25 @@ class Agent:
 
     async def _show_for_ever(self) -> None:
         """Keep the status on disk, for `fairlead agent --status` and for people; log what is new in it."""
-        path, shown, looks = self.settings.data_dir / "status.json", "", 0
+        path, looks = self.settings.data_dir / "status.json", 0
+        seen: tuple[object, ...] = ()
         while True:
-            status = self.status()
-            text = json.dumps(status, indent=2)
-            self._log_states(status["containers"])
-            if text != shown or looks == ALIVE:
-                shown, looks = text, 0
-                with contextlib.suppress(OSError):  # it is for people; the spool says that the disk is full
-                    await asyncio.to_thread(_write, path, text)
+            now = self._moves()
             looks += 1
+            with contextlib.suppress(OSError):  # it is for people; the spool says that the disk is full
+                if now != seen:
+                    status = self.status()
+                    self._log_states(status["containers"])
+                    await asyncio.to_thread(_write, path, json.dumps(status, indent=2))
+                    seen = now
+                elif looks % ALIVE == 0:
+                    await asyncio.to_thread(os.utime, path)
             await asyncio.sleep(STATUS)
+
+    def _moves(self) -> tuple[object, ...]:
+        """Return what is other whenever the status is: idle containers cost nothing."""
+        followed = (each.moves for each in self._followers)
+        return self.settings, self.ledger.moves, self.ledger.trouble, self._policy.looks, *followed
 
     def _log_states(self, states: object) -> None:
         now = states if isinstance(states, dict) else {}

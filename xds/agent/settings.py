@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from xds.labels.describe import ANYTHING, Claims
+from xds.labels.dialect import Dialect, Reading
 from xds.model.duration import read_duration
 from xds.model.instance import MAX_TTL, check_host
 from xds.model.names import check_id
@@ -33,6 +34,7 @@ _ENVIRONMENT: Final = {
     "region": "FAIRLEAD_AGENT_REGION",
     "zone": "FAIRLEAD_AGENT_ZONE",
     "data_dir": "FAIRLEAD_AGENT_DATA_DIR",
+    "dialects": "FAIRLEAD_AGENT_DIALECTS",
 }
 
 
@@ -42,8 +44,9 @@ class AgentSettings:
 
     `docker` are its engines, `certificates` the folder for those over TLS. `address` is this host's, as Envoys know it;
     `remote` says that they are on other hosts, `networks` which of the engine's networks they share. `envs` and
-    `services` are what labels may claim here, None for anything. `ttl` is the lease of what is registered, in seconds.
-    With `central_checks` the control plane goes on checking what is registered; it has to reach it, then.
+    `services` are what labels may claim here, None for anything; `dialects` whose labels are read besides ours. `ttl`
+    is the lease of what is registered, in seconds. With `central_checks` the control plane goes on checking what is
+    registered; it has to reach it, then.
     """
 
     docker: tuple[str, ...] = (SOCKET,)
@@ -54,6 +57,7 @@ class AgentSettings:
     networks: tuple[str, ...] = ()
     envs: tuple[str, ...] | None = None
     services: tuple[str, ...] | None = None
+    dialects: tuple[str, ...] = ()
     region: str = ""
     zone: str = ""
     ttl: float = 15.0
@@ -71,6 +75,8 @@ class AgentSettings:
             )
         if not LEAST_TTL <= self.ttl <= MAX_TTL:  # NaN fails both comparisons
             raise InvalidInput(f"ttl {self.ttl:g} is not between {LEAST_TTL:g} and {MAX_TTL:g}", pointer="/ttl")
+        if unknown := sorted(set(self.dialects) - set(Dialect)):
+            raise InvalidInput(f"{unknown[0]!r} is no dialect; there are {', '.join(Dialect)}", pointer="/dialects")
         for name in ("id", "region", "zone"):
             if value := getattr(self, name):
                 check_id(value, pointer=f"/{name}", what=name)
@@ -86,12 +92,11 @@ class AgentSettings:
         return Standpoint(self.address, self.remote, self.networks)
 
     @property
-    def claims(self) -> Claims:
-        """Return what labels may claim."""
-        if self.envs is None and self.services is None:
-            return ANYTHING
+    def reading(self) -> Reading:
+        """Return how labels are read: what they may claim, and in which dialects."""
         known = (None if each is None else frozenset(each) for each in (self.envs, self.services))
-        return Claims(*known)
+        claims = ANYTHING if self.envs is None and self.services is None else Claims(*known)
+        return Reading(claims, tuple(map(Dialect, self.dialects)))
 
     @property
     def name(self) -> str:
@@ -134,7 +139,7 @@ def _read(name: str, value: object) -> object:
         if not isinstance(value, bool):
             raise InvalidInput(f"{value!r} is neither true nor false", pointer=f"/{name}")
         return value
-    if name in {"docker", "networks", "envs", "services"}:
+    if name in {"docker", "networks", "envs", "services", "dialects"}:
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
             raise InvalidInput(f"{name} is a list of texts", pointer=f"/{name}")

@@ -75,7 +75,7 @@ def passing(line: Summary) -> Document:
 class Sightings:
     """Keeps one control plane informed. `lives` and `strangers` are the containers as they are now."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where each thing is to be had, by name
         self,
         agent: str,
         request: Request,
@@ -83,13 +83,16 @@ class Sightings:
         lives: Callable[[], Iterable[Life]],
         strangers: Callable[[], Iterable[Summary]],
         refusals: Callable[[], Mapping[str, str]],
+        moves: Callable[[], object],
     ) -> None:
-        """Tell nothing yet."""
+        """Tell nothing yet; `moves` is something else whenever anything of it may be."""
         self._path = f"/v1/agents/{agent}/containers"
         self._request = request
         self._lives = lives
         self._strangers = strangers
         self._refusals = refusals
+        self._moves = moves
+        self._seen: object = None
         self._known: dict[str, object] = {}
         self._whole = True
         self._trouble = ""
@@ -112,8 +115,10 @@ class Sightings:
 
     async def tell(self) -> None:
         """Tell what is new, if anything is; the errors of the client when nobody takes it."""
+        whole, self._whole, moves = self._whole, False, self._moves()
+        if moves == self._seen and not whole:
+            return
         now = dict(self._look())
-        whole, self._whole = self._whole, False
         known = {} if whole else self._known
         fresh = [make() for mark, make in (now[each] for each in now if now[each][0] != known.get(each))]
         gone = sorted(known.keys() - now.keys())
@@ -123,7 +128,7 @@ class Sightings:
         while fresh or gone:
             await self._request("PATCH", self._path, {"items": fresh[:AT_ONCE], "gone": gone[:AT_ONCE]})
             fresh, gone = fresh[AT_ONCE:], gone[AT_ONCE:]
-        self._known = {each: mark for each, (mark, _) in now.items()}
+        self._known, self._seen = {each: mark for each, (mark, _) in now.items()}, moves
 
     def _look(self) -> Iterator[tuple[str, tuple[object, Callable[[], Document]]]]:
         """Yield each container with a mark that differs when it does, and how to describe it."""

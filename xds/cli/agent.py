@@ -32,6 +32,7 @@ Remote = Annotated[bool, typer.Option("--remote", help="Envoys are on other host
 Networks = Annotated[Texts, typer.Option(help="A network that Envoys share; it goes first. Repeatable.")]
 Envs = Annotated[Texts, typer.Option(help="An environment that labels may claim; else any. Repeatable.")]
 Services = Annotated[Texts, typer.Option(help="A service that labels may claim; else any. Repeatable.")]
+Dialects = Annotated[Texts, typer.Option(help="Read labels of another tool, too: traefik or registrator. Repeatable.")]
 Place = Annotated[str | None, typer.Option(help="Of instances whose labels name none.")]
 Ttl = Annotated[float | None, typer.Option(metavar="SECONDS", help="How long its silence is borne. Else 15.")]
 CentralChecks = Annotated[
@@ -52,6 +53,7 @@ def agent(
     network: Networks = None,
     env: Envs = None,
     service: Services = None,
+    dialect: Dialects = None,
     region: Place = None,
     zone: Place = None,
     ttl: Ttl = None,
@@ -67,7 +69,7 @@ def agent(
     reads the configuration again. Labels are in docs/labels.md, the rest in docs/docker.md.
     """
     said = {"certificates": certificates, "id": id, "address": address, "region": region, "zone": zone, "ttl": ttl}
-    lists = {"docker": docker, "networks": network, "envs": env, "services": service}
+    lists = {"docker": docker, "networks": network, "envs": env, "services": service, "dialects": dialect}
     flags: dict[str, object] = {**said, **{name: value or None for name, value in lists.items()}}
     flags |= {"remote": remote or None, "central_checks": central_checks or None, "data_dir": data_dir}
     _run(connection(ctx), flags, config, log_level, status)

@@ -8,7 +8,8 @@ import typer
 
 from xds.cli.connection import connection
 from xds.cli.exits import EXITS_HELP
-from xds.cli.objects import Env, path_of
+from xds.cli.kinds import path_of
+from xds.cli.objects import Env
 from xds.cli.output import text
 from xds.model.names import DEFAULT_ENV
 

@@ -11,7 +11,8 @@ import typer
 
 from xds.cli.connection import connection
 from xds.cli.exits import EXITS_HELP, Exit, Failed, complain
-from xds.cli.objects import Env, path_of
+from xds.cli.kinds import path_of
+from xds.cli.objects import Env
 from xds.cli.output import Format, Output, Row, print_json
 from xds.cli.verdict import Wanted
 from xds.model.names import DEFAULT_ENV

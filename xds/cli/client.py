@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Final, cast
 
@@ -98,6 +99,10 @@ class Client:
             if not after:
                 return
 
+    def revision(self) -> int:
+        """Return the revision of everything declared."""
+        return int(str(self.get("/readyz")["revision"]))
+
     def request(
         self,
         method: str,
@@ -110,8 +115,21 @@ class Client:
         """Return the answer's document ({} for none); Refused for the server's no, Failed when it cannot be reached."""
         chosen = {name: str(value) for name, value in (query or {}).items() if value not in (None, "")}
         answer = self._send(method, path, body, chosen, attempts if method in _SAFE else 1)
+        self.check(answer)
+        return self._json(answer)
+
+    def stream(
+        self, path: str, query: Mapping[str, object], timeout: httpx.Timeout
+    ) -> AbstractContextManager[httpx.Response]:
+        """Return an answer that is read as it comes; httpx's own errors when it breaks off."""
+        chosen = {name: str(value) for name, value in query.items() if value not in (None, "")}
+        return self._http.stream("GET", path, params=chosen, timeout=timeout)
+
+    def check(self, answer: httpx.Response) -> None:
+        """Raise Refused for an answer that is a no."""
         if answer.is_success:
-            return self._json(answer)
+            return
+        answer.read()
         try:
             problem = self._json(answer)
         except Failed:

@@ -10,7 +10,8 @@ from xds.cli.connection import connection
 from xds.cli.container_screen import print_container
 from xds.cli.exits import Exit, Failed
 from xds.cli.health_words import decided
-from xds.cli.objects import KINDS, SAFE_IN_PATH, SAFE_OF_ENGINES, Env
+from xds.cli.kinds import KINDS, SAFE_IN_PATH, SAFE_OF_ENGINES
+from xds.cli.objects import Env
 from xds.cli.output import Cell, Format, Output, Row, console_print, field, print_json, table, text, weights
 from xds.model.names import DEFAULT_ENV
 

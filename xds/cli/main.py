@@ -28,6 +28,7 @@ from xds.cli import (
     simulate,
     store,
     traffic,
+    watch,
 )
 from xds.cli import filter as filters
 from xds.cli.connection import DEFAULT_SERVER, Connection
@@ -108,6 +109,7 @@ diff.add_to(app)
 lint.add_to(app)
 importing.add_to(app)
 objects.add_to(app)
+watch.add_to(app)
 explain.add_to(app)
 traffic.add_to(app)
 canary.add_to(app)

@@ -71,6 +71,12 @@ LISTED: Final[Mapping[str, Cell]] = {
 }  # fmt: skip
 """The columns of a list of nodes."""
 
+WIDE: Final[Mapping[str, Cell]] = {
+    "cluster": field("cluster"), "peer": field("peer"), "gone for": field("closed_for"),
+    "sees by": lambda row: text(cast("Row", row.get("group") or {}).get("because")),
+}  # fmt: skip
+"""Those that only `-o wide` shows."""
+
 TYPES: Final[Mapping[str, Cell]] = {
     "type": field("type"), "asked": _asked, "acked": _held, "unanswered": field("pending_for"),
     "owed": _names("owed"), "parked": _names("parked"), "held back": _names("held_back"),

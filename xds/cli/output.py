@@ -24,12 +24,36 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Listing(StrEnum):
+    """How to print objects."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+
+
 Output = Annotated[Format, typer.Option("-o", "--output", help="A table for people, or JSON for programs.")]
+
+
+ListingOutput = Annotated[
+    Listing, typer.Option("-o", "--output", help="A table, one with more columns, or documents for programs.")
+]
 
 
 def print_json(document: object) -> None:
     """Print one document as JSON, indented; the same document always prints the same."""
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def print_yaml(document: object) -> None:
+    """Print one document as YAML."""
+    from ruamel.yaml import YAML
+
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # declared as None, read as a truth
+    writer.dump(document, sys.stdout)
 
 
 def print_table(columns: Mapping[str, Cell], rows: Iterable[Row], *, nothing: str) -> None:

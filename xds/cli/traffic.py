@@ -8,7 +8,8 @@ from typing import Annotated, cast
 import typer
 
 from xds.cli.connection import connection
-from xds.cli.objects import Env, path_of
+from xds.cli.kinds import path_of
+from xds.cli.objects import Env
 from xds.cli.output import Cell, Format, Output, Row, console_print, field, print_json, table, text
 from xds.model.names import DEFAULT_ENV
 

@@ -48,6 +48,11 @@ class Window:
         if good:
             self.usual = seconds if self.usual is None else self.usual + MEMORY * (seconds - self.usual)
 
+    def forgive(self) -> None:
+        """Forget the losses since the last good answer: they were nobody's but ours."""
+        while self.answers and self.answers[-1] == inf:
+            self.answers.pop()
+
     @property
     def losses(self) -> int:
         """Return how many of the last answers were bad."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -14,7 +12,8 @@ from envoy_data_plane.envoy.config.core.v3 import Node
 from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryRequest
 from envoy_data_plane.google.protobuf import ListValue, Struct, Value
 
-from tests.feature.ads.wire_client import DeltaStream, connect, node
+from tests.feature.ads.neighbour import Neighbour, neighbour
+from tests.feature.ads.wire_client import connect, node
 from tests.harness.faultproxy import fault_proxy
 from tests.harness.frames import Frames
 from tests.harness.plane import Plane
@@ -36,36 +35,6 @@ def served(programs: Programs, tmp_path: Path, request: pytest.FixtureRequest) -
     plane.put("instances/web-1", document)
     yield plane
     plane.close()
-
-
-class Neighbour:
-    """A client like any other, and the pushes that it gets while others misbehave."""
-
-    def __init__(self, plane: Plane, stream: DeltaStream) -> None:
-        self._plane, self._stream = plane, stream
-        self._turn = 0
-        self.slowest = 0.0
-
-    async def pushes(self, count: int) -> None:
-        """So many changes, each of which has to arrive before the next."""
-        for _ in range(count):
-            self._turn += 1
-            timeout = f"{1000 + self._turn}ms"
-            since = time.monotonic()
-            await asyncio.to_thread(self._plane.put, "services/web", {"connect_timeout": timeout})
-            response = await self._stream.response()
-            self.slowest = max(self.slowest, time.monotonic() - since)
-            assert response.resources
-            await self._stream.ask(CDS, nonce=response.nonce)
-
-
-@asynccontextmanager
-async def neighbour(plane: Plane) -> AsyncIterator[Neighbour]:
-    async with connect(plane.ads) as wire:
-        stream = wire.delta()
-        await stream.ask(CDS, as_node=node("neighbour"))
-        await stream.ask(CDS, nonce=(await stream.response()).nonce)
-        yield Neighbour(plane, stream)
 
 
 async def test_p9_hostile_requests_are_refused_and_leave_no_memory_behind(served: Plane) -> None:

@@ -84,7 +84,7 @@ async def test_a_weight_that_is_not_a_number_is_refused(refused: Refusals) -> No
 
 
 @pytest.mark.parametrize("weights", [(90, 5), (0, 0), (100, 0.01), (50, 51)])
-async def test_weights_that_do_not_add_up_are_refused(refused: Refusals, weights: tuple[float, float]) -> None:
+async def test_c3_weights_that_do_not_add_up_are_refused(refused: Refusals, weights: tuple[float, float]) -> None:
     split = [{"subset": f"v{at}", "weight": weight} for at, weight in enumerate(weights, 1)]
     problem = await refused("PUT", "/v1/services/web", {"split": split})
     _is(problem, 422, "invalid_input", "/split")
@@ -160,12 +160,12 @@ async def test_a_port_outside_1_to_65535_is_refused(refused: Refusals, port: int
     _is(await refused("PUT", "/v1/services/web", {"upstream_port": port}), 422, "invalid_input", "/upstream_port")
 
 
-async def test_a_known_id_with_another_identity_is_refused(refused: Refusals) -> None:
+async def test_r4_a_known_id_with_another_identity_is_refused(refused: Refusals) -> None:
     problem = await refused("PUT", "/v1/instances/web-10-0-0-7-8080", {**INSTANCE, "service": "shop"})
     _is(problem, 403, "identity", "/id")
 
 
-async def test_an_older_incarnation_is_refused(web: httpx.AsyncClient, refused: Refusals) -> None:
+async def test_r3_an_older_incarnation_is_refused(web: httpx.AsyncClient, refused: Refusals) -> None:
     """M32: replay-proof by epoch and sequence."""
     await web.put("/v1/instances/a", json={**INSTANCE, "epoch": 9, "seq": 3})
     _is(await refused("PUT", "/v1/instances/a", {**INSTANCE, "epoch": 8, "seq": 9}), 409, "stale_epoch", "/epoch")
@@ -178,7 +178,7 @@ async def test_an_address_that_no_host_has_is_refused(refused: Refusals, address
     assert (await refused("PUT", "/v1/instances/a", {**INSTANCE, "address": address}))["pointer"] == "/address"
 
 
-async def test_a_megabyte_of_labels_is_refused(refused: Refusals) -> None:
+async def test_r6_a_megabyte_of_labels_is_refused(refused: Refusals) -> None:
     labels = {f"k{at}": "x" * 4000 for at in range(262)}
     assert len(json.dumps(labels)) > 1 << 20
     problem = await refused("PUT", "/v1/instances/a", {**INSTANCE, "labels": labels})
@@ -218,13 +218,13 @@ async def test_a_name_outside_the_alphabet_is_refused(refused: Refusals, name: s
 # -- documents ------------------------------------------------------------------------------------------------------
 
 
-async def test_broken_json_is_refused_with_line_and_column(refused: Refusals) -> None:
+async def test_a5_broken_json_is_refused_with_line_and_column(refused: Refusals) -> None:
     problem = await refused("PUT", "/v1/instances/a", b'{"service": "web",\n "port": }')
     _is(problem, 400, "broken_json", "")
     assert "line 2, column 10" in str(problem["detail"])
 
 
-async def test_a_key_that_stands_twice_is_refused(refused: Refusals) -> None:
+async def test_a5_a_key_that_stands_twice_is_refused(refused: Refusals) -> None:
     body = b'{"service": "web", "address": "10.0.0.9", "port": 1, "port": 2}'
     _is(await refused("PUT", "/v1/instances/a", body), 400, "duplicate_key", "/port")
 
@@ -247,7 +247,7 @@ async def test_a_body_that_is_no_object_is_refused(refused: Refusals, body: byte
         ("ttl", "soon"),
     ],
 )
-async def test_a_value_of_another_type_is_not_bent_into_shape(refused: Refusals, field: str, value: object) -> None:
+async def test_a5_a_value_of_another_type_is_not_bent_into_shape(refused: Refusals, field: str, value: object) -> None:
     _is(await refused("PUT", "/v1/instances/a", {**INSTANCE, field: value}), 422, "invalid_input", f"/{field}")
 
 
@@ -258,7 +258,7 @@ async def test_an_unknown_field_is_refused_with_the_one_that_was_meant(refused: 
 
 
 @pytest.mark.parametrize("pattern", ["(", "a(?=b)", "(a|b){900}", "[a-z0-9-]{1,63}"])
-async def test_an_expression_that_envoy_would_refuse_is_refused_here(refused: Refusals, pattern: str) -> None:
+async def test_c2_an_expression_that_envoy_would_refuse_is_refused_here(refused: Refusals, pattern: str) -> None:
     route = {"service": "web", "path": {"regex": pattern}}
     _is(await refused("PUT", "/v1/routes/web.api", route), 422, "regex", "/path/regex")
     route = {"service": "web", "headers": {"x-a": {"regex": pattern}}}

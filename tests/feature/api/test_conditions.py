@@ -21,7 +21,7 @@ async def test_an_answer_carries_the_revision_that_the_next_write_may_match(web:
 
 
 @pytest.mark.parametrize("path", ["services/web", "routes/web.api", "gateways/edge", "instances/a"])
-async def test_a_stale_revision_is_refused_and_nothing_changes(
+async def test_a4_a_stale_revision_is_refused_and_nothing_changes(
     web: httpx.AsyncClient, plane: ControlPlane, path: str
 ) -> None:
     body = {"routes": {"service": "web"}, "instances": INSTANCE}.get(path.split("/", maxsplit=1)[0], {})
@@ -33,7 +33,7 @@ async def test_a_stale_revision_is_refused_and_nothing_changes(
     assert plane.intent.revision == before
 
 
-async def test_of_two_operators_who_saw_the_same_one_loses(web: httpx.AsyncClient) -> None:
+async def test_a4_of_two_operators_who_saw_the_same_one_loses(web: httpx.AsyncClient) -> None:
     rollout = await web.post("/v1/rollouts", json={"service": "web", "version": "v2", "plan": [{"weight": 5}]})
     tag = {"if-match": rollout.headers["etag"]}
     answers = await asyncio.gather(
@@ -70,7 +70,7 @@ async def test_a_condition_that_makes_no_sense_is_refused(web: httpx.AsyncClient
     assert (await web.put("/v1/gateways/edge", json={}, headers=head)).status_code == 422
 
 
-async def test_the_same_key_and_request_is_answered_again_and_done_once(
+async def test_a4_the_same_key_and_request_is_answered_again_and_done_once(
     web: httpx.AsyncClient, plane: ControlPlane
 ) -> None:
     head = {"idempotency-key": "deploy-17"}
@@ -84,7 +84,7 @@ async def test_the_same_key_and_request_is_answered_again_and_done_once(
     assert list(plane.intent.rollouts) == ["web-v2-1"]
 
 
-async def test_five_at_once_under_one_key_are_one(web: httpx.AsyncClient, plane: ControlPlane) -> None:
+async def test_a4_five_at_once_under_one_key_are_one(web: httpx.AsyncClient, plane: ControlPlane) -> None:
     head = {"idempotency-key": "deploy-18"}
     body = {"service": "web", "version": "v2"}
     answers = await asyncio.gather(*(web.post("/v1/rollouts", json=body, headers=head) for _ in range(5)))

@@ -14,7 +14,6 @@ from xds.agent.policy import ABANDONED, Policy
 from xds.client.errors import read
 from xds.labels.describe import describe
 from xds.labels.description import Container, Description
-from xds.labels.registered import words_of
 from xds.model.instance import Instance
 
 
@@ -26,7 +25,7 @@ class Host:
         self._number = number
         self.now = 0.0
         self.containers: dict[str, Instance] = {}
-        self.policy = Policy(self.ask, self._items, lambda: self.now)
+        self.policy = Policy(self.ask, self.containers.items, lambda: self.now)
 
     async def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
         answer = await self._api.request(method, path, json=body)
@@ -48,12 +47,6 @@ class Host:
 
     async def ends(self, name: str) -> None:
         await self.ask("DELETE", f"/v1/instances/{self.containers.pop(name).id}")
-
-    def _items(self) -> list[Mapping[str, object]]:
-        return [
-            {"id": each.id, "name": name, "address": each.address, "labels": words_of(each)}
-            for name, each in self.containers.items()
-        ]
 
 
 @pytest.fixture

@@ -120,13 +120,13 @@ async def test_a_watcher_does_not_hold_up_the_end(plane: ControlPlane) -> None:
             assert (await watching).status_code == 200
 
 
-async def test_a_slow_body_is_given_up(plane: ControlPlane) -> None:
+async def test_a5_a_slow_body_is_given_up(plane: ControlPlane) -> None:
     async with serving(plane, QUICK) as at:
         status, problem = await _talk(at, HEAD + b"Content-Length: 10\r\n\r\n{")
         assert (status, problem["code"]) == (408, "too_slow")
 
 
-async def test_a_slow_head_is_given_up(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a5_a_slow_head_is_given_up(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "HEAD_DEADLINE", 0.3)
     async with serving(plane, QUICK) as at:
         for sent in (b"", b"GET /healthz HT", HEAD):
@@ -140,7 +140,7 @@ async def test_what_is_no_http_is_a_problem_document_too(plane: ControlPlane) ->
         assert (status, problem["code"]) == (400, "broken_http")
 
 
-async def test_more_bytes_than_allowed_are_refused_whatever_was_claimed(plane: ControlPlane) -> None:
+async def test_a5_more_bytes_than_allowed_are_refused_whatever_was_claimed(plane: ControlPlane) -> None:
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     async with serving(plane, QUICK) as at:
         claimed = await _talk(at, HEAD + b"Content-Length: 999999999999\r\n\r\n{")
@@ -191,7 +191,7 @@ async def test_a_body_that_is_not_declared_as_plain_json_is_refused(
     assert plane.intent.revision == 0
 
 
-async def test_others_are_served_while_somebody_is_slow(plane: ControlPlane) -> None:
+async def test_a5_others_are_served_while_somebody_is_slow(plane: ControlPlane) -> None:
     async with serving(plane, ApiSettings(port=0)) as at, httpx.AsyncClient(base_url=f"http://{at}") as client:
         slow = [await asyncio.open_connection(at.host, at.port) for _ in range(50)]
         for _, writer in slow:

@@ -77,7 +77,7 @@ def test_a_dry_run_says_what_would_happen_and_does_nothing(fairlead: Fairlead, s
     assert "no instances" in fairlead("get", "instances").stderr
 
 
-def test_one_mistake_and_nothing_is_applied_and_the_line_is_named(fairlead: Fairlead, tmp_path: Path) -> None:
+def test_c1_one_mistake_and_nothing_is_applied_and_the_line_is_named(fairlead: Fairlead, tmp_path: Path) -> None:
     """Fault C1: a file is refused as a whole, with line and field."""
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text(SHOP, encoding="utf-8")

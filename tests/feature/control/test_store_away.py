@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from tests.feature.control.plane_on_disk import running_plane, say
 from tests.harness.declared import instance
 from tests.harness.disks import LossyDisk, ReadOnlyDisk, SmallDisk
+from tests.harness.soak import lasting
 from tests.harness.waiting import until
 from xds.cache.resource import ResourceKey
 from xds.control.plane import ControlPlane
@@ -63,7 +65,8 @@ async def everything_else_goes_on(plane: ControlPlane) -> None:
     """Heartbeats are taken, and health that changes is pushed."""
     assert plane.renew("web-1") is not None
     before = endpoints(plane)
-    plane.observe("check", {"web-1": Signal(Health.UNHEALTHY, "nobody listens")})
+    turned = Health.HEALTHY if plane.intent.health("web-1") is Health.UNHEALTHY else Health.UNHEALTHY
+    plane.observe("check", {"web-1": Signal(turned, "so it looks")})
     await until(lambda: endpoints(plane) != before, timeout=10, what="it is pushed")
 
 
@@ -153,6 +156,10 @@ async def test_s4_a_lock_that_somebody_else_holds_is_waited_for_a_while_and_no_o
             (outcome,) = await writing
             assert isinstance(outcome, Unavailable)
             assert "locked" in outcome.message
+            enough = time.monotonic() + lasting(0.0, 60.0)
+            while time.monotonic() < enough:
+                assert (await refused(plane)).code == "store"
+                await everything_else_goes_on(plane)
             other.execute("ROLLBACK")
         await say(plane, Put(instance("web-2")))
         assert "web-2" in plane.intent.instances

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.repo import ROOT
+from tests.harness.soak import lasting
 from xds.control.ports import Loaded
 from xds.model.instance import Instance
 from xds.model.problems import Unavailable
@@ -84,14 +85,14 @@ def batches(loaded: Loaded) -> dict[int, set[str]]:
     return found
 
 
-async def test_everything_acknowledged_survives_kill_9_and_nothing_is_half_there(
+async def test_s1_everything_acknowledged_survives_kill_9_and_nothing_is_half_there(
     tmp_path: Path, writer: Callable[..., Writer]
 ) -> None:
     path, last = tmp_path / "data" / "fairlead.db", 0
-    for round_ in range(4):
+    for round_ in range(lasting(4, 40)):
         process = writer(path)
         assert line(process) == "open"
-        last = max(acknowledged(process, 5 + 7 * round_), last)
+        last = max(acknowledged(process, 5 + 7 * (round_ % 8)), last)
         last = max(killed(process), last)
         loaded = await everything(path)
         assert loaded.revision in {last, last + 1}  # a commit whose acknowledgement was not heard any more may be there
@@ -103,7 +104,7 @@ async def test_everything_acknowledged_survives_kill_9_and_nothing_is_half_there
         last = loaded.revision
 
 
-async def test_a_second_control_plane_is_refused_and_told_which_process_holds_the_database(
+async def test_s4_a_second_control_plane_is_refused_and_told_which_process_holds_the_database(
     tmp_path: Path, writer: Callable[..., Writer]
 ) -> None:
     path = tmp_path / "fairlead.db"
@@ -129,7 +130,7 @@ async def test_a_link_to_the_database_is_the_same_database(tmp_path: Path) -> No
     await everything(link)
 
 
-async def test_a_full_disk_refuses_whole_batches_loses_nothing_and_heals(
+async def test_s2_a_full_disk_refuses_whole_batches_loses_nothing_and_heals(
     tmp_path: Path, writer: Callable[..., Writer]
 ) -> None:
     """The limit on file sizes stands for the disk; it is lifted when the writer has met it."""

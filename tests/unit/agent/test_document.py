@@ -10,7 +10,7 @@ import pytest
 from tests.unit.docker.engine_said import WEB, WEB_ID, facts, running
 from xds.agent import presence
 from xds.agent.document import document
-from xds.agent.policy import item_of
+from xds.agent.policy import item
 from xds.agent.presence import Presence
 from xds.api.convert.instance import instance_of
 from xds.api.schemas.instance import InstanceIn
@@ -49,8 +49,7 @@ def test_one_good_answer_is_enough_where_the_control_plane_counts_on() -> None:
 
 def test_a_registered_container_is_described_by_what_was_found_of_it() -> None:
     story = running(facts(labels={"fairlead.service": "web", "fairlead.route.api.path": "/v1", "other": "x"}))
-    (life,) = story.containers.lives()
-    assert item_of(life) == {
+    assert item("web", story.containers.registered()[WEB].instance) == {
         "id": WEB_ID,
         "name": "web",
         "address": "172.17.0.2",

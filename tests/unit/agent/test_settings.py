@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from xds.agent.settings import AgentSettings
-from xds.labels.describe import ANYTHING
+from xds.labels.dialect import OURS_ALONE, Dialect
 from xds.model.problems import InvalidInput
 
 
@@ -23,9 +23,11 @@ def test_flags_go_over_the_file_over_the_environment(tmp_path: Path) -> None:
 def test_nothing_said_is_the_socket_of_this_host_and_any_claim() -> None:
     found = AgentSettings.read({}, {}, None)
     assert [each.path for each in found.endpoints] == ["/var/run/docker.sock"]
-    assert found.claims is ANYTHING
+    assert found.reading == OURS_ALONE
     assert found.name
-    assert AgentSettings(envs=("prod",)).claims.envs == frozenset({"prod"})
+    assert AgentSettings(envs=("prod",)).reading.claims.envs == frozenset({"prod"})
+    there = AgentSettings.read({"FAIRLEAD_AGENT_DIALECTS": "traefik, registrator"}, {}, None)
+    assert there.reading.dialects == (Dialect.TRAEFIK, Dialect.REGISTRATOR)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,7 @@ def test_nothing_said_is_the_socket_of_this_host_and_any_claim() -> None:
         ("remote: true", "/address"),
         ("address: example.com", "/address"),
         ("docker: []", "/docker"),
+        ("dialects: [caddy]", "/dialects"),
         ("docker: {a: b}", "/docker"),
         ("colour: blue", "/config"),
         ("- a", "/config"),

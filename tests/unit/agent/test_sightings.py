@@ -24,7 +24,7 @@ class Ear:
         self.refusals: dict[str, str] = {}
         self.sightings = Sightings(
             "host-7", self._hear, lives=story.containers.lives, strangers=lambda: story.containers.strangers,
-            refusals=lambda: self.refusals,
+            refusals=lambda: self.refusals, moves=object,
         )  # fmt: skip
 
     async def _hear(self, method: str, path: str, body: Mapping[str, Any]) -> Mapping[str, object]:

@@ -56,7 +56,7 @@ def test_words_and_numbers_mean_what_they_look_like() -> None:
     }  # fmt: skip
 
 
-def test_a_key_given_twice_is_refused_with_both_lines() -> None:
+def test_c1_a_key_given_twice_is_refused_with_both_lines() -> None:
     assert complaint("kind: service\nname: web\nname: api\n") == "web.yaml:3: 'name' is given twice, first on line 2"
 
 
@@ -81,17 +81,17 @@ def test_a_key_given_twice_is_refused_with_both_lines() -> None:
         ("a: " + "[" * 5000 + "]" * 5000, "nested deeper than 32 levels"),
     ],
 )
-def test_what_could_surprise_is_refused_with_its_line(text: str, words: str) -> None:
+def test_c1_what_could_surprise_is_refused_with_its_line(text: str, words: str) -> None:
     assert words in complaint(text)
 
 
-def test_a_small_file_cannot_become_a_large_one() -> None:
+def test_c1_a_small_file_cannot_become_a_large_one() -> None:
     """Fault C1: the alias bomb. Ten aliases of ten aliases, nine times over, would be a thousand million values."""
     levels = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
     assert "aliases counted each time" in complaint("\n".join(levels))
 
 
-def test_an_alias_of_itself_ends() -> None:
+def test_c1_an_alias_of_itself_ends() -> None:
     assert "nested deeper" in complaint("a: &a [*a]")
 
 

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.docker.engine_said import CART, WEB, WEB_ID, Story, event, facts, line, running
+from tests.unit.docker.engine_said import CART, WEB, WEB_ID, Story, event, facts, inspection, line, running
 from xds.labels.describe import Claims
+from xds.labels.dialect import Dialect, Reading
 from xds.model.fusion import SILENT
 from xds.model.health import Health
 from xds.model.signal import Signal
 from xds.sources.docker.addresses import Standpoint
+from xds.sources.docker.facts import read_facts
 from xds.sources.docker.stream import Event
 
 AT = {WEB_ID: "172.17.0.2"}
@@ -78,11 +80,49 @@ def test_who_did_not_opt_in_is_not_even_inspected() -> None:
 
 
 def test_a_label_may_only_claim_what_the_host_may() -> None:
-    story = Story(claims=Claims(services=frozenset({"cart"}))).runs(facts())
+    story = Story(reading=Reading(Claims(services=frozenset({"cart"})))).runs(facts())
     story.listed(WEB)
     story.passes(1)
     assert story.told == {}
     assert "may not register instances of 'web'" in story.containers.states()["web"]
+
+
+TRAEFIKS = {
+    "traefik.http.routers.web.rule": "PathPrefix(`/v1`)",
+    "traefik.http.routers.web.entrypoints": "websecure",
+    "traefik.http.services.web.loadbalancer.server.port": "8080",
+    "traefik.http.services.web.loadbalancer.server.weight": "many",
+    "com.docker.compose.service": "web",
+}
+
+
+def test_labels_of_another_tool_are_read_where_that_is_switched_on_and_what_did_not_map_is_told() -> None:
+    quiet = Story().runs(facts(labels=TRAEFIKS))
+    quiet.containers.listed([replace(line(), labels=TRAEFIKS)], afresh=True)
+    assert quiet.containers.effects() == []
+    story = Story(reading=Reading(dialects=(Dialect.TRAEFIK,))).runs(facts(labels=TRAEFIKS))
+    story.containers.listed([replace(line(), labels=TRAEFIKS)], afresh=True)
+    story.settle()
+    story.passes(1)
+    assert story.told == AT
+    told = story.containers.registered()[WEB].instance
+    assert told.labels["fairlead.route.web.rule"] == "PathPrefix(`/v1`)"
+    for words in (story.containers.states()["web"], told.metadata["docker.problems"]):
+        assert "routers.web.entrypoints: did not map: a gateway serves routes by their hosts" in words
+        assert "/labels/traefik.http.services.web.loadbalancer.server.weight: " in words
+
+
+def test_registrators_words_in_the_environment_describe_a_container_and_the_rest_of_it_is_not_kept() -> None:
+    said = inspection(labels={})
+    said["Config"]["Env"] = ["SERVICE_NAME=web", "SERVICE_TAGS=blue", "PASSWORD=secret", "odd", 7]
+    known = read_facts(said)
+    assert known.env == {"SERVICE_NAME": "web", "SERVICE_TAGS": "blue"}
+    story = Story(reading=Reading(dialects=(Dialect.REGISTRATOR,))).runs(known)
+    story.containers.listed([replace(line(), labels={})], afresh=True)
+    story.settle()
+    story.passes(1)
+    assert story.told == AT
+    assert story.containers.registered()[WEB].instance.labels["tag.blue"] == "true"
 
 
 # ------------------------------------------------------------------------------------------------------- on the way out

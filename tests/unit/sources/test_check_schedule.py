@@ -247,6 +247,14 @@ def test_h2_sight_comes_back_after_two_good_rounds_and_then_the_dead_are_found()
     assert [name for name, signal in made.said.items() if signal.health is Health.UNHEALTHY] == ["i3"]
 
 
+def test_h2_what_was_missed_while_it_was_blind_makes_nobody_unstable() -> None:
+    made = blind_town()
+    made.pass_by(60.0)
+    made.answers = {}
+    assert not {signal.health for signal in made.pass_by(60.0).values()} - {Health.HEALTHY}
+    assert not made.schedule.blind
+
+
 def test_h1_all_that_refuse_are_unhealthy_because_who_is_refused_is_not_blind() -> None:
     made = town([f"i{at}" for at in range(10)])
     made.answers = dict.fromkeys([f"i{at}" for at in range(10)], REFUSED)

@@ -74,7 +74,7 @@ def test_a_local_port_that_is_a_sidecars_own_is_not_opened_there() -> None:
     assert variants == {SIDECAR.variant}
 
 
-def test_of_two_routes_that_match_the_same_requests_the_first_by_name_stands() -> None:
+def test_c3_of_two_routes_that_match_the_same_requests_the_first_by_name_stands() -> None:
     header = (ValueMatch("X-A", MatchKind.EXACT, "1"),)
     same = (ValueMatch("x-a", MatchKind.EXACT, "1"),)
     routes = [route("web", "one", "/a", headers=header), route("web", "two", "/a", headers=same)]
@@ -131,7 +131,7 @@ def test_any_host_is_for_gateways_and_names_nothing_inside_the_mesh() -> None:
     ],
     ids=["path", "header", "cookie", "port"],
 )
-def test_a_route_that_envoy_would_refuse_costs_only_itself(bad: Route, pointer: str) -> None:
+def test_c3_a_route_that_envoy_would_refuse_costs_only_itself(bad: Route, pointer: str) -> None:
     published = Published(nodes=MESH)
     built = published.build(view("web", member("web", 1), routes=[bad, route("web", "y", "/y")]))
     assert told(built) == [("route", "default/web.x", pointer)]

@@ -14,7 +14,7 @@ from xds.translate.regex import MAX_PROGRAM_SIZE, check_regex, literal
 
 
 @pytest.mark.parametrize("pattern", ["/items/[0-9]+", "(?i)abc", "a{10}"])
-def test_what_re2_compiles_to_a_small_program_passes(pattern: str) -> None:
+def test_c2_what_re2_compiles_to_a_small_program_passes(pattern: str) -> None:
     assert check_regex(pattern, pointer="/path") == pattern
 
 
@@ -28,7 +28,7 @@ def test_what_re2_compiles_to_a_small_program_passes(pattern: str) -> None:
         ("[a-z]{200}", f"allows {MAX_PROGRAM_SIZE}"),
     ],
 )
-def test_the_rest_is_refused_in_words(pattern: str, words: str) -> None:
+def test_c2_the_rest_is_refused_in_words(pattern: str, words: str) -> None:
     """RE2 has neither back-references nor look-ahead; Envoy limits `re2.max_program_size.error_level` to 100."""
     with pytest.raises(InvalidInput, match=re.escape(words)) as caught:
         check_regex(pattern, pointer="/path")

@@ -65,9 +65,10 @@ async def describe_labels(document: DescribeIn, caller: CallerOf, settings: Sett
         for key, descriptions in services.items()
     ]
     declared = [each for one in merged for each in (one.service, *one.routes) if each is not None]
+    instances = [] if document.registered else found
     return DescribeOut(
-        documents=[document_of(each) for each in (*(instance for _, _, instance in found), *declared)],
-        sources=[*(at for at, _, _ in found), *(None for _ in declared)],
+        documents=[document_of(each) for each in (*(instance for _, _, instance in instances), *declared)],
+        sources=[*(at for at, _, _ in instances), *(None for _ in declared)],
         problems=problems + [_problem(each, None) for one in merged for each in one.problems],
         proposals=[_proposal(one, at) for one in merged for at in range(len(one.proposals))],
         waiting=[each for one in merged for each in _waiting(intent, one)],

@@ -58,7 +58,7 @@ class DescribeIn(Input):
     """Processes with labels. `set` is whoever will own the documents, as in `apply`.
 
     With `registered`, everything that is registered with labels counts beside the items, as far as it is of no other
-    set: so several hosts come to one result.
+    set: so several hosts come to one result. `documents` then holds what is said of services alone.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_ITEM], "set": "shop"}]})

@@ -110,7 +110,7 @@ class Schedule:
         if self._targets.get(target.id) is not target:
             return {}  # it went, or changed, while it was asked
         if outcome is not None:
-            target.take(outcome, question.at)
+            target.take(outcome, question.at, blind=self._blindness.blind)
         due = max(now, question.at + target.period(self._chance()))
         if target.suspected is not None and target.suspected > question.at:
             due = now  # the suspicion is younger than the question
@@ -199,6 +199,8 @@ class Schedule:
         """Return the words that put back who fell silent in the moments before we knew that it was us."""
         back: dict[str, Signal] = {}
         for target in self._targets.values():
+            if target.silent:
+                target.window.forgive()
             lately = target.missing is not None and now - target.missing <= 2 * target.check.period * target.check.fall
             if target.stage is Stage.DOWN and target.silent and lately:
                 target.stage = Stage.UP

@@ -18,6 +18,8 @@ from xds.model.window import Window
 BOOT_FIRST: Final = 0.1
 BOOT_LAST: Final = 2.0
 """Seconds between two questions while an instance boots: doubling, from the first to the last."""
+CONFIRM: Final = 0.05
+"""Seconds after a good answer until the next question, while the good ones in a row do not suffice."""
 SPREAD: Final = 0.1
 """The share of a period by which questions are spread at random, so that they do not come in step."""
 
@@ -73,12 +75,13 @@ class Target:
             return ()
         return self.ports
 
-    def take(self, outcome: Outcome, at: float) -> None:
-        """Count one answer; `at` is when the question was asked."""
+    def take(self, outcome: Outcome, at: float, *, blind: bool = False) -> None:
+        """Count one answer; `at` is when the question was asked. Silence is no loss to a checker that is `blind`."""
         self.asked, self.silent = at, outcome.silent
-        self.window.add(good=outcome.good, seconds=outcome.seconds)
+        if not (blind and outcome.silent):
+            self.window.add(good=outcome.good, seconds=outcome.seconds)
         if outcome.good:
-            self.good, self.bad, self.boot, self.missing = self.good + 1, 0, BOOT_FIRST, None
+            self.good, self.bad, self.boot, self.missing = self.good + 1, 0, CONFIRM, None
         else:
             self.good, self.bad = 0, self.bad + 1
             self.boot = min(BOOT_LAST, 2 * self.boot) if self.bad > 1 else BOOT_FIRST

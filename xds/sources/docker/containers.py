@@ -20,9 +20,8 @@ from dataclasses import replace
 from math import inf
 from typing import Final
 
-from xds.labels.describe import ANYTHING, Claims
 from xds.labels.description import Description
-from xds.labels.reading import ours_among
+from xds.labels.dialect import OURS_ALONE, Reading
 from xds.model.health import Health
 from xds.model.problems import FairleadError
 from xds.sources.docker.addresses import Candidate, Standpoint, mapped_for_own, places
@@ -44,11 +43,16 @@ class Containers:
     """Every container that opted in, on one engine; `host` names the engine's host in what is told."""
 
     def __init__(
-        self, *, claims: Claims = ANYTHING, stand: Standpoint | None = None, host: str = "", first_answer: bool = False
+        self,
+        *,
+        reading: Reading = OURS_ALONE,
+        stand: Standpoint | None = None,
+        host: str = "",
+        first_answer: bool = False,
     ) -> None:
         """Start with none. `first_answer` believes a place at once: somebody else counts the good answers after it."""
+        self.reading = reading
         self._first_answer = first_answer
-        self._claims = claims
         self._stand = stand or Standpoint()
         self._host = host
         self._lives: dict[str, Life] = {}
@@ -101,7 +105,7 @@ class Containers:
             return False
         self._doubted = False
         listed = {line.id: line for line in lines}
-        strange = {line.id for line in lines if line.id not in self._lives and not ours_among(line.labels)}
+        strange = {line.id for line in lines if line.id not in self._lives and not self.reading.concerns(line.labels)}
         self.strangers.listed([line for line in lines if line.id in strange])
         for line in lines:
             if line.id in strange:
@@ -155,7 +159,7 @@ class Containers:
             self._judge_joined(container, now)
             return
         changed = life.facts is None or life.facts != facts
-        if life.learn(facts, self._claims) and life.told is not None:
+        if life.learn(facts, self.reading) and life.told is not None:
             self._end(life, "it was started anew")
         if life.again:
             life.again = False
@@ -310,8 +314,6 @@ class Containers:
 
     def _judge_joined(self, owner: str, now: float) -> None:
         """Look again at the containers that use another one's network: theirs comes and goes with it."""
-        for life in self._joined(owner):
-            self._judge(life, now, "")
-
-    def _joined(self, owner: str) -> Iterable[Life]:
-        return [each for each in self._lives.values() if each.facts and each.facts.joins == owner and each.id != owner]
+        for life in list(self._lives.values()):
+            if life.facts and life.facts.joins == owner != life.id:
+                self._judge(life, now, "")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from xds.labels import registrator
 from xds.labels.description import Container
 from xds.model.instance import Address
 
@@ -36,6 +37,7 @@ class Attachment:
 class Facts:
     """One container, as its engine knows it. `started` is when it started last: the engine's clock, in microseconds.
 
+    `env` is what of its environment describes it as labels do (`SERVICE_*`); the rest may be secret, and is not kept.
     `mode` is how its network was asked for: a network's name, `default`, `host`, `none` or `container:ID`. `published`
     are the host's addresses that lead to a TCP port of its own. `health` is the HEALTHCHECK's word, "" without one, and
     `ailment` what it printed last where that word is `unhealthy`; `unanswered` that it came to no end.
@@ -47,6 +49,7 @@ class Facts:
     image: str = ""
     digest: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
     running: bool = False
     paused: bool = False
     started: int = 0
@@ -113,6 +116,7 @@ def read_facts(said: object) -> Facts:
         image=_text(config.get("Image")),
         digest=_text(whole.get("Image")),
         labels=_labels(config.get("Labels")),
+        env=_described_by(config.get("Env")),
         running=state["Running"] is True and state.get("Restarting") is not True,
         paused=state.get("Paused") is True,
         started=_micros(_text(state.get("StartedAt"))),
@@ -194,6 +198,11 @@ def _address(said: object) -> str:
 
 def _labels(said: object) -> dict[str, str]:
     return {key: value for key, value in _mapping(said).items() if isinstance(value, str)}
+
+
+def _described_by(said: object) -> dict[str, str]:
+    lines = (line.partition("=") for line in said if isinstance(line, str)) if isinstance(said, list) else ()
+    return {name: value for name, _, value in lines if name.startswith(registrator.PREFIX)}
 
 
 def _micros(text: str) -> int:

@@ -51,6 +51,7 @@ class Follower:
         self.engine = engine
         self.containers = containers
         self.trouble = "not reached yet"
+        self.moves = 0  # grows with whatever may be other than before
         self._told = told
         self._now = monotonic
         self._chance = chance
@@ -96,7 +97,7 @@ class Follower:
             await self._reconcile(afresh=True)
             self._found()
             both.create_task(self._reconcile_for_ever(), name="docker-reconcile")
-            stream = EventStream()
+            stream = EventStream(self.containers.reading)
             async for chunk in chunks:
                 for event in stream.feed(chunk):
                     self._last = max(self._last, event.at)
@@ -128,6 +129,7 @@ class Follower:
     def _carry_out(self) -> None:
         """Do what follows from what was sensed; what is registered or withdrawn is told at once, in order."""
         told: list[Told] = []
+        self.moves += 1
         for effect in self.containers.effects():
             match effect:
                 case Inspect():
@@ -180,6 +182,7 @@ class Follower:
     def _found(self) -> None:
         _log.info("following the engine at %s (%s)", self.engine.endpoint, self.engine.version)
         self.trouble, self._failures = "", 0
+        self.moves += 1
 
     def _lost(self, several: BaseExceptionGroup[EngineError | Oversized]) -> None:
         error: BaseException = several
@@ -189,3 +192,4 @@ class Follower:
         if self.trouble != str(error):
             _log.warning("%s; what is known of its containers stands", error)
         self.trouble = str(error)
+        self.moves += 1

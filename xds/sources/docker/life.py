@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from xds.labels.describe import Claims, describe
 from xds.labels.description import Description
+from xds.labels.dialect import Reading
 from xds.model.problems import Problem
 from xds.model.sighting import Standing
 from xds.model.signal import Signal
@@ -74,11 +74,11 @@ class Life:
         question = self.proof.next if self.proof is not None and self.proof.askable else inf
         return min(question, self.drained, self.retry)
 
-    def learn(self, facts: Facts, claims: Claims) -> bool:
+    def learn(self, facts: Facts, reading: Reading) -> bool:
         """Take what the engine says; True when this is another life than the one that was known."""
         before, self.facts = self.facts, facts
         if before is None or _identity(before) != _identity(facts):
-            found = describe(facts.labels, facts.container, claims)
+            found = reading.describe(facts.labels, facts.container, facts.env)
             self.said, self.problems, self.wanted = found.description, found.problems, found.wanted
         another = before is not None and before.started != facts.started
         if another:
@@ -113,4 +113,4 @@ class Life:
 
 def _identity(facts: Facts) -> tuple[object, ...]:
     """Return what a description is made of."""
-    return facts.labels, facts.container
+    return facts.labels, facts.env, facts.container

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from xds.labels.reading import ours_among
+from xds.labels.dialect import OURS_ALONE, Reading
 
 MAX_EVENT: Final = 64 << 20  # bytes; an event repeats its container's labels, and those may be 10 MB
 
@@ -40,6 +40,7 @@ class Event:
 class EventStream:
     """What has arrived and is not a whole event yet; `unreadable` counts what was none."""
 
+    reading: Reading = OURS_ALONE
     _rest: bytearray = field(default_factory=bytearray)
     unreadable: int = 0
 
@@ -57,7 +58,7 @@ class EventStream:
 
     def _read(self, line: bytes) -> Event | None:
         try:
-            event = read_event(json.loads(line))
+            event = read_event(json.loads(line), self.reading)
         except (ValueError, RecursionError):
             self.unreadable += 1
             return None
@@ -66,7 +67,7 @@ class EventStream:
         return event
 
 
-def read_event(said: object) -> Event | None:
+def read_event(said: object, reading: Reading = OURS_ALONE) -> Event | None:
     """Return an event of its JSON document; None for what is about no container."""
     if not isinstance(said, dict):
         return None
@@ -84,7 +85,7 @@ def read_event(said: object) -> Event | None:
         id=about,
         at=at if isinstance(at, int) and not isinstance(at, bool) else 0,
         signal=int(signal) if isinstance(signal, str) and signal.isascii() and signal.isdigit() else 0,
-        ours=bool(ours_among(facts)),
+        ours=reading.concerns(facts),
         name=_text(facts.get("name")),
         image=_text(facts.get("image")),
     )
