@@ -32,9 +32,11 @@ SERVE: Final = (
 class DockerEngine:
     """`dockerd` with everything of its own below one folder."""
 
-    def __init__(self, programs: Programs, folder: Path) -> None:
+    def __init__(self, programs: Programs, folder: Path, *, storage: str = "vfs") -> None:
+        """`storage` is its driver: vfs works everywhere, and copies the image for each container; "" is its choice."""
         self._programs = programs
         self._folder = folder
+        self._storage = [f"--storage-driver={storage}"] if storage else []
         self.socket = folder / "docker.sock"
         self.bridge = f"fl{os.getpid()}"
         self._number = 100 + os.getpid() % 100
@@ -79,7 +81,7 @@ class DockerEngine:
         folder = self._folder
         self.program = self._programs.start(
             [
-                dockerd, "--storage-driver=vfs", "--live-restore", "--data-root", folder / "data",
+                dockerd, *self._storage, "--live-restore", "--data-root", folder / "data",
                 "--exec-root", folder / "exec", "--pidfile", folder / "pid", "-H", f"unix://{self.socket}",
                 f"--bridge={self.bridge}", "--iptables=false", "--ip-masq=false", "--ip-forward=false",
                 "--default-address-pool", f"base=10.{self._number}.128.0/17,size=24",
