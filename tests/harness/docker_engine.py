@@ -32,13 +32,20 @@ SERVE: Final = (
 class DockerEngine:
     """`dockerd` with everything of its own below one folder."""
 
-    def __init__(self, programs: Programs, folder: Path) -> None:
+    def __init__(self, programs: Programs, folder: Path, tls: Path | None = None, port: int = 0) -> None:
+        """With `tls`, a folder of certificates, it listens on a `port` of loopback as well, and wants to see one."""
         self._programs = programs
         self._folder = folder
         self.socket = folder / "docker.sock"
         self.bridge = f"fl{os.getpid()}"
         self._number = 100 + os.getpid() % 100
         self.program: Program | None = None
+        self._over_tls: tuple[str | Path, ...] = ()
+        if tls is not None:
+            self._over_tls = (
+                "-H", f"tcp://127.0.0.1:{port}", "--tlsverify", "--tlscacert", tls / "ca.pem",
+                "--tlscert", tls / "server.pem", "--tlskey", tls / "server-key.pem",
+            )  # fmt: skip
 
     @contextlib.contextmanager
     def running(self) -> Iterator[DockerEngine]:
@@ -77,7 +84,7 @@ class DockerEngine:
                 dockerd, "--storage-driver=vfs", "--live-restore", "--data-root", folder / "data",
                 "--exec-root", folder / "exec", "--pidfile", folder / "pid", "-H", f"unix://{self.socket}",
                 f"--bridge={self.bridge}", "--iptables=false", "--ip-masq=false", "--ip-forward=false",
-                "--default-address-pool", f"base=10.{self._number}.128.0/17,size=24",
+                "--default-address-pool", f"base=10.{self._number}.128.0/17,size=24", *self._over_tls,
             ],
             name="dockerd",
         )  # fmt: skip
