@@ -49,8 +49,13 @@ class DockerEngine:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[DockerEngine]:
-        """The engine, until the end; its containers and its bridge go with it."""
-        _run("ip", "link", "add", "name", self.bridge, "type", "bridge")
+        """The engine, until the end; its containers and its bridge go with it.
+
+        The bridge has a link address of its own, as an engine gives it: otherwise it has the lowest of its ports,
+        another one as containers come and go, and the others' answers would be lost for up to ten seconds.
+        """
+        own = f"02:42:0a:{self._number:02x}:00:01"
+        _run("ip", "link", "add", "name", self.bridge, "address", own, "type", "bridge")
         try:
             _run("ip", "address", "add", f"10.{self._number}.0.1/24", "dev", self.bridge)
             _run("ip", "link", "set", self.bridge, "up")

@@ -22,7 +22,7 @@ from xds.model.instance import Instance
 from xds.model.names import ServiceKey
 
 SET: Final = "docker"
-GATHER: Final = 0.1  # seconds in which what starts together is looked at together
+GATHER: Final = 0.1  # seconds from one look to the next at least: what starts meanwhile is looked at together
 AGAIN: Final = 30.0  # seconds until it is looked at again: another version may have become the stable one
 RETRY: Final = 2.0
 AT_ONCE: Final = 500  # containers of one request, and of one service: the others of it are registered already
@@ -75,6 +75,7 @@ class Policy:
         whole = True
         while True:
             self._wake.clear()
+            began = self._now()
             try:
                 pause = AGAIN if await self.declare(whole=whole) else RETRY
                 self._trouble = ""
@@ -85,7 +86,7 @@ class Policy:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
                 whole = whole and pause == RETRY
-                await asyncio.sleep(GATHER)
+                await asyncio.sleep(began + GATHER - self._now())
             except TimeoutError:
                 whole = True
 

@@ -1,4 +1,4 @@
-"""When to publish: the first change after a silence at once, then coalesced, and bad news never held back.
+"""When to publish: the first changes after a silence at once, then coalesced, and bad news never held back.
 
 Pure: time is an argument, in monotonic seconds.
 """
@@ -7,6 +7,9 @@ from __future__ import annotations
 
 QUIET = 0.1
 CEILING = 1.0
+AT_ONCE = 3
+"""Publishes after a silence that wait for nothing. What comes with one container comes in so many changes: its
+instance, then its service and routes, then its health."""
 
 
 class Pace:
@@ -19,13 +22,15 @@ class Pace:
         self._last_change = float("-inf")
         self._due: float | None = None
         self._first = 0.0
+        self._left = AT_ONCE
 
     def changed(self, now: float, *, urgent: bool = False) -> None:
         """Note a change at `now`; an urgent one (an endpoint going down) is due at once."""
-        leading = now - self._last_change >= self._quiet
+        if now - self._last_change >= self._quiet:
+            self._left = AT_ONCE
         if self._due is None:
             self._first = now
-        if urgent or (self._due is None and leading):
+        if urgent or (self._due is None and self._left):
             self._due = now
         elif self._due is None or self._due > now:
             self._due = min(now + self._quiet, self._first + self._ceiling)
@@ -45,3 +50,4 @@ class Pace:
     def published(self) -> None:
         """Note that everything pending has gone out."""
         self._due = None
+        self._left = max(0, self._left - 1)

@@ -18,6 +18,8 @@ from xds.model.window import Window
 BOOT_FIRST: Final = 0.1
 BOOT_LAST: Final = 2.0
 """Seconds between two questions while an instance boots: doubling, from the first to the last."""
+CONFIRM: Final = 0.05
+"""Seconds after a good answer until the next question, while the good ones in a row do not suffice."""
 SPREAD: Final = 0.1
 """The share of a period by which questions are spread at random, so that they do not come in step."""
 
@@ -79,7 +81,7 @@ class Target:
         if not (blind and outcome.silent):
             self.window.add(good=outcome.good, seconds=outcome.seconds)
         if outcome.good:
-            self.good, self.bad, self.boot, self.missing = self.good + 1, 0, BOOT_FIRST, None
+            self.good, self.bad, self.boot, self.missing = self.good + 1, 0, CONFIRM, None
         else:
             self.good, self.bad = 0, self.bad + 1
             self.boot = min(BOOT_LAST, 2 * self.boot) if self.bad > 1 else BOOT_FIRST

@@ -15,6 +15,9 @@ from xds.sources.docker.addresses import Candidate, Places
 
 EAGER: Final = 5.0  # seconds for which it is asked every PACE: most programs are up by then
 PACE: Final = 0.05
+FIRST_PACE: Final = (
+    0.005  # many programs are up within a few milliseconds: at first they are asked as often, until they answer
+)
 PATIENT_PACE: Final = 0.25
 REACHES: Final = Check(CheckKind.TCP, rise=1)
 """What proves an address where the engine's own check says the rest."""
@@ -77,5 +80,5 @@ class Proof:
     def _pace(self, check: Check, now: float) -> float:
         waited = now - self.begun
         if waited < EAGER:
-            return PACE
+            return PACE if any(self.good) else min(PACE, max(FIRST_PACE, waited / 2))
         return PATIENT_PACE if waited < check.start_period else max(PATIENT_PACE, check.period)

@@ -1,0 +1,3 @@
+module container-app
+
+go 1.26.0
