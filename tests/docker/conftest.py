@@ -21,7 +21,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     programs = Programs(folder / "logs")
     try:
         tls, port = make_certificates(folder / "tls"), free_port()
-        engine = DockerEngine(programs, folder, tls, port)
+        engine = DockerEngine(programs, folder, tls=(tls, port))
         recorder = Recorder(folder / "relay.sock", folder / "docker.sock")
         with engine.running(), recorder.running():
             here = Host(programs, engine, recorder, folder)

@@ -32,10 +32,16 @@ SERVE: Final = (
 class DockerEngine:
     """`dockerd` with everything of its own below one folder."""
 
-    def __init__(self, programs: Programs, folder: Path, tls: Path | None = None, port: int = 0) -> None:
-        """With `tls`, a folder of certificates, it listens on a `port` of loopback as well, and wants to see one."""
+    def __init__(
+        self, programs: Programs, folder: Path, *, storage: str = "vfs", tls: tuple[Path, int] | None = None
+    ) -> None:
+        """`storage` is its driver: vfs works everywhere, and copies the image for each container; "" is its choice.
+
+        With `tls`, a folder of certificates and a port of loopback, it listens there, too, and wants to see one.
+        """
         self._programs = programs
         self._folder = folder
+        self._storage = [f"--storage-driver={storage}"] if storage else []
         self.socket = folder / "docker.sock"
         self.bridge = f"fl{os.getpid()}"
         self._number = 100 + os.getpid() % 100
@@ -43,8 +49,8 @@ class DockerEngine:
         self._over_tls: tuple[str | Path, ...] = ()
         if tls is not None:
             self._over_tls = (
-                "-H", f"tcp://127.0.0.1:{port}", "--tlsverify", "--tlscacert", tls / "ca.pem",
-                "--tlscert", tls / "server.pem", "--tlskey", tls / "server-key.pem",
+                "-H", f"tcp://127.0.0.1:{tls[1]}", "--tlsverify", "--tlscacert", tls[0] / "ca.pem",
+                "--tlscert", tls[0] / "server.pem", "--tlskey", tls[0] / "server-key.pem",
             )  # fmt: skip
 
     @contextlib.contextmanager
@@ -86,7 +92,7 @@ class DockerEngine:
         folder = self._folder
         self.program = self._programs.start(
             [
-                dockerd, "--storage-driver=vfs", "--live-restore", "--data-root", folder / "data",
+                dockerd, *self._storage, "--live-restore", "--data-root", folder / "data",
                 "--exec-root", folder / "exec", "--pidfile", folder / "pid", "-H", f"unix://{self.socket}",
                 f"--bridge={self.bridge}", "--iptables=false", "--ip-masq=false", "--ip-forward=false",
                 "--default-address-pool", f"base=10.{self._number}.128.0/17,size=24", *self._over_tls,
