@@ -24,7 +24,7 @@ DEV := $(VENV)/.dev-installed
 unexport PYTHONDONTWRITEBYTECODE
 
 # Folders with Python in them; those that do not exist are left out.
-CHECKED := $(wildcard xds tests benchmarks scripts/*.py filters/*.py)
+CHECKED := $(wildcard xds tests benchmarks scripts/*.py filters/*.py compose/*.py)
 
 .PHONY: help demo test coverage soak lint format bench filter lock clean
 

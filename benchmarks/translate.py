@@ -66,7 +66,7 @@ def flipped(view: ServiceView, at: int) -> ServiceView:
     """The same service with one instance healthy that was not, or the other way round."""
     member = view.members[at]
     health = Health.UNHEALTHY if member.health is Health.HEALTHY else Health.HEALTHY
-    members = (*view.members[:at], replace(member, health=health), *view.members[at + 1 :])
+    members = (*view.members[:at], member._replace(health=health), *view.members[at + 1 :])
     return with_members(view.service, members, view.routes)
 
 

@@ -28,12 +28,17 @@ has_docker() {
     has dockerd && has docker
 }
 
+has_compose() {
+    docker compose version || command -v docker-compose
+}
+
 case "${1:-}" in
 test)
     need git "git, to list the files that are checked" command -v git
     need openssl "openssl, to make the certificates that secrets are tested with" command -v openssl
     need docker.io "dockerd and docker, to follow a real engine" has_docker
     need iproute2 "ip, to give that engine a bridge of its own" has ip
+    need docker-compose "Compose, to bring the shipped compose file up" has_compose
     need busybox-static "a static busybox, to make that engine's image of" command -v busybox
     # What builds filters by others' SDKs (Rust, Go, Node.js) is found or installed by tests/harness/modules.py.
     ;;

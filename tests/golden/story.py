@@ -1,10 +1,10 @@
 """Stories: a small intent that a person reads, and the resources that it becomes.
 
-`intent.yaml` holds lists of `services`, `instances`, `routes`, `gateways` and `nodes` (what an Envoy says of itself
-under `fairlead` in its metadata). Weights are percent. After everything is declared, the services under `then` are
-declared over what is there, breakers are forced (`force: {web: {v2: open}}`), `health` is observed and what `delete`
-names is removed. `filter: true` builds with the
-real module. What comes out is shown per resource type, decoded from the encoded bytes.
+`intent.yaml` holds lists of `services`, `instances`, `policies`, `routes`, `gateways` and `nodes` (what an Envoy says
+of itself under `fairlead` in its metadata). Weights are percent. After everything is declared, the services under
+`then` are declared over what is there, breakers are forced (`force: {web: {v2: open}}`), `health` is observed and what
+`delete` names is removed. `filter: true` builds with the real module. What comes out is shown per resource type,
+decoded from the encoded bytes.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from xds.model.instance import Address, Instance
 from xds.model.intent import Declared, Intent, Kind, Ref
 from xds.model.names import DEFAULT_ENV, Key, ServiceKey
 from xds.model.node import NodeProfile
+from xds.model.policy import Mirror, ServicePolicy
 from xds.model.route import MatchKind, PathKind, PathMatch, Retry, Route, ValueMatch
 from xds.model.selector import Selector
 from xds.model.service import Protocol, Service, Subset
@@ -144,6 +145,7 @@ def _declared(document: Document) -> Iterable[Declared]:
     readers: list[tuple[str, Callable[[Document], Declared]]] = [
         ("services", _service),
         ("instances", _instance),
+        ("policies", _policy),
         ("routes", _route),
         ("gateways", _gateway),
     ]
@@ -175,9 +177,25 @@ def _service(item: Document) -> Service:
         balancing=Balancing(item.get("balancing", "round-robin")),
         hash_key=SplitKey(*_pair(item["hash_key"], KeySource)) if "hash_key" in item else SplitKey(),
         outlier=Outlier(**item["outlier"]) if "outlier" in item else None,
-        retry=_retry(item["retry"]) if "retry" in item else Retry(),
+        retry=_retry(item["retry"]) if "retry" in item else None,
         limits=Limits(**item["limits"]) if "limits" in item else None,
         allow_from=tuple(item["allow_from"]) if "allow_from" in item else None,
+        **fields,
+    )
+
+
+def _policy(item: Document) -> ServicePolicy:
+    fields = {name: item[name] for name in ("priority", "timeout") if name in item}
+    mirror = item.get("mirror")
+    return ServicePolicy(
+        Key(item.get("env", DEFAULT_ENV), item["name"]),
+        Selector.parse(item.get("selector", "")),
+        retry=_retry(item["retry"]) if "retry" in item else None,
+        limits=Limits(**item["limits"]) if "limits" in item else None,
+        allow_from=tuple(item["allow_from"]) if "allow_from" in item else None,
+        mirror=Mirror(**{**mirror, "share": weight_from_percent(mirror.get("share", 100), pointer="/mirror/share")})
+        if mirror
+        else None,
         **fields,
     )
 

@@ -34,4 +34,4 @@ def test_the_same_story_gives_the_same_bytes_every_time(folder: Path) -> None:
 
 
 def test_there_are_stories() -> None:
-    assert len(stories()) >= 14
+    assert len(stories()) >= 20

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from xds.api import json_text
 from xds.api.convert.instance import instance_of
+from xds.api.routers import heartbeats
 from xds.api.schemas.instance import InstanceIn
 from xds.model import intake
 from xds.model.instance import Instance
@@ -105,6 +106,32 @@ def test_what_is_read_from_a_store_the_short_way_is_what_was_written(document: d
         found = rows.read(Kind.INSTANCE, rows.write(Kind.INSTANCE, declared))
         assert found == declared
         assert repr(found) == repr(declared)
+
+
+@settings(max_examples=300)
+@given(PLAIN)
+def test_what_is_written_to_a_store_the_short_way_is_what_pydantic_writes(document: dict[str, Any]) -> None:
+    declared = the_long_way(document, None)
+    if declared is not None:
+        assert rows.write(Kind.INSTANCE, declared) == TypeAdapter(Instance).dump_json(declared)
+
+
+HEARTBEATS = st.fixed_dictionaries(
+    {"id": st.sampled_from(["web-1", "", "Web", 'we"b']) | ODD},
+    optional={"epoch": st.integers(-1, 3) | ODD, "seq": st.integers(-1, 3) | ODD, "more": ODD},
+)
+
+
+@settings(max_examples=300)
+@given(HEARTBEATS | ODD)
+def test_a_heartbeat_has_one_meaning_however_fast_it_is_read(item: object) -> None:
+    found = heartbeats._plainly(item)
+    if found is not None:
+        assert found == heartbeats._said(item)
+
+
+def test_the_usual_heartbeat_is_read_the_short_way() -> None:
+    assert heartbeats._plainly({"id": "web-1", "epoch": 4, "seq": 17}) == ("web-1", 4, 17, None)
 
 
 def test_the_usual_row_is_read_the_short_way() -> None:

@@ -21,6 +21,7 @@ from xds.api.routers import (
     events,
     gateways,
     guard,
+    heartbeats,
     hold,
     instances,
     journal,
@@ -39,6 +40,7 @@ from xds.model.problems import FairleadError
 
 _PARTS = (
     instances,
+    heartbeats,
     services,
     routes,
     gateways,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -102,7 +103,7 @@ def replay(
     at: Annotated[str, typer.Option("--at", metavar="TIME", help="As in 10m, or 2026-01-02T03:04:05Z.")],
     out: Annotated[str, typer.Option("--out", metavar="FILE", help="Where to write it; - for standard output.")] = "-",
 ) -> None:
-    """Write what was declared at a moment as documents for `fairlead apply -f`.
+    """Write what was declared at a moment as documents for `fairlead apply -f`, and overlays as commands beside them.
 
     `fairlead replay --at 10m --out before.yaml`. Nothing is changed by it; rollouts are not among the documents, the
     weights of services are.
@@ -113,7 +114,8 @@ def replay(
         found = client.get("/v1/journal:at", time=at)
     documents = cast("list[Mapping[str, object]]", found.get("documents", []))
     when = f"revision {found['revision']}" + (f" of {found['at']}" if found.get("at") else "")
-    text = f"# {when}\n" + "---\n".join(to_yaml(document) for document in documents)
+    laid = "".join(f"# {_again(overlay)}\n" for overlay in cast("list[Row]", found.get("overlays", [])))
+    text = f"# {when}\n" + laid + "---\n".join(to_yaml(document) for document in documents)
     if out == "-":
         typer.echo(text, nl=False)
     else:
@@ -121,6 +123,16 @@ def replay(
         typer.echo(f"{len(documents)} documents of {when} in {out}", err=True)
     for name in cast("list[str]", found.get("unreadable", [])):
         typer.echo(f"left out, its row cannot be read: {name}", err=True)
+
+
+def _again(overlay: Row) -> str:
+    """Return the command that lays an overlay again, and until when it was to stand."""
+    act = str(overlay["act"])
+    picked = [overlay["service"], overlay["version"]] if act == "pin" else ["-l", overlay["selector"]]
+    told = {"--to": overlay["weight"], "--reason": overlay["reason"], "--env": overlay["env"], "--id": overlay["id"]}
+    options = [str(word) for option, value in told.items() if value not in (None, "") for word in (option, value)]
+    until = f"  # until {overlay['until']}" if overlay["until"] else ""
+    return shlex.join(["fairlead", act, *map(str, picked), *options]) + until
 
 
 def between(ctx: typer.Context, at: str, to: str, output: Format, *, envoy: bool) -> None:

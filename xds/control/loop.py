@@ -141,6 +141,7 @@ class Loop:
             self._hold(now)
         if entries:
             self._pace.changed(now)
+            await asyncio.sleep(0)  # those who asked have their answers before translation begins
         if arrivals.filter is not None:
             self._publisher.use(arrivals.filter)
             self._pace.changed(now)
@@ -184,10 +185,13 @@ class Loop:
         profiles = self._nodes.profiles
         dirty = self._intent.take_dirty(only, most)
         failpoint("publish.before")
+        before = self._clock.monotonic()
         self._publisher.publish(self._intent, dirty, profiles, self._roster.nodes(), now=now)
         failpoint("publish.after")
+        after = self._clock.monotonic()
+        self._pace.spent(after - before)
         if not self._intent.stale:
-            self._pace.published()
+            self._pace.published(after)
         await self._nodes.published(profiles, self._publisher.uses, now)
 
     def _hold(self, now: float) -> None:

@@ -1,12 +1,14 @@
 """When to publish: the first changes after a silence at once, then coalesced, and bad news never held back.
 
-Pure: time is an argument, in monotonic seconds.
+What publishing costs is followed by a rest of some times that length, so that a flood of changes, each of another
+service, leaves the loop time for whoever makes them. Pure: time is an argument, in monotonic seconds.
 """
 
 from __future__ import annotations
 
 QUIET = 0.1
 CEILING = 1.0
+REST = 3.0  # times what a publish took: then it takes a quarter of the loop's time at most
 AT_ONCE = 3
 """Publishes after a silence that wait for nothing. What comes with one container comes in so many changes: its
 instance, then its service and routes, then its health."""
@@ -23,6 +25,8 @@ class Pace:
         self._due: float | None = None
         self._first = 0.0
         self._left = AT_ONCE
+        self._cost = 0.0
+        self._free = float("-inf")
 
     def changed(self, now: float, *, urgent: bool = False) -> None:
         """Note a change at `now`; an urgent one (an endpoint going down) is due at once."""
@@ -30,10 +34,12 @@ class Pace:
             self._left = AT_ONCE
         if self._due is None:
             self._first = now
-        if urgent or (self._due is None and self._left):
+        if urgent:
             self._due = now
+        elif self._due is None and self._left:
+            self._due = max(now, self._free)
         elif self._due is None or self._due > now:
-            self._due = min(now + self._quiet, self._first + self._ceiling)
+            self._due = max(min(now + self._quiet, self._first + self._ceiling), self._free)
         self._last_change = now
 
     def worked(self, now: float) -> None:
@@ -47,7 +53,13 @@ class Pace:
         """Return when to publish, or None when nothing is pending."""
         return self._due
 
-    def published(self) -> None:
-        """Note that everything pending has gone out."""
+    def spent(self, seconds: float) -> None:
+        """Note what a stretch of publishing took."""
+        self._cost += seconds
+
+    def published(self, now: float) -> None:
+        """Note that everything pending has gone out by `now`; what that took is rested for, up to the ceiling."""
         self._due = None
         self._left = max(0, self._left - 1)
+        self._free = now + min(self._ceiling, REST * self._cost)
+        self._cost = 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from xds.model.breaker import Reported
 from xds.model.health import Health
@@ -32,8 +32,7 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One row of the journal: what changed, from what to what (None: it was not there), who asked and why.
 
     `absence` tells of a removal that nothing but silence speaks for.
@@ -47,8 +46,7 @@ class Entry:
     absence: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What became of an accepted declaration.
 
     `declared` is the object as it is now (None: removed), `revision` its revision. `replayed` says that the answer was

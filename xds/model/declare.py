@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from xds.model.breaker import Forced
 from xds.model.intent import Declared, Kind, Ref, ref
@@ -10,8 +11,7 @@ from xds.model.names import ServiceKey
 from xds.model.rollout import Event, Step
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """Create or replace one declared object (any kind but a rollout)."""
 
     declared: Declared
@@ -69,8 +69,7 @@ def subject(change: Change) -> Ref:
             return Ref(Kind.SERVICE, str(change.service))
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(NamedTuple):
     """One change, who asks for it and why.
 
     `if_match` is the revision that the caller saw (0: the object must not exist); `idempotency` a caller's key

@@ -87,11 +87,12 @@ class Draft:
         name, owner = ref(declared), declared.owner
         before = self.get(name)
         self._check_match(name, before, declaration)
-        check_owner(name, before, declaration, declared.owner)
-        if isinstance(before, Instance) and isinstance(declared, Instance):
-            check_succession(before, declared)
-        if before is not None and before.owner not in {"", "auto", declared.owner}:
-            declared = replace(declared, owner=before.owner)
+        if before is not None:
+            check_owner(name, before, declaration, declared.owner)
+            if isinstance(before, Instance) and isinstance(declared, Instance):
+                check_succession(before, declared)
+            if before.owner not in {"", "auto", declared.owner}:
+                declared = replace(declared, owner=before.owner)
         match declared:
             case Instance():
                 if before is None:

@@ -24,6 +24,7 @@ from xds.model.instance import (
     MIN_TTL,
     Instance,
     derived_id,
+    trusted,
 )
 from xds.model.labels import MAX_LABELS, MAX_VALUE, is_key
 from xds.model.names import DEFAULT_ENV, ServiceKey, is_id
@@ -108,7 +109,7 @@ def _checked(  # noqa: PLR0913 - an instance's fields; `rest` are those of `_RES
         raise _Unsure
     if type(epoch) is not int or type(seq) is not int or not (0 <= epoch <= MAX_COUNT and 0 <= seq <= MAX_COUNT):
         raise _Unsure
-    return Instance.trusted(
+    return trusted(
         name,
         service,
         address,

@@ -6,7 +6,6 @@ An operator who insists (`force`) gets what he asks for, and the journal says wh
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from xds.model.declare import Declaration
 from xds.model.emptying import emptied
@@ -54,4 +53,4 @@ def insisted(asked: Declaration, emptying: list[str], *, pointer: str = "") -> D
     words = f"nobody would be left to serve {shown}"
     if not asked.force:
         raise Conflict(f"{words}: force it if that is meant", pointer=pointer, code="would_empty")
-    return replace(asked, reason=f"{asked.reason} (forced: {words})".strip())
+    return asked._replace(reason=f"{asked.reason} (forced: {words})".strip())

@@ -29,6 +29,13 @@ class _Row:
     def __len__(self) -> int:
         return len(self._ids)
 
+    def copy(self) -> _Row:
+        """Return another row of the same members."""
+        made = _Row()
+        made._ids, made._members, made._frozen = [*self._ids], [*self._members], self._frozen
+        made._serving, made._leaving = self._serving, self._leaving
+        return made
+
     def put(self, member: Member) -> None:
         at = bisect_left(self._ids, member.instance.id)
         if at < len(self._ids) and self._ids[at] == member.instance.id:
@@ -103,6 +110,9 @@ class Members:
         """Let `member` stand for its instance from now on."""
         name, version = member.instance.id, member.instance.version
         before = self._by_id.get(name)
+        row = self._by_version.get(version)
+        if row is None:
+            row = self._begin(version)
         if before is not None and before.instance.version != version:
             self._leave(before)
         self._by_id[name] = member
@@ -111,10 +121,8 @@ class Members:
         else:
             self._guests.discard(name)
         self._all.put(member)
-        row = self._by_version.get(version)
-        if row is None:
-            row = self._by_version[version] = _Row()
-        row.put(member)
+        if row is not self._all:
+            row.put(member)
         for subset in self._declared:
             self._sort(subset, before, member)
 
@@ -146,10 +154,20 @@ class Members:
         found |= {name: row.shown() for name, row in self._selected.items()}
         return {name: found[name] for name in sorted(found)}
 
+    def _begin(self, version: str) -> _Row:
+        """Return the row of a version that nobody is of yet: as long as there is no other, it is that of everybody."""
+        row = _Row() if self._by_version else self._all
+        for other, shared in self._by_version.items():
+            if shared is self._all:
+                self._by_version[other] = shared.copy()
+        self._by_version[version] = row
+        return row
+
     def _leave(self, before: Member) -> None:
         """Take a member out of its version, and the version with its last one."""
         row = self._by_version[before.instance.version]
-        row.drop(before)
+        if row is not self._all:
+            row.drop(before)
         if not row:
             del self._by_version[before.instance.version]
 

@@ -64,8 +64,8 @@ class Overlays:
             return member
         for overlay in self.on(member.instance):
             if overlay.act is Act.DRAIN:
-                return replace(member, health=Health.DRAINING)
-            return replace(member, weighed=overlay.weight)
+                return member._replace(health=Health.DRAINING)
+            return member._replace(weighed=overlay.weight)
         return member
 
     def on(self, instance: Instance) -> list[Overlay]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from xds.model.health import Health
 from xds.model.instance import Instance
@@ -13,8 +14,7 @@ from xds.model.route import Route
 from xds.model.service import Service
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """An instance as traffic sees it.
 
     `leaving` ones are gone, and stay in EDS until no route wants them; `held` ones are gone by absence alone, and count

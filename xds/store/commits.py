@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from xds.control.ports import Commit, Kept
-from xds.model.intent import Ref
+from xds.model.intent import Kind, Ref
 from xds.store import journal, rows
 
 KEPT_RECEIPTS = 10_000
@@ -23,8 +23,12 @@ most, and SQLite takes 32,766."""
 
 _STATE = "INSERT OR REPLACE INTO state VALUES {}", "(?, ?, ?, ?, ?)"
 _BEFORE = "coalesce(?, (SELECT body FROM state WHERE id = ?))"
+_NEW = "INSERT INTO journal VALUES {}", "(NULL, ?, ?, ?, ?, ?, ?, NULL, ?)"
 _JOURNAL = "INSERT INTO journal VALUES {}", f"(NULL, ?, ?, ?, ?, ?, ?, {_BEFORE}, ?)"
 _RECEIPT = "INSERT INTO receipt VALUES {}", "(NULL, ?, ?, ?, ?, ?, ?)"
+
+_KINDS = {kind: kind.value for kind in Kind}
+"""As plain text: sqlite3 asks all its adapters about any other, which costs as much as the row."""
 
 _Values = Sequence[object]
 
@@ -40,12 +44,14 @@ def write(db: sqlite3.Connection, commit: Commit, ids: dict[Ref, int], next_id: 
     gone: list[tuple[int]] = []
     bodies: dict[Ref, bytes | None] = {}
     at = journal.stamp(commit.at)
+    is_all_new = all(entry.before is None for entry in commit.entries)
     for entry in commit.entries:
-        kind, key = name = entry.name
+        name, key = entry.name, entry.name.key
+        kind = _KINDS[name.kind]
         row = ids.get(name)
         after = None
         if entry.after is not None:
-            after = rows.write(kind, entry.after)
+            after = rows.write(name.kind, entry.after)
             if row is None:
                 row = placed[name] = next_id
                 next_id += 1
@@ -57,10 +63,11 @@ def write(db: sqlite3.Connection, commit: Commit, ids: dict[Ref, int], next_id: 
         if entry.before is None:
             before = None
         elif before is None:
-            body = rows.write(kind, entry.before)  # it was held: gone from the state, and known all the same
-        written.append((commit.revision, at, entry.actor, entry.reason, kind, key, body, before, after))
+            body = rows.write(name.kind, entry.before)  # it was held: gone from the state, and known all the same
+        was = () if is_all_new else (body, before)
+        written.append((commit.revision, at, entry.actor, entry.reason, kind, key, *was, after))
         bodies[name] = after
-    _insert(db, _JOURNAL, written)  # first: it still finds what was before in the state
+    _insert(db, _NEW if is_all_new else _JOURNAL, written)  # first: it still finds what was before in the state
     _insert(db, _STATE, state)
     db.executemany("DELETE FROM state WHERE id = ?", gone)
     if commit.kept:
@@ -75,7 +82,7 @@ def _receipt(kept: Kept, bodies: Mapping[Ref, bytes | None]) -> _Values:
     body = bodies.get(name)
     if body is None and declared is not None:
         body = rows.write(name.kind, declared)
-    return (kept.key, kept.fingerprint, name.kind, name.key, kept.receipt.revision, body)
+    return (kept.key, kept.fingerprint, _KINDS[name.kind], name.key, kept.receipt.revision, body)
 
 
 def _insert(db: sqlite3.Connection, statement: tuple[str, str], values: Sequence[_Values]) -> None:

@@ -12,7 +12,7 @@ from xds.model.intent import Declared, Kind, Ref
 from xds.model.problems import FairleadError, Problem
 from xds.store import remains, rows
 
-_KINDS = frozenset(Kind)
+_KINDS = {kind.value: kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,9 @@ def load(db: sqlite3.Connection) -> Content:
     next_id = 1
     for row_id, kind, key, revision, body in db.execute("SELECT id, kind, key, revision, body FROM state ORDER BY id"):
         next_id = row_id + 1
-        if kind in _KINDS:  # readable or not: whoever declares it anew replaces this row
-            ids[Ref(Kind(kind), key)] = row_id
+        known = _KINDS.get(kind)
+        if known is not None:  # readable or not: whoever declares it anew replaces this row
+            ids[Ref(known, key)] = row_id
         try:
             objects.append((rows.read(kind, body), int(revision)))
         except (FairleadError, ValueError) as error:

@@ -33,9 +33,10 @@ coalesce(
 """The service that a row is about, as `env/name`, or NULL. Notes have theirs beside them."""
 INDEXED = f"""
 INSERT OR IGNORE INTO journal_about
-SELECT 'object ' || key, id FROM journal WHERE id > :after AND id <= :last
+WITH part AS MATERIALIZED (SELECT id, key, {SERVICE} AS service FROM journal WHERE id > :after AND id <= :last)
+SELECT 'object ' || key, id FROM part
 UNION ALL
-SELECT 'service ' || {SERVICE}, id FROM journal WHERE id > :after AND id <= :last AND {SERVICE} IS NOT NULL
+SELECT 'service ' || service, id FROM part WHERE service IS NOT NULL
 """  # noqa: S608 - made of constants
 FORGOTTEN = f"""
 DELETE FROM journal_about WHERE (about, id) IN (

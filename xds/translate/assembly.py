@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from xds.model.view import Member, ServiceView
@@ -55,19 +55,24 @@ class _Row:
 
 
 class _Subset:
-    """One subset: how many serve on which port, and the fragments of those that are shown while somebody serves."""
+    """The members of one or more subsets of the same members.
 
-    __slots__ = ("_joined", "_rows", "members", "serving")
+    It knows how many serve on which port, and the fragments of those that are shown while somebody serves.
+    """
+
+    __slots__ = ("_joined", "_rows", "_tiers", "members", "serving")
 
     def __init__(self) -> None:
         self.members: _Members = ()
         self.serving: Counter[str] = Counter()
         self._rows: dict[str, dict[Locality, _Row]] = {}
-        self._joined: dict[tuple[str, bool, Locality], bytes] = {}
+        self._joined: dict[tuple[str, str, bool, Locality], bytes] = {}
+        self._tiers: dict[tuple[str, Locality], list[bytes]] = {}
 
     def take(self, members: _Members, change: _Change, made: _Made) -> None:
         self.members = members
         self._joined.clear()
+        self._tiers.clear()
         for member in change[0]:
             self._count(member, -1)
             if is_shown(member):
@@ -76,7 +81,9 @@ class _Subset:
         for member in change[1]:
             self._count(member, 1)
             if is_shown(member):
-                found = made.get(id(member)) or made.setdefault(id(member), endpoint(member))
+                found = made.get(id(member))
+                if found is None:
+                    found = made[id(member)] = endpoint(member)
                 for port, fragment in found.fragments.items():
                     rows = self._rows.setdefault(port, {})
                     row = rows.get(found.locality)
@@ -86,19 +93,26 @@ class _Subset:
 
     def assignment(self, cluster: str, port: str, *, elsewhere: bool, place: Locality) -> bytes:
         """Return the encoded ClusterLoadAssignment of a port; see `present` for `elsewhere`, `tiers` for `place`."""
-        found = self._joined.get((port, elsewhere, place))
+        found = self._joined.get((cluster, port, elsewhere, place))
         if found is None:
             if self.serving[""]:
-                rows = {locality: row.fragments for locality, row in self._rows.get(port, {}).items()}
-                found = cluster_load_assignment(cluster, tiers(rows, place))
+                found = cluster_load_assignment(cluster, self._shown(port, place))
             else:
                 found = assignment(cluster, present(self.members, elsewhere=elsewhere), port)
-            self._joined[port, elsewhere, place] = found
+            self._joined[cluster, port, elsewhere, place] = found
+        return found
+
+    def _shown(self, port: str, place: Locality) -> list[bytes]:
+        found = self._tiers.get((port, place))
+        if found is None:
+            rows = {locality: row.fragments for locality, row in self._rows.get(port, {}).items()}
+            found = self._tiers[port, place] = tiers(rows, place)
         return found
 
     def _count(self, member: Member, by: int) -> None:
         if member.serves:
-            for port in ("", *named_ports(member.instance)):
+            self.serving[""] += by
+            for port in named_ports(member.instance):
                 self.serving[port] += by
 
     def _drop(self, port: str, locality: Locality, member: str) -> None:
@@ -137,15 +151,25 @@ class Assembly:
                 self._count(member, -1)
             for member in came:
                 self._count(member, 1)
-        for name in self._subsets.keys() - view.subsets.keys():
-            del self._subsets[name]
-        for name, members in view.subsets.items():
-            subset = self._subsets.get(name)
-            if subset is None:
-                subset = self._subsets[name] = _Subset()
-            if subset.members is not members:
-                subset.take(members, change(subset.members, members), made)
+        self._follow(view.subsets, change, made)
         self._members = view.members
+
+    def _follow(
+        self, subsets: Mapping[str, _Members], change: Callable[[_Members, _Members], _Change], made: _Made
+    ) -> None:
+        """Let the subsets follow; those of the same members, as a rule everybody's and the only version's, are one."""
+        before, self._subsets = self._subsets, {}
+        taken: dict[int, _Subset] = {}
+        for name, members in subsets.items():
+            subset = taken.get(id(members))
+            if subset is None:
+                subset = before.get(name)
+                if subset is None or subset in taken.values():
+                    subset = _Subset()
+                if subset.members is not members:
+                    subset.take(members, change(subset.members, members), made)
+                taken[id(members)] = subset
+            self._subsets[name] = subset
 
     @property
     def own_ports(self) -> frozenset[str]:
@@ -198,6 +222,8 @@ class Assembly:
 
 def _compare(before: _Members, after: _Members) -> _Change:
     """Return who went and who came, by identity and at the speed of a set."""
+    if not before:
+        return [], [*after]
     old, new = dict(zip(map(id, before), before, strict=True)), dict(zip(map(id, after), after, strict=True))
     return [old[one] for one in old.keys() - new.keys()], [new[one] for one in new.keys() - old.keys()]
 

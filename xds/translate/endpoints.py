@@ -10,7 +10,7 @@ route that falls back arrives).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xds.model.health import Health
 from xds.model.instance import Instance
@@ -26,8 +26,7 @@ Locality = tuple[str, str]
 NOWHERE: Locality = ("", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """One member as EDS shows it: a fragment per port that it has, "" for its own, each an entry of its locality."""
 
     member: Member
@@ -45,12 +44,11 @@ def endpoint(member: Member) -> Endpoint:
         health = _UNHEALTHY
     facts = {"instance": instance.id}
     fragments: dict[str, bytes] = {}
-    for at, port in enumerate(instance.ports):
-        address = instance.endpoint(port)
-        if address is not None:
-            fragments[port if at else ""] = entry(
-                lb_endpoint(address.host, address.port, health=health, weight=weight, metadata=facts)
-            )
+    for at, (port, number) in enumerate(instance.ports.items()):
+        host = instance.address
+        if instance.ingress is not None and not at:  # as in `Instance.endpoint`
+            host, number = instance.ingress.host, instance.ingress.port  # noqa: PLW2901 - where it goes instead
+        fragments[port if at else ""] = entry(lb_endpoint(host, number, health=health, weight=weight, metadata=facts))
     return Endpoint(member, locality_of(member), fragments)
 
 
@@ -61,7 +59,7 @@ def locality_of(member: Member) -> Locality:
 
 def is_parked(member: Member) -> bool:
     """Say whether a member gets no requests on purpose: it drains, starts, or has weight 0."""
-    return member.weight == 0 or member.health in {Health.DRAINING, Health.STARTING}
+    return member.weight == 0 or member.health is Health.DRAINING or member.health is Health.STARTING
 
 
 def is_shown(member: Member) -> bool:

@@ -8,6 +8,7 @@ how its service is treated.
 from __future__ import annotations
 
 import difflib
+import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -77,8 +78,14 @@ class Policy:
 
 def own_labels(labels: Labels) -> OwnLabels:
     """Return those that are read here, and those that nobody reads although they are called like them."""
-    ours = [(name, value) for name, value in labels.items() if name.startswith(_OURS)]
-    return tuple(sorted(each for each in ours if each[0] in _KNOWN or each[0].startswith(f"{BREAKER}.")))
+    names = _own_names(tuple(labels))
+    return tuple((name, labels[name]) for name in names) if names else ()
+
+
+@functools.lru_cache(maxsize=4096)  # many instances have labels of the same names
+def _own_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    ours = (name for name in names if name.startswith(_OURS))
+    return tuple(sorted(name for name in ours if name in _KNOWN or name.startswith(f"{BREAKER}.")))
 
 
 def policy(

@@ -7,12 +7,14 @@ Source of the format: protobuf.dev, "Encoding".
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 """Wire types. 3 and 4 are the groups of proto2, which no message of xDS uses."""
 
 
+@functools.lru_cache(maxsize=1 << 14)  # lengths of whole resources, which come again
 def _varint(value: int) -> bytes:
     parts = bytearray()
     while value > 0x7F:
@@ -23,7 +25,7 @@ def _varint(value: int) -> bytes:
 
 
 SHORT = 1 << 11
-VARINTS = tuple(_varint(value) for value in range(SHORT))
+VARINTS = tuple(_varint.__wrapped__(value) for value in range(SHORT))
 """The varints of 0 to `SHORT` - 1, made once: nearly every length, tag and number in a message is among them."""
 
 
@@ -41,9 +43,13 @@ def tag(number: int, wire_type: int = LENGTH) -> bytes:
 
 def field(number: int, payload: bytes) -> bytes:
     """Return `payload` as a length-delimited field (string, bytes, message or map entry)."""
-    return b"".join((tag(number), varint(len(payload)), payload))
+    key, size = number << 3 | LENGTH, len(payload)
+    if key < SHORT and size < SHORT:
+        return VARINTS[key] + VARINTS[size] + payload
+    return varint(key) + varint(size) + payload
 
 
+@functools.lru_cache(maxsize=8192)  # names of clusters, places and types: few, and in every message
 def text(number: int, value: str) -> bytes:
     """Return a string field, or nothing for the empty string, which proto3 leaves out."""
     return field(number, value.encode()) if value else b""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.harness import upstream
-from tests.harness.plane import Plane
+from tests.harness import grpc_server, upstream
+from tests.harness.plane import Json, Plane
 from tests.harness.processes import FAIRLEAD, Program, Programs
 from tests.harness.waiting import wait_until
 from xds.cli.exits import Exit, Failed
@@ -66,6 +66,25 @@ def test_a_program_that_runs_already_is_kept_registered(
     assert plane.get("instances")["items"] == []
 
 
+def test_a_grpc_program_is_registered_when_it_serves_and_asked_the_same_ten_times_a_second(
+    plane: Plane, programs: Programs, free_port: Callable[[], int]
+) -> None:
+    """The server answers every call with the two bytes that mean SERVING."""
+    port = free_port()
+    words = ["--id", "web-1", "--check", "grpc:/shop.Web", "--fast", "--drain", "0"]
+    serving = [sys.executable, grpc_server.__file__, f"\x08\x01:{port}"]
+    running = register(programs, f"http://127.0.0.1:{plane.api}", port, *words, "--", *serving)
+
+    def healthy() -> Json | None:
+        (found,) = plane.get("instances")["items"] or [None]
+        return found if found and found["health"] == "healthy" else None
+
+    check = wait_until(healthy, 30, what="the control plane finds it healthy, too")["check"]
+    assert (check["kind"], check["service"], check["port"], check["fast"]) == ("grpc", "shop.Web", port, True)
+    running.send(signal.SIGINT)
+    running.wait(60)
+
+
 def test_a_program_runs_also_while_the_control_plane_is_away(programs: Programs, free_port: Callable[[], int]) -> None:
     port = free_port()
     running = register(programs, NOBODY, port, "--drain", "0", "--", sys.executable, upstream.__file__, f"v1:{port}")
@@ -115,13 +134,15 @@ def test_a_command_that_is_none_is_said_so(programs: Programs, free_port: Callab
         ("http:/healthz", "http://10.0.0.7:80/healthz"),
         ("http:9000/healthz", "http://10.0.0.7:9000/healthz"),
         ("http", "http://10.0.0.7:80/"),
+        ("grpc", "the gRPC health of all at 10.0.0.7:80"),
+        ("grpc:9000/shop.Web", "the gRPC health of shop.Web at 10.0.0.7:9000"),
     ],
 )
 def test_a_check_is_one_word(text: str, asked: str) -> None:
     assert str(Probe.parse(text, "10.0.0.7", 80)) == asked
 
 
-@pytest.mark.parametrize("text", ["", "udp:1", "http:x/y", "tcp:/path", "tcp:0", "tcp:70000", "http:-1/"])
+@pytest.mark.parametrize("text", ["", "udp:1", "http:x/y", "tcp:/path", "tcp:0", "tcp:70000", "http:-1/", "grpc:x"])
 def test_a_check_that_is_none_is_said_so(text: str) -> None:
     with pytest.raises(Failed, match="is none"):
         Probe.parse(text, "10.0.0.7", 80)

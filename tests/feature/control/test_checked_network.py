@@ -1,4 +1,4 @@
-"""H2, H5: the network to whatever is checked is really cut, and thousands of checks hang while pushes go out."""
+"""Checks of a control plane that runs: heartbeats that stop, a network that is cut (H2), thousands that hang (H5)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.feature.ads.neighbour import neighbour
 from tests.harness import upstream
 from tests.harness.far import FarNetwork
-from tests.harness.plane import Plane
+from tests.harness.plane import Json, Plane
 from tests.harness.ports import free_port
 from tests.harness.processes import Programs
 from tests.harness.soak import lasting
@@ -39,6 +39,25 @@ def health(plane: Plane) -> set[str]:
 
 def alarms(plane: Plane) -> set[str]:
     return {alarm["kind"] for alarm in plane.get("alarms")["items"]}
+
+
+def test_m04_an_instance_whose_check_is_its_own_heartbeat_is_as_healthy_as_it_says_it_is(plane: Plane) -> None:
+    """Through the API alone: it starts, is ready after two heartbeats, falls after three that are missing, returns."""
+    check = {"kind": "ttl", "interval": "1s"}
+    plane.put("instances/web-1", {"service": "web", "address": "10.0.0.7", "port": 8080, "ttl": "60s", "check": check})
+    assert plane.get("instances/web-1")["health"] == "starting"
+
+    def becomes(wanted: str, *, beats: bool) -> Json | None:
+        if beats:
+            assert "error" not in plane.post("heartbeats:batch", {"items": [{"id": "web-1"}]})["results"][0]
+        found = plane.get("instances/web-1")
+        return found if found["health"] == wanted else None
+
+    found = wait_until(lambda: becomes("healthy", beats=True), 20, what="it is ready")
+    assert found["verdict"]["decided_by"] == "check"
+    found = wait_until(lambda: becomes("unhealthy", beats=False), 20, what="it is silent")
+    assert found["verdict"]["why"] == "no heartbeat within 1 s"
+    wait_until(lambda: becomes("healthy", beats=True), 20, what="it speaks again")
 
 
 def test_h2_a_checker_whose_network_is_really_cut_judges_nobody_says_so_and_sees_again(

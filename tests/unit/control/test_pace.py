@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xds.control.pace import AT_ONCE, CEILING, QUIET, Pace
+from xds.control.pace import AT_ONCE, CEILING, QUIET, REST, Pace
 
 
 def spent(at: float = 50.0) -> Pace:
@@ -10,7 +10,7 @@ def spent(at: float = 50.0) -> Pace:
     pace = Pace()
     for _ in range(AT_ONCE):
         pace.changed(at)
-        pace.published()
+        pace.published(at)
     return pace
 
 
@@ -25,7 +25,7 @@ def test_the_next_few_changes_after_a_silence_are_due_at_once_too() -> None:
     for number in range(AT_ONCE):
         pace.changed(50.0 + number * 0.02)
         assert pace.due() == 50.0 + number * 0.02
-        pace.published()
+        pace.published(50.0)
     pace.changed(50.07)
     assert pace.due() == 50.07 + QUIET
 
@@ -35,7 +35,7 @@ def test_a_silence_gives_the_publishes_at_once_back() -> None:
     for at in (60.0, 60.01):
         pace.changed(at)
         assert pace.due() == at
-        pace.published()
+        pace.published(50.0)
 
 
 def test_a_change_right_after_those_waits_for_quiet() -> None:
@@ -75,7 +75,7 @@ def test_a_later_calm_change_does_not_put_an_urgent_one_off() -> None:
 def test_nothing_is_due_once_it_is_published() -> None:
     pace = Pace()
     pace.changed(50.0)
-    pace.published()
+    pace.published(50.0)
     assert pace.due() is None
 
 
@@ -91,7 +91,7 @@ def test_an_urgent_change_takes_along_what_was_waiting_and_the_ceiling_starts_an
     pace.changed(50.08)
     pace.changed(50.09, urgent=True)
     assert pace.due() == 50.09
-    pace.published()
+    pace.published(50.0)
     pace.changed(50.12)
     assert pace.due() == 50.12 + QUIET
 
@@ -101,3 +101,24 @@ def test_a_change_that_was_waiting_while_the_one_before_was_dealt_with_does_not_
     pace.worked(50.5)
     pace.changed(50.51)
     assert pace.due() == 50.51 + QUIET
+
+
+def test_what_a_publish_took_is_rested_for_before_the_next() -> None:
+    pace = Pace()
+    pace.changed(50.0)
+    pace.spent(0.1)
+    pace.spent(0.1)
+    pace.published(50.2)
+    pace.changed(50.5)
+    assert pace.due() == 50.2 + 0.2 * REST
+
+
+def test_no_rest_is_longer_than_the_ceiling_and_bad_news_do_not_wait_for_its_end() -> None:
+    pace = Pace()
+    pace.changed(50.0)
+    pace.spent(2.0)
+    pace.published(52.0)
+    pace.changed(52.5)
+    assert pace.due() == 52.0 + CEILING
+    pace.changed(52.6, urgent=True)
+    assert pace.due() == 52.6

@@ -63,7 +63,7 @@ def test_a_locality_weighs_what_its_endpoints_do_together_and_has_a_name_or_an_e
 def test_an_address_is_there_once() -> None:
     """gRPC refuses the whole assignment otherwise."""
     one = member("web", 1)
-    twin = replace(one, instance=replace(one.instance, id="web-twin", zone="elsewhere"))
+    twin = one._replace(instance=replace(one.instance, id="web-twin", zone="elsewhere"))
     assert [addresses for _, _, addresses in localities(published(one, twin))] == [["10.0.0.1"]]
 
 

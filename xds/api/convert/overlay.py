@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from xds.api.convert.pointers import renamed
 from xds.api.convert.weights import maybe_duration
-from xds.api.schemas.overlay import OverlayIn, OverlayOut
+from xds.api.schemas.overlay import OverlayIn, OverlayOut, OverlayThen
 from xds.control.plane import ControlPlane
 from xds.model.intent import ref
 from xds.model.names import ServiceKey, check_id
@@ -57,6 +57,22 @@ def overlay_out(plane: ControlPlane, overlay: Overlay, *, revision: int | None =
         until=None if overlay.until is None else overlay.until.isoformat(timespec="seconds"),
         instances=len(plane.intent.index.select(_concerned(overlay))),
         revision=plane.intent.revisions.get(ref(overlay), 0) if revision is None else revision,
+    )
+
+
+def overlay_then(overlay: Overlay) -> OverlayThen:
+    """Return an overlay as it was said, without what it picks or how long it has left."""
+    return OverlayThen(
+        id=overlay.id,
+        env=overlay.env,
+        act=overlay.act.value,
+        selector=str(overlay.selector),
+        service=overlay.service,
+        version=overlay.version,
+        weight=overlay.weight,
+        reason=overlay.reason,
+        owner=overlay.owner,
+        until=None if overlay.until is None else overlay.until.isoformat(timespec="seconds"),
     )
 
 

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
-from xds.api import problem_document
 from xds.api.body import BATCH, DocumentRoute, check_items, short_way
 from xds.api.caller import Caller, CallerOf, PlaneOf, SettingsOf, caller_in, etag
-from xds.api.convert.instance import expires_in, instance_of, instance_out, signal_of
+from xds.api.convert.instance import instance_of, instance_out
 from xds.api.convert.verdict import verdict_out
 from xds.api.openapi import reads, writes
 from xds.api.pages import PagingOf
+from xds.api.results import many, refused
 from xds.api.schemas.instance import (
     BatchIn,
     BatchOut,
     DeregisterIn,
-    HeartbeatIn,
-    HeartbeatsIn,
-    HeartbeatsOut,
     InstanceIn,
     InstanceList,
     InstanceOut,
-    LeaseOut,
     NamedHeartbeatIn,
     RenewalIn,
 )
@@ -37,7 +30,6 @@ from xds.control.plane import ControlPlane
 from xds.control.ports import Receipt
 from xds.model import intake
 from xds.model.declare import Change, Delete, Put
-from xds.model.fusion import RUNTIME
 from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref, ref
 from xds.model.problems import FairleadError, NotFound
@@ -88,7 +80,7 @@ async def register_many(document: BatchIn, caller: CallerOf, settings: SettingsO
     for first in range(0, len(items), _SLICE):  # what others ask for meanwhile has its turn between two slices
         changes = [_put(item, caller.actor) for item in items[first : first + _SLICE]]
         results += map(_result, changes, await caller.declare_each(changes, first=first))
-    return _many(results)
+    return many(results)
 
 
 @router.get("/instances/{instance_id}", summary="Read an instance", responses=reads())
@@ -153,55 +145,10 @@ async def deregister_many(document: DeregisterIn, caller: CallerOf, settings: Se
     check_items(items, settings.max_batch_items)
     outcomes = await caller.declare_each([_removal(item) for item in items])
     at = caller.plane.intent.revision
-    return _many(
-        f'{{"id":"{outcome.name.key}","revision":{at}}}' if isinstance(outcome, Receipt) else _refused(None, outcome)
+    return many(
+        f'{{"id":"{outcome.name.key}","revision":{at}}}' if isinstance(outcome, Receipt) else refused(None, outcome)
         for outcome in outcomes
     )
-
-
-@router.put("/instances/{instance_id}/heartbeat", summary="Renew an instance's lease", responses=writes(412))
-async def heartbeat(instance_id: InstanceId, plane: PlaneOf, document: HeartbeatIn | None = None) -> LeaseOut | None:
-    """Renew a lease; null when the instance has none. A heartbeat creates nothing: 404 means register again."""
-    said = document or HeartbeatIn()
-    lease = plane.renew(instance_id, epoch=said.epoch or 0, seq=said.seq or 0)
-    return None if lease is None else LeaseOut(expires_in=expires_in(lease))
-
-
-@router.post(
-    "/heartbeats:batch", summary="Renew many leases", tags=[BATCH], responses=writes(404, 409, 412),
-    response_model=HeartbeatsOut,
-)  # fmt: skip
-async def heartbeats(document: HeartbeatsIn, plane: PlaneOf, settings: SettingsOf) -> Response:
-    """Renew many leases, and hear what runtimes say of the instances; each gets its own answer."""
-    items = list[object](document.items)
-    check_items(items, settings.max_batch_items)
-    results: list[str] = []
-    for at, item in enumerate(items):
-        results.append(_renewed(plane, item))
-        if at % _SLICE == _SLICE - 1:
-            await asyncio.sleep(0)
-    return _many(results)
-
-
-def _renewed(plane: ControlPlane, item: object) -> str:
-    """Return what became of a heartbeat as JSON text."""
-    try:
-        said = _RENEWAL.validate_python(item)
-    except ValidationError as error:
-        return _refused(None, explain(error.errors(), RenewalIn))
-    try:
-        lease = plane.renew(said.id, epoch=said.epoch or 0, seq=said.seq or 0)
-    except FairleadError as error:
-        return _refused(said.id, error)
-    if said.runtime is not None and (word := signal_of(said.runtime)) != plane.health.words(said.id).get(RUNTIME):
-        plane.observe(RUNTIME, {said.id: word})
-    left = "null" if lease is None else f'"{expires_in(lease)}"'
-    return f'{{"id":"{said.id}","expires_in":{left}}}'
-
-
-def _refused(name: str | None, error: FairleadError) -> str:
-    named = {} if name is None else {"id": name}
-    return json.dumps({**named, "error": problem_document.document(error)}, ensure_ascii=False, separators=(",", ":"))
 
 
 def _removal(item: object) -> Delete | FairleadError:
@@ -228,14 +175,7 @@ def _result(change: Change | FairleadError, outcome: Outcome) -> str:
     name = change.declared.id if isinstance(change, Put) and isinstance(change.declared, Instance) else None
     if isinstance(outcome, Receipt):
         return f'{{"id":"{name}","revision":{outcome.revision}}}'
-    return _refused(name, outcome)
-
-
-def _many(results: Iterable[str]) -> Response:
-    found = [*results]
-    failed = sum('"error":' in result for result in found)
-    content = f'{{"results":[{",".join(found)}],"failed":{failed}}}'
-    return Response(content.encode("utf-8", "replace"), media_type="application/json")
+    return refused(name, outcome)
 
 
 def _answer(plane: ControlPlane, receipt: Receipt, response: Response) -> InstanceOut:

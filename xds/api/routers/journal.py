@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from envoy_data_plane.message_pool import default_message_pool
 from fastapi import APIRouter, Depends, Query
@@ -15,6 +16,7 @@ from pydantic import TypeAdapter
 from xds.api.body import DocumentRoute
 from xds.api.caller import PlaneOf
 from xds.api.convert.document import document_of
+from xds.api.convert.overlay import overlay_then
 from xds.api.openapi import reads
 from xds.api.schemas.journal import (
     DifferenceOut,
@@ -30,6 +32,7 @@ from xds.control.plane import ControlPlane
 from xds.control.ports import JournalQuery, Moment
 from xds.model.intent import Declared, Kind
 from xds.model.names import DEFAULT_ENV, check_id
+from xds.model.overlay import Overlay
 from xds.translate.outputs import OutputKey
 from xds.wire.codec import decode
 from xds.wire.plain import to_plain
@@ -37,7 +40,11 @@ from xds.wire.plain import to_plain
 router = APIRouter(prefix="/v1", route_class=DocumentRoute, tags=["journal"])
 
 _MOMENT: Final = "a time as in `2026-01-02T03:04:05Z`, or how long ago, as in `10m`"
-_ORDER: Final = {kind: at for at, kind in enumerate((Kind.SERVICE, Kind.INSTANCE, Kind.ROUTE, Kind.GATEWAY))}
+_ASIDE: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fairlead-moments")
+_T = TypeVar("_T")
+_ORDER: Final = {
+    kind: at for at, kind in enumerate((Kind.SERVICE, Kind.POLICY, Kind.INSTANCE, Kind.ROUTE, Kind.GATEWAY))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ async def read_journal(plane: PlaneOf, asked: Annotated[Asked, Depends()]) -> Jo
     "/journal:at", summary="Read what stood at a moment", responses={**reads(404), 410: reads()[500], 503: reads()[500]}
 )
 async def read_moment_of(plane: PlaneOf, time: Annotated[str, Query(max_length=64, description=_MOMENT)]) -> MomentOut:
-    """Return everything that was declared then, services first, as documents that `apply` takes.
+    """Return everything that was declared then, services first, as documents that `apply` takes; overlays beside them.
 
     Rollouts are not among them: nobody applies a rollout. The split of a service is, as weights.
     """
@@ -86,11 +93,12 @@ async def read_moment_of(plane: PlaneOf, time: Annotated[str, Query(max_length=6
     wanted = sorted(
         (name for name in found.objects if name.kind in _ORDER), key=lambda name: (_ORDER[name.kind], name.key)
     )
-    documents = await asyncio.to_thread(lambda: [document_of(found.objects[name]) for name in wanted])
+    documents = await _aside(lambda: [document_of(found.objects[name]) for name in wanted])
     return MomentOut(
         revision=found.revision,
         at=found.at,
         documents=[document for document in documents if document is not None],
+        overlays=[overlay_then(each) for _, each in sorted(found.objects.items()) if isinstance(each, Overlay)],
         unreadable=[f"{problem.kind} {problem.object}" for problem in found.problems],
     )
 
@@ -112,7 +120,7 @@ async def compare(
     before = await plane.store.moment(read_moment(at, now, what="at"))
     after = await plane.store.moment(read_moment(to, now, what="to") if to else now)
     objects = objects_changed(before, after)
-    resources = await asyncio.to_thread(_resources, plane, before, after)
+    resources = await _aside(lambda: _resources(plane, before, after))
     shown, cut = list(objects.items())[:limit], list(resources.items())[:limit]
     return DifferenceOut(
         at={"revision": before.revision, "at": before.at},
@@ -131,10 +139,15 @@ async def compare(
     )
 
 
+async def _aside(work: Callable[[], _T]) -> _T:
+    """Do it in the one thread for such work: two at once would only take the interpreter from the event loop twice."""
+    return await asyncio.get_running_loop().run_in_executor(_ASIDE, work)
+
+
 def _resources(
     plane: ControlPlane, before: Moment, after: Moment
 ) -> Mapping[OutputKey, tuple[bytes | None, bytes | None]]:
-    """Translate both moments; in a thread, since a large registry takes seconds."""
+    """Translate both moments; a large registry takes seconds."""
     names = {name.key for moment in (before, after) for name in moment.objects if name.kind is Kind.INSTANCE}
     health = {name: plane.intent.health(name) for name in names}
     old, new = (translate(intent_of(moment, health), plane.filter_spec, plane.profiles) for moment in (before, after))

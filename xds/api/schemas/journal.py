@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from xds.api.schemas.base import Output, Page
+from xds.api.schemas.overlay import OverlayThen
 
 Plain = object
 """Any JSON value."""
@@ -65,7 +66,7 @@ class JournalPage(Page[RowOut]):
 
 
 class MomentOut(Output):
-    """What was declared at a moment, as documents that `apply` takes."""
+    """What was declared at a moment, as documents that `apply` takes, and what operators had laid over it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -74,6 +75,7 @@ class MomentOut(Output):
                     "revision": 12,
                     "at": "2026-01-02T03:04:05.678+00:00",
                     "documents": [{"kind": "service", "name": "web"}],
+                    "overlays": [],
                     "unreadable": [],
                 }
             ]
@@ -83,6 +85,9 @@ class MomentOut(Output):
     revision: int
     at: str = Field(description="when that revision was made; empty for revision 0")
     documents: list[dict[str, object]]
+    overlays: list[OverlayThen] = Field(
+        description="by id; nobody applies them, `PUT /v1/overlays/{id}` says one again"
+    )
     unreadable: list[str] = Field(description="objects whose rows cannot be read")
 
 

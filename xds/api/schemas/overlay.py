@@ -11,7 +11,7 @@ from xds.api.scalars import Duration, Line, Name
 from xds.api.schemas.base import Input, Output, Page
 
 _IN: JsonDict = {"act": "drain", "service": "web", "version": "v2", "reason": "disk full", "expires_in": "30m"}
-_OUT: JsonDict = {
+_THEN: JsonDict = {
     "id": "drain-web-v2",
     "env": "default",
     "act": "drain",
@@ -21,11 +21,9 @@ _OUT: JsonDict = {
     "weight": None,
     "reason": "disk full",
     "owner": "api:token",
-    "expires_in": "29m58s",
     "until": "2026-01-31T12:30:00Z",
-    "instances": 2,
-    "revision": 12,
 }
+_OUT: JsonDict = {**_THEN, "expires_in": "29m58s", "instances": 2, "revision": 12}
 
 
 class OverlayIn(Input):
@@ -50,10 +48,10 @@ class OverlayIn(Input):
     )
 
 
-class OverlayOut(Output):
-    """An overlay that stands."""
+class OverlayThen(Output):
+    """An overlay as it was said."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_OUT]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_THEN]})
 
     id: str
     env: str
@@ -64,8 +62,15 @@ class OverlayOut(Output):
     weight: int | None
     reason: str
     owner: str
+    until: str | None = Field(description="when it ends, by the clock of the wall; null: when it is taken back")
+
+
+class OverlayOut(OverlayThen):
+    """An overlay that stands."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_OUT]})
+
     expires_in: str | None = Field(description="null: until it is taken back")
-    until: str | None = Field(description="the same as a moment, by the clock of the wall")
     instances: int = Field(description="how many it picks now; of a pin, how many are of that version")
     revision: int
 
