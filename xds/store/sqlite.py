@@ -236,10 +236,9 @@ class SqliteStore:
             newest, _ = journal.last(db)
             grown, self._seen = newest - self._seen, newest
             more = journal.prune(db, most=self._settings.journal_rows, before=before)
-            if grown < journal.BUSY or newest - journal.indexed(db) > journal.BACKLOG:
-                more = journal.index(db, newest) or more
+            more = journal.index(db, newest) or more
         failpoint("store.tidied")
-        return more
+        return more and grown < journal.BUSY  # under load a slice at each look, and the rest later
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
