@@ -32,6 +32,12 @@ Overlay = Annotated[
     str,
     typer.Option("--env", envvar="FAIRLEAD_CONFIG_ENV", metavar="NAME", help="Lay FILE's overlay for NAME over it."),
 ]
+Filter = Annotated[
+    str, typer.Option("--filter", metavar="PATH|none", help="The health filter.", show_default="the built-in one")
+]
+FilterConfig = Annotated[
+    str, typer.Option("--filter-config", metavar="PATH", help="JSON file with the filter's global defaults.")
+]
 Output = Annotated[
     Format, typer.Option("-o", "--output", help="How to print the one line of addresses, once everything is served.")
 ]
@@ -54,13 +60,8 @@ def serve(
     insecure_non_loopback: Annotated[
         bool, typer.Option("--insecure-non-loopback", help="Listen beyond loopback without a token: anybody may steer.")
     ] = False,
-    filter_path: Annotated[
-        str,
-        typer.Option("--filter", metavar="PATH|none", help="The health filter.", show_default="the built-in one"),
-    ] = "",
-    filter_config: Annotated[
-        str, typer.Option("--filter-config", metavar="PATH", help="JSON file with the filter's global defaults.")
-    ] = "",
+    filter_path: Filter = "",
+    filter_config: FilterConfig = "",
     docker: Docker = False,
     config: Config = "",
     env: Overlay = "",

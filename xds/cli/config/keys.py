@@ -17,7 +17,7 @@ from xds.sources.preservation import Rules
 from xds.store.settings import StoreSettings
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+    from xds.ads.settings import AdsSettings
 
 VERSION: Final = 1
 """The format of a file. In version 0 every key stands at the top, and is called as its variable is."""
@@ -82,7 +82,7 @@ def _keys() -> Iterator[Key]:
     yield Key("alarm.secret_file", PREFIX + "ALARM_SECRET_FILE", "")
 
 
-def _numbers(kind: type[DataclassInstance]) -> Iterator[tuple[str, str]]:
+def _numbers(kind: type[AdsSettings | Rules | Quotas | StoreSettings]) -> Iterator[tuple[str, str]]:
     for each in fields(kind):
         if isinstance(each.default, int | float):
             yield each.name, f"{each.default:g}" if isinstance(each.default, float) else str(each.default)
