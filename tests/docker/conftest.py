@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.docker.host import Host
+from tests.harness.certificates import make_certificates
 from tests.harness.docker_engine import DockerEngine
+from tests.harness.ports import free_port
 from tests.harness.processes import Programs
 from tests.harness.recorder import Recorder
 
@@ -18,9 +20,12 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     (folder / "logs").mkdir()
     programs = Programs(folder / "logs")
     try:
-        engine, recorder = DockerEngine(programs, folder), Recorder(folder / "relay.sock", folder / "docker.sock")
+        tls, port = make_certificates(folder / "tls"), free_port()
+        engine = DockerEngine(programs, folder, tls=(tls, port))
+        recorder = Recorder(folder / "relay.sock", folder / "docker.sock")
         with engine.running(), recorder.running():
             here = Host(programs, engine, recorder, folder)
+            here.tls = f"tcp://127.0.0.1:{port}"
             here.plane.start()
             here.start_agent()
             yield here

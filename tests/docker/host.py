@@ -26,6 +26,7 @@ class Host:
         self.folder = folder
         self.plane = Plane(programs, folder / "plane", "--filter", "none")
         self.agent: Program | None = None
+        self.tls = ""  # where the engine listens, too
         self.settings = folder / "agent.yaml"
         self.settings.write_text("{}\n")
 

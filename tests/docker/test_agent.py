@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +11,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import pytest
 
 from tests.docker.host import Host
+from tests.harness.certificates import make_certificates
 from tests.harness.docker_engine import IMAGE, DockerEngine
 from tests.harness.plane import Plane
 from tests.harness.processes import Programs
 from tests.harness.waiting import wait_until
-from xds.sources.docker.engine import ALLOWED
+from xds.sources.docker.endpoint import Endpoint
+from xds.sources.docker.engine import ALLOWED, Engine, EngineError
 
 MANY: Final = 8
 WEB: Final = {"fairlead.service": "web", "fairlead.port": "8080", "fairlead.version": "v1"}
@@ -244,6 +248,9 @@ def test_settings_are_read_again_when_their_file_changes_and_nobody_leaves(host:
     wait_until(lambda: host.declared("routes", "old.old"), 20)
     host.settings.write_text("zone: eu-1a\n")
     host.awaits("zoned")
+    assert host.agent is not None
+    host.agent.send(signal.SIGHUP)
+    wait_until(lambda: "the settings were read again, and are what they were" in host.output(), 20)
 
 
 def test_policy_and_routes_of_labels_are_declared_and_the_agent_is_listed(host: Host, engine: DockerEngine) -> None:
@@ -308,6 +315,28 @@ def test_one_host_needs_one_program(host: Host, engine: DockerEngine, programs: 
     assert (instance["check"]["kind"], instance["check"]["path"], instance["check"]["rise"]) == ("http", "/", 2)
     both.close()
     host.awaits("alone")
+
+
+async def test_an_engine_over_tls_is_read_with_a_certificate_and_not_without(
+    host: Host, engine: DockerEngine, tmp_path: Path
+) -> None:
+    """Both sides show one; which version of the API is spoken is agreed on."""
+    identity = engine.run("there")
+    tls = Endpoint.parse(host.tls, str(host.folder / "tls"))
+    async with Engine(tls) as known:
+        await known.negotiate()
+        assert identity in {each.id for each in await known.running()}
+        async with known.events(None) as chunks:
+            engine.docker("kill", "there")
+            assert b'"Action":"kill"' in await anext(chunks)
+    strangers = make_certificates(tmp_path / "strangers")
+    async with Engine(Endpoint.parse(host.tls, str(strangers))) as unknown:
+        with pytest.raises(EngineError, match="CERTIFICATE_VERIFY_FAILED"):
+            await unknown.negotiate()
+    shutil.copy(host.folder / "tls" / "ca.pem", strangers)  # now we know it, and it does not know us
+    async with Engine(Endpoint.parse(host.tls, str(strangers))) as unknown:
+        with pytest.raises(EngineError):
+            await unknown.negotiate()
 
 
 def test_an_engine_was_only_ever_read(host: Host, engine: DockerEngine) -> None:

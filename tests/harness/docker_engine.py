@@ -32,8 +32,13 @@ SERVE: Final = (
 class DockerEngine:
     """`dockerd` with everything of its own below one folder."""
 
-    def __init__(self, programs: Programs, folder: Path, *, storage: str = "vfs") -> None:
-        """`storage` is its driver: vfs works everywhere, and copies the image for each container; "" is its choice."""
+    def __init__(
+        self, programs: Programs, folder: Path, *, storage: str = "vfs", tls: tuple[Path, int] | None = None
+    ) -> None:
+        """`storage` is its driver: vfs works everywhere, and copies the image for each container; "" is its choice.
+
+        With `tls`, a folder of certificates and a port of loopback, it listens there, too, and wants to see one.
+        """
         self._programs = programs
         self._folder = folder
         self._storage = [f"--storage-driver={storage}"] if storage else []
@@ -41,6 +46,12 @@ class DockerEngine:
         self.bridge = f"fl{os.getpid()}"
         self._number = 100 + os.getpid() % 100
         self.program: Program | None = None
+        self._over_tls: tuple[str | Path, ...] = ()
+        if tls is not None:
+            self._over_tls = (
+                "-H", f"tcp://127.0.0.1:{tls[1]}", "--tlsverify", "--tlscacert", tls[0] / "ca.pem",
+                "--tlscert", tls[0] / "server.pem", "--tlskey", tls[0] / "server-key.pem",
+            )  # fmt: skip
 
     @contextlib.contextmanager
     def running(self) -> Iterator[DockerEngine]:
@@ -84,7 +95,7 @@ class DockerEngine:
                 dockerd, *self._storage, "--live-restore", "--data-root", folder / "data",
                 "--exec-root", folder / "exec", "--pidfile", folder / "pid", "-H", f"unix://{self.socket}",
                 f"--bridge={self.bridge}", "--iptables=false", "--ip-masq=false", "--ip-forward=false",
-                "--default-address-pool", f"base=10.{self._number}.128.0/17,size=24",
+                "--default-address-pool", f"base=10.{self._number}.128.0/17,size=24", *self._over_tls,
             ],
             name="dockerd",
         )  # fmt: skip

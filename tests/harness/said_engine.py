@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,12 @@ from xds.sources.docker.engine import ALLOWED
 
 
 class SaidEngine:
-    """`containers` are inspections by id; `asked` what was asked, method and path."""
+    """`containers` are inspections by id, `asked` what was asked; a `dumb` one takes questions and answers none."""
 
     def __init__(self, *containers: Mapping[str, Any], version: str = "1.41", least: str = "1.12") -> None:
         self.containers = {each["Id"]: each for each in containers}
         self.asked: list[str] = []
+        self.dumb = False
         self.versions = {"ApiVersion": version, "MinAPIVersion": least, "Version": "said"}
         self._followers: set[asyncio.StreamWriter] = set()
         self._open: set[asyncio.StreamWriter] = set()
@@ -30,19 +30,14 @@ class SaidEngine:
     async def at(self, path: Path) -> AsyncIterator[str]:
         """Listen on a socket of the file system."""
         async with await asyncio.start_unix_server(self._serve, path):
-            yield f"unix://{path}"
-            await self.cut()
+            try:
+                yield f"unix://{path}"
+            finally:
+                await self.cut()
         path.unlink(missing_ok=True)
 
-    @contextlib.asynccontextmanager
-    async def over_tls(self, context: ssl.SSLContext) -> AsyncIterator[str]:
-        """Listen on a TCP port of this host, over TLS."""
-        async with await asyncio.start_server(self._serve, "127.0.0.1", ssl=context) as server:
-            yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            await self.cut()
-
-    async def says(self, action: str, container: str, at: float = 2.0, **attributes: str) -> None:
-        """Tell everybody who follows of an event."""
+    def says(self, action: str, container: str, at: float = 2.0, **attributes: str) -> None:
+        """Tell everybody who follows of an event, `at` seconds of its clock."""
         known = self.containers[container]["Config"]["Labels"]
         event = {
             "Type": "container", "Action": action, "timeNano": int(at * 1e9),
@@ -66,6 +61,8 @@ class SaidEngine:
                 method, target, _ = head.split(" ", 2)
                 self.asked.append(f"{method} {target}")
                 path = target.partition("?")[0]
+                if self.dumb:
+                    continue
                 if path.endswith("/events"):
                     writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
                     self._followers.add(writer)
@@ -78,6 +75,8 @@ class SaidEngine:
     def _answer(self, path: str) -> tuple[int, object]:
         if not ALLOWED.match(path):
             return 403, {"message": "it is not for that"}
+        if path == "/_ping":
+            return 200, "OK"
         if path == "/version":
             return 200, self.versions
         if path.endswith("/containers/json"):

@@ -27,13 +27,14 @@ class Entry:
     """One instance. `document` is None until its source said it (a book that was read back holds none).
 
     `word` counts what was said of it, `stands` whether the control plane has the last word; `refusal` is its no.
-    `runtime` is what its engine says of its health: every heartbeat carries it, since nobody else keeps it. `heard` is
-    the last one that was told.
+    `source` is the engine that it runs on. `runtime` is what that says of its health: every heartbeat carries it, since
+    nobody else keeps it; `heard` is the last one that was told.
     """
 
     id: str
     epoch: int
     seq: int = 0
+    source: str = ""
     document: Mapping[str, object] | None = None
     leaving: bool = False
     word: int = 0
@@ -77,8 +78,8 @@ class Ledger:
         self._not_before = 0.0
 
     # --------------------------------------------------------------------------------------------- what is to be told
-    def put(self, instance: str, epoch: int, document: Mapping[str, object]) -> bool:
-        """Register an instance, or say something else of it; False if the book is full."""
+    def put(self, instance: str, epoch: int, document: Mapping[str, object], source: str = "") -> bool:
+        """Register an instance of an engine, or say something else of it; False if the book is full."""
         entry = self._entries.get(instance)
         if entry is None:
             if len(self._entries) >= MOST:
@@ -86,6 +87,7 @@ class Ledger:
             entry = self._entries[instance] = Entry(instance, epoch)
         elif entry.stands and not entry.leaving and entry.epoch >= epoch and entry.document == document:
             return True
+        entry.source = source
         if epoch > entry.epoch:
             entry.epoch, entry.seq, entry.runtime = epoch, 0, None
         entry.document, entry.leaving = document, False
@@ -107,10 +109,14 @@ class Ledger:
             entry.leaving, entry.document = True, None
             self._said(entry)
 
-    def settle(self, wanted: Iterable[str]) -> None:
-        """Take out whatever is not among the instances that there are: what ended while nobody looked."""
+    def settle(self, wanted: Iterable[str], source: str | None = None) -> None:
+        """Take out whatever is not among the instances that there are: what ended while nobody looked.
+
+        `source` is the engine that they are all of; None for all that is followed.
+        """
         for instance in self._entries.keys() - set(wanted):
-            self.drop(instance)
+            if source is None or self._entries[instance].source == source:
+                self.drop(instance)
 
     def standing(self) -> dict[str, bool]:
         """Return every instance that is to be registered, and whether it is."""
@@ -179,15 +185,15 @@ class Ledger:
 
     # -------------------------------------------------------------------------------------------------- what is kept
     def dump(self) -> list[list[object]]:
-        """Return what a later book needs: each instance with its epoch and seq, and whether it leaves, in order."""
+        """Return what a later book needs, in order: instance, epoch, seq, whether it leaves, and its engine."""
         entries = sorted(self._entries.values(), key=lambda each: each.word)
-        return [[each.id, each.epoch, each.seq, each.leaving] for each in entries]
+        return [[each.id, each.epoch, each.seq, each.leaving, each.source] for each in entries]
 
-    def restore(self, lines: Iterable[tuple[str, int, int, bool]], now: float) -> None:
+    def restore(self, lines: Iterable[tuple[str, int, int, bool, str]], now: float) -> None:
         """Take over what an earlier book held: who leaves is told again, who stood goes on being renewed."""
-        for instance, epoch, seq, leaving in lines:
+        for instance, epoch, seq, leaving, source in lines:
             if instance not in self._entries and len(self._entries) < MOST:
-                entry = self._entries[instance] = Entry(instance, epoch, seq, leaving=leaving)
+                entry = self._entries[instance] = Entry(instance, epoch, seq, source, leaving=leaving)
                 self._said(entry)
                 if not leaving:
                     self._stand(entry, now)

@@ -10,6 +10,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -86,11 +87,18 @@ class Agent:
             "ready": not self.ledger.trouble and self._is_well(),
             "control_plane": self.ledger.trouble or "reached",
             "engines": {str(each.engine.endpoint): each.trouble or "followed" for each in self._followers},
-            "containers": {name: state for each in self._followers for name, state in each.containers.states().items()},
+            "containers": self._states(),
             "refused": self.ledger.refusals(),
             "proposals": list(self._policy.proposals),
             "waiting": list(self._policy.waiting),
         }
+
+    def _states(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for each in self._followers:
+            for name, state in each.containers.states().items():
+                found[f"{name} ({each.engine.endpoint})" if name in found else name] = state
+        return found
 
     async def _follow(self) -> None:
         settings = self.settings
@@ -104,19 +112,25 @@ class Agent:
                     host=settings.name,
                     first_answer=settings.central_checks,
                 )
-                follower = Follower(engine, containers, self._tell, monotonic=time.monotonic, chance=random.random)
+                tell = partial(self._tell, str(endpoint))
+                follower = Follower(engine, containers, tell, monotonic=time.monotonic, chance=random.random)
                 self._followers.append(follower)
                 tasks.create_task(follower.run(), name=f"docker {endpoint}")
             tasks.create_task(self._settle(), name="agent-settle")
 
     async def _settle(self) -> None:
-        """Once every engine has said who is there, take out whoever ended while nobody looked."""
-        while not self._followers or not all(each.settled for each in self._followers):  # noqa: ASYNC110 - whoever moves it
+        """Once an engine has said who is there, take out who ended on it while nobody looked; at last on any other."""
+        waiting = list(self._followers)
+        while waiting:
+            for each in [each for each in waiting if each.settled]:
+                waiting.remove(each)
+                self.ledger.settle(each.containers.instance_ids(), str(each.engine.endpoint))
+                self._reporter.wake()
             await asyncio.sleep(LOOK)
         self.ledger.settle({name for each in self._followers for name in each.containers.instance_ids()})
         self._reporter.wake()
 
-    def _tell(self, words: Sequence[Told]) -> None:
+    def _tell(self, engine: str, words: Sequence[Told]) -> None:
         settings = self.settings
         for word in words:
             if isinstance(word, Register):
@@ -128,7 +142,7 @@ class Agent:
                     zone=settings.zone,
                     checked=settings.central_checks,
                 )
-                if not self.ledger.put(instance.id, instance.epoch, said):
+                if not self.ledger.put(instance.id, instance.epoch, said, engine):
                     _log.error("%s is one container more than an agent keeps", instance.id)
             elif isinstance(word, Report):
                 self.ledger.hear(word.instance_id, runtime(word.signal))
@@ -148,21 +162,23 @@ class Agent:
         return bool(self._followers) and not any(each.stale for each in self._followers)
 
     async def _changed(self, asked: asyncio.Event) -> None:
-        """Wait until the settings are others than before."""
+        """Wait until the settings are others than before, or the certificates that they name."""
+        stamps = self.settings.stamps
         while True:
             await asked.wait()
             asked.clear()
             try:
                 fresh = self._reread() if self._reread else self.settings
-                _ = fresh.endpoints  # said now if they cannot be used
+                fresh.check()
             except FairleadError as error:
                 _log.error("the settings stay as they were: %s: %s", error.pointer, error.message)
                 continue
-            if fresh != self.settings:
+            if (fresh, fresh.stamps) != (self.settings, stamps):
                 _log.info("the settings have changed: containers are looked at anew, what is registered stays")
                 self.settings = fresh
                 self.ledger.ttl = fresh.ttl
                 return
+            _log.info("the settings were read again, and are what they were")
 
     async def _show_for_ever(self) -> None:
         """Keep the status on disk, for `fairlead agent --status` and for people; log what is new in it."""

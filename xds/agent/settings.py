@@ -87,6 +87,16 @@ class AgentSettings:
         return tuple(Endpoint.parse(each, self.certificates) for each in self.docker)
 
     @property
+    def stamps(self) -> tuple[int, ...]:
+        """Return what is other once certificates of its engines are."""
+        return tuple(stamp for each in self.endpoints for stamp in each.stamps)
+
+    def check(self) -> None:
+        """Refuse engines, or certificates, that cannot be used; nothing is opened."""
+        for each in self.endpoints:
+            each.transport()
+
+    @property
     def stand(self) -> Standpoint:
         """Return from where Envoys look."""
         return Standpoint(self.address, self.remote, self.networks)

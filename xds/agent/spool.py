@@ -18,7 +18,7 @@ MAX_BYTES: Final = 8 << 20
 
 _log = logging.getLogger(__name__)
 
-Line = tuple[str, int, int, bool]
+Line = tuple[str, int, int, bool, str]
 
 
 class Spool:
@@ -60,7 +60,9 @@ class Spool:
 
 def _line(said: object) -> Line:
     match said:
-        case [str(instance), int(epoch), int(seq), bool(leaving)]:
-            return instance, epoch, seq, leaving
+        case [str(instance), int(epoch), int(seq), bool(leaving)]:  # as it was before agents followed several engines
+            return instance, epoch, seq, leaving, ""
+        case [str(instance), int(epoch), int(seq), bool(leaving), str(source)]:
+            return instance, epoch, seq, leaving, source
     message = "an entry is not one"
     raise ValueError(message)

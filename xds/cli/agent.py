@@ -89,7 +89,7 @@ def _run(known: Connection, flags: Mapping[str, object], config: str, log_level:
         return
     if log_level not in {"debug", "info", "warning", "error"}:
         raise Failed(f"{log_level!r} is not debug, info, warning or error", Exit.INVALID)
-    _ = settings.endpoints  # said now if they cannot be used
+    settings.check()
     log_to_stderr(log_level)
 
     from xds.agent.service import serve

@@ -33,6 +33,7 @@ from xds.cli import (
 from xds.cli import filter as filters
 from xds.cli.connection import DEFAULT_SERVER, Connection
 from xds.cli.demo import command as demo
+from xds.cli.doctor import command as doctor
 from xds.cli.exits import EXITS_HELP, reported
 from xds.cli.lint import command as lint
 
@@ -119,6 +120,7 @@ guard.add_to(app)
 hold.add_to(app)
 journal.add_to(app)
 store.add_to(app)
+doctor.add_to(app)
 simulate.add_to(app)
 filters.add_to(app)
 demo.add_to(app)

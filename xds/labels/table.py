@@ -111,7 +111,14 @@ ROUTE_PORT = Key(
 TIMEOUT = Key("timeout", SECONDS, "how long an answer may take; `0` is no limit", "`15s`", "5s")
 ATTEMPTS = Key("retry.attempts", whole(0, MAX_ATTEMPTS), "how often a request is tried again", f"`{Retry().attempts}`",
                "3", "retry")  # fmt: skip
-RETRY_ON = Key("retry.on", ITEMS, "Envoy's conditions", f"`{','.join(Retry().on)}`", "5xx,reset", "retry")
+RETRY_ON = Key(
+    "retry.on",
+    ITEMS,
+    "Envoy's conditions, for every method; the default's last one is for idempotent methods only",
+    f"`{','.join(Retry().on)}`",
+    "5xx,reset",
+    "retry",
+)
 PER_TRY = Key("retry.per-try", SECONDS, "how long each try may take", "", "2s", "retry")
 FAILURES = Key("outlier.consecutive-5xx", whole(1, MOST_FAILURES), "failures in a row that leave an instance out",
                f"`{_OUTLIER.consecutive_5xx}`", "3", "outlier")  # fmt: skip

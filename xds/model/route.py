@@ -7,7 +7,7 @@ names a subset or carries a split of its own (it is then outside rollouts, and s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from xds.model.names import EVERY, Key, ServiceKey, check_id
@@ -63,16 +63,25 @@ class ValueMatch:
     value: str = ""
 
 
+UNSENT = ("connect-failure", "refused-stream", "reset-before-request")
+"""Conditions under which nobody can have carried the request out, whatever its method."""
+CONDITIONS = (*UNSENT, "gateway-error")
+"""Those under which a request is tried again by default, the last one for idempotent methods only."""
+IDEMPOTENT = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE")
+"""Methods of requests that may be carried out twice (RFC 9110 section 9.2.2)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """When and how often a request is tried again; times are seconds, `per_try` None means no own limit.
 
-    `on` holds Envoy's retry conditions. A retry leaves the host that failed and picks its cluster anew, so
-    that a failing canary does not keep its requests.
+    `on` holds Envoy's retry conditions, for every method; but of the default ones `gateway-error`, after which a
+    request may have been carried out, holds for idempotent methods only. A retry leaves the host that failed and picks
+    its cluster anew, so that a failing canary does not keep its requests.
     """
 
     attempts: int = 2
-    on: tuple[str, ...] = ("connect-failure", "refused-stream", "reset-before-request", "gateway-error")
+    on: tuple[str, ...] = CONDITIONS
     per_try: float | None = None
 
     def __post_init__(self) -> None:
@@ -85,6 +94,16 @@ class Retry:
                 raise InvalidInput(f"{condition!r} is not a retry condition", pointer=f"/retry/on/{at}")
         if self.per_try is not None:
             check_timeout(self.per_try, pointer="/retry/per_try")
+
+    def by_methods(self, methods: tuple[str, ...]) -> tuple[tuple[tuple[str, ...], Retry], ...]:
+        """Return what holds for requests of `methods`, those that are in the first pair first; () is any method."""
+        if self.on != CONDITIONS or not self.attempts:
+            return ((methods, self),)
+        careful = replace(self, on=UNSENT)
+        safe = tuple(each for each in methods or IDEMPOTENT if each in IDEMPOTENT)
+        others = tuple(each for each in methods if each not in IDEMPOTENT)
+        both = ((safe, self), (others, careful))
+        return both if not methods else tuple(pair for pair in both if pair[0])
 
 
 def check_timeout(seconds: float, *, pointer: str) -> float:

@@ -176,13 +176,13 @@ def _arrange(host: str, rules: list[Rule]) -> tuple[list[Rule], tuple[Problem, .
 def _site(name: str, domain: str, rules: Sequence[Rule], visible: UpstreamNames = EVERYTHING) -> Site:
     """Return a virtual host of `rules`; those for other services than `visible` are withheld."""
     weights: tuple[dict[ServiceKey, Mapping[str, int]], dict[ServiceKey, Mapping[str, int]]] = ({}, {})
-    bodies = []
+    bodies: list[bytes] = []
     needs = set[str]()
     for rule in rules:
         if visible is not EVERYTHING and not covers(visible, rule.service.name):
             bodies.append(withheld(rule))
             continue
-        bodies.append(rule.body)
+        bodies += rule.bodies
         needs |= rule.needs
         if rule.weights is not None:
             weights[rule.named_port][rule.service] = rule.weights

@@ -63,9 +63,9 @@ def encoded_match(
     return encode(message)
 
 
-def everything() -> bytes:
-    """Return the encoded match of every request."""
-    return encoded_match(PathMatch())
+def everything(methods: tuple[str, ...] = ()) -> bytes:
+    """Return the encoded match of every request of these methods; () is any."""
+    return encoded_match(PathMatch(), methods)
 
 
 def _path(path: PathMatch) -> RouteMatch:

@@ -19,7 +19,7 @@ from envoy_data_plane.envoy.config.route.v3 import Route as RouteMessage
 from envoy_data_plane.google.protobuf import Any as AnyMessage
 
 from xds.model.names import ServiceKey
-from xds.model.route import Route
+from xds.model.route import Route, ValueMatch
 from xds.model.service import Service
 from xds.model.split import KeySource, Split, SplitKey
 from xds.wire.codec import encode
@@ -44,13 +44,14 @@ _CONFIGURATION_HOSTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One encoded Route. `name` is the route's key name, or the service's for what it answers by itself.
+    """One rule as encoded Routes, one for each group of methods that is treated alike, in the order of matching.
 
-    `weights` are those of the service's own split after fall-back, None for a rule with a split of its own;
-    `named_port` tells that they hold for a port where other subsets may serve than on the service's own.
-    `signature` is None for the catch-all, which every other rule may shadow. `match` is the part of `body` that tells
-    which requests it is for. `needs` are the clusters it leads to. `also` is another service that gets copies, ""
-    for none; Envoy passes over a cluster for copies that it has not got, so nothing waits for that one.
+    `name` is the route's key name, or the service's for what it answers by itself. `weights` are those of the service's
+    own split after fall-back, None for a rule with a split of its own; `named_port` tells that they hold for a port
+    where other subsets may serve than on the service's own. `signature` is None for the catch-all, which every other
+    rule may shadow. `match` tells which requests it is for. `needs` are the clusters it leads to. `also` is another
+    service that gets copies, "" for none; Envoy passes over a cluster for copies that it has not got, so nothing waits
+    for that one.
     """
 
     order: Order
@@ -58,7 +59,7 @@ class Rule:
     service: ServiceKey
     name: str
     match: bytes
-    body: bytes
+    bodies: tuple[bytes, ...]
     weights: Mapping[str, int] | None
     named_port: bool
     needs: frozenset[str]
@@ -70,25 +71,27 @@ def rule(  # noqa: PLR0913 - a route, its service, and what is known of both
 ) -> Rule:
     """Return the rule of a declared route with the effective `split`; InvalidInput for what Envoy would refuse."""
     service = treated.service
-    policy = treated.encoded(split, port, route)
-    match = encoded_match(route.path, route.methods, route.headers, route.cookies, route.queries)
-    body = _body(route.key.name, match, policy, _target(service, split, port, breaker))
+    target = _target(service, split, port, breaker)
+    match = encoded_match(route.path, route.methods, *_conditions(route))
+    bodies = tuple(
+        _body(route.key.name, encoded_match(route.path, methods, *_conditions(route)), policy, target)
+        for methods, policy in treated.encoded(split, port, route)
+    )
     weights = split.weights if inherits else None
     needs = clusters_of(service.key.name, split, port)
     also = treated.mirror.service if treated.mirror else ""
     at, what = order(route), signature(route)
-    return Rule(at, what, service.key, route.key.name, match, body, weights, bool(port), needs, also)
+    return Rule(at, what, service.key, route.key.name, match, bodies, weights, bool(port), needs, also)
 
 
 def catch_all(treated: Treated, split: Split, port: str = "", breaker: RouteBreaker | None = None) -> Rule:
     """Return the rule by which a service answers under its own name whatever its routes do not match."""
     service, name = treated.service, naming.host(treated.service.key.name, port)
-    policy = treated.encoded(split, port)
-    match = everything()
-    body = _body(name, match, policy, _target(service, split, port, breaker))
+    target = _target(service, split, port, breaker)
+    bodies = tuple(_body(name, everything(methods), policy, target) for methods, policy in treated.encoded(split, port))
     needs = clusters_of(service.key.name, split, port)
     also = treated.mirror.service if treated.mirror else ""
-    return Rule(CATCH_ALL, None, service.key, name, match, body, split.weights, bool(port), needs, also)
+    return Rule(CATCH_ALL, None, service.key, name, everything(), bodies, split.weights, bool(port), needs, also)
 
 
 def withheld(hidden: Rule) -> bytes:
@@ -128,6 +131,10 @@ def route_configuration(name: str, virtual_hosts: Iterable[bytes]) -> bytes:
 @functools.lru_cache(maxsize=4096)
 def _configuration(name: str) -> bytes:
     return encode(RouteConfiguration(name=name, ignore_port_in_host_matching=True))
+
+
+def _conditions(route: Route) -> tuple[tuple[ValueMatch, ...], tuple[ValueMatch, ...], tuple[ValueMatch, ...]]:
+    return route.headers, route.cookies, route.queries
 
 
 def _body(name: str, match: bytes, policy: bytes, target: tuple[bytes, bytes]) -> bytes:

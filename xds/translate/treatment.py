@@ -62,17 +62,20 @@ class Treated:
     retry: Retry
     mirror: Mirror | None = None
 
-    def encoded(self, split: Split, port: str, route: Route | None = None) -> bytes:
+    def encoded(self, split: Split, port: str, route: Route | None = None) -> list[tuple[tuple[str, ...], bytes]]:
         """Return the encoded RouteAction but for its clusters, of a route or of what the service answers by itself.
 
+        One for each group of methods (() is any) that is treated alike, in the order in which they are to be matched.
         InvalidInput for what Envoy would refuse.
         """
         copies, hashed = self._copies(port), self.service.hash_key if self.service.balancing in BY_HASH else None
         if route is None:
-            return _action(self.timeout, None, _enough(self.retry, split), hashed, copies)
+            ways = _enough(self.retry, split).by_methods(())
+            return [(methods, _action(self.timeout, None, retry, hashed, copies)) for methods, retry in ways]
         timeout = self.timeout if route.timeout is None else route.timeout
-        retry = _enough(route.retry or self.retry, split)
-        return _action(timeout, route.idle_timeout, retry, hashed, copies, route.path, route.rewrite)
+        ways = _enough(route.retry or self.retry, split).by_methods(route.methods)
+        rest = (hashed, copies, route.path, route.rewrite)
+        return [(methods, _action(timeout, route.idle_timeout, retry, *rest)) for methods, retry in ways]
 
     def _copies(self, port: str) -> Copies | None:
         """Return the cluster that gets copies of what comes in on `port`, and of how many 10,000ths."""

@@ -161,7 +161,12 @@ async def test_s4_a_lock_that_somebody_else_holds_is_waited_for_a_while_and_no_o
                 assert (await refused(plane)).code == "store"
                 await everything_else_goes_on(plane)
             other.execute("ROLLBACK")
-        await say(plane, Put(instance("web-2")))
+
+        async def accepted() -> bool:
+            (outcome,) = await plane.submit([Declaration(Put(instance("web-2")), "api:test")])
+            return not isinstance(outcome, Unavailable)
+
+        await until(accepted, timeout=20, what="whatever waited before it is through")
         assert "web-2" in plane.intent.instances
 
 

@@ -243,3 +243,40 @@ def test_the_next_life_of_a_container_has_nothing_of_its_last_ones_health() -> N
     taken(ledger, 0.0)
     assert "runtime" not in items(taken(ledger, 9.0))[0]
     ledger.hear("nobody", ILL)
+
+
+def test_what_ended_on_one_engine_goes_while_another_is_away() -> None:
+    ledger = book()
+    for name, engine in (("a", "one"), ("b", "one"), ("c", "two")):
+        ledger.put(name, 7, DOCUMENT, engine)
+        taken(ledger)
+    after, lines = book(), [tuple(each) for each in ledger.dump()]
+    after.restore(lines, 0.0)  # type: ignore[arg-type]  # as the spool reads them
+    after.settle(["a"], "one")
+    assert after.standing() == {"a": True, "c": True}
+    assert [each["id"] for each in items(taken(after))] == ["b"]
+    after.settle(["a"])
+    assert after.standing() == {"a": True}
+
+
+def test_a_book_of_many_that_stand_is_not_looked_through_for_nothing() -> None:
+    """What waits is found without them; a renewal is as many as are due together."""
+    ledger = book()
+    for number in range(1200):
+        ledger.put(f"i{number}", 7, DOCUMENT)
+    for _ in range(3):
+        taken(ledger)
+    assert ledger.moves == 2400
+    assert (ledger.next(3.0), ledger.pause(3.0)) == (None, 2.0)
+    renewed = [len(taken(ledger, 5.0).about) for _ in range(3)]
+    assert (renewed, ledger.next(5.0), ledger.pause(5.0)) == ([500, 500, 200], None, 5.0)
+    assert ledger.moves == 2400, "an instance that is renewed is nothing new"
+
+
+def test_a_renewal_that_got_no_answer_is_made_again() -> None:
+    ledger = book()
+    ledger.put("a", 7, DOCUMENT)
+    taken(ledger)
+    ledger.failed(asked(ledger, 5.0), "nobody there", 5.0)
+    assert ledger.next(5.1) is None
+    assert asked(ledger, 6.0).matter == "renew"

@@ -12,8 +12,8 @@ from xds.agent.spool import Spool
 def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "new")
     assert spool.read() == []
-    spool.write([["a", 7, 1, False], ["b", 8, 2, True]])
-    assert Spool(tmp_path / "new").read() == [("a", 7, 1, False), ("b", 8, 2, True)]
+    spool.write([["a", 7, 1, False], ["b", 8, 2, True, "unix:///x"]])
+    assert Spool(tmp_path / "new").read() == [("a", 7, 1, False, ""), ("b", 8, 2, True, "unix:///x")]
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_a_file_that_is_no_book_is_put_aside_and_costs_nothing_else(tmp_path: Pa
     assert spool.read() == []
     assert (tmp_path / "agent.unreadable").read_text() == text
     spool.write([["a", 7, 1, False]])
-    assert spool.read() == [("a", 7, 1, False)]
+    assert spool.read() == [("a", 7, 1, False, "")]
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
@@ -34,4 +34,4 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     spool.write([["a", 7, 1, False]])
     with pytest.raises(TypeError):
         spool.write([object()])
-    assert spool.read() == [("a", 7, 1, False)]
+    assert spool.read() == [("a", 7, 1, False, "")]

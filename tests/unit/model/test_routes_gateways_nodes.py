@@ -12,7 +12,7 @@ from xds.model.instance import Address
 from xds.model.names import Key, ServiceKey
 from xds.model.node import EGRESS, INGRESS, NodeProfile, Role
 from xds.model.problems import InvalidInput, PeerError
-from xds.model.route import MatchKind, PathKind, PathMatch, Retry, ValueMatch
+from xds.model.route import IDEMPOTENT, UNSENT, MatchKind, PathKind, PathMatch, Retry, ValueMatch
 from xds.model.selector import Selector
 from xds.model.service import Protocol, Subset
 from xds.model.split import Split
@@ -87,6 +87,29 @@ def test_a_retry_that_envoy_would_refuse_is_refused(fields: dict[str, object], p
     with pytest.raises(InvalidInput) as caught:
         Retry(**fields)  # type: ignore[arg-type]  # wrong values are the point
     assert caught.value.pointer == pointer
+
+
+CAREFUL = Retry(on=UNSENT)
+
+
+@pytest.mark.parametrize(
+    ("methods", "ways"),
+    [
+        ((), [(IDEMPOTENT, Retry()), ((), CAREFUL)]),
+        (("GET", "POST"), [(("GET",), Retry()), (("POST",), CAREFUL)]),
+        (("PUT", "HEAD"), [(("PUT", "HEAD"), Retry())]),
+        (("POST",), [(("POST",), CAREFUL)]),
+    ],
+)
+def test_by_default_what_may_have_been_carried_out_is_tried_again_for_idempotent_methods_only(
+    methods: tuple[str, ...], ways: list[tuple[tuple[str, ...], Retry]]
+) -> None:
+    assert list(Retry().by_methods(methods)) == ways
+
+
+@pytest.mark.parametrize("said", [Retry(on=("gateway-error",)), Retry(attempts=0)])
+def test_conditions_that_are_given_hold_for_every_method(said: Retry) -> None:
+    assert said.by_methods(()) == (((), said),)
 
 
 @pytest.mark.parametrize(

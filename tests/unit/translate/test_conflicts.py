@@ -31,8 +31,9 @@ def virtual_hosts(published: Published) -> list[dict[str, Any]]:
 
 
 def routes_of(published: Published, host: str) -> list[str]:
-    hosts = virtual_hosts(published)
-    return [found["name"].partition("#")[0] for one in hosts if one["name"] == host for found in one["routes"]]
+    """The names of a host's routes, in their order; one for idempotent methods and one for the others have one name."""
+    found = [each["name"] for one in virtual_hosts(published) if one["name"] == host for each in one["routes"]]
+    return list(dict.fromkeys(name.partition("#")[0] for name in found))
 
 
 def test_a_named_port_gives_way_to_a_service_of_that_name_and_comes_back() -> None:

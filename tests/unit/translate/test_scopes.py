@@ -24,9 +24,10 @@ def calling(*upstreams: str) -> NodeProfile:
 
 
 def egress_of(published: Published, profile: NodeProfile) -> dict[str, list[Any]]:
-    """The routes of an egress by virtual host: cluster names, or the status of an answer."""
+    """Where the routes of an egress lead, by virtual host: cluster names, or the status of an answer, each once."""
     found = published.message(ResourceType.ROUTE, "egress", profile.scope)
-    return {host["name"]: [_target(each) for each in host["routes"]] for host in found.get("virtual_hosts", [])}
+    hosts = found.get("virtual_hosts", [])
+    return {host["name"]: list(dict.fromkeys(map(_target, host["routes"]))) for host in hosts}
 
 
 def _target(each: dict[str, Any]) -> Any:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, TypeVar
+from functools import partial
+from typing import Annotated, Final
 
 from envoy_data_plane.message_pool import default_message_pool
 from fastapi import APIRouter, Depends, Query
 from pydantic import TypeAdapter
 
+from xds.api.aside import Aside
 from xds.api.body import DocumentRoute
 from xds.api.caller import PlaneOf
 from xds.api.convert.document import document_of
@@ -30,7 +30,7 @@ from xds.api.when import read_moment
 from xds.control.moments import intent_of, objects_changed, resources_changed, translate
 from xds.control.plane import ControlPlane
 from xds.control.ports import JournalQuery, Moment
-from xds.model.intent import Declared, Kind
+from xds.model.intent import Declared, Kind, Ref
 from xds.model.names import DEFAULT_ENV, check_id
 from xds.model.overlay import Overlay
 from xds.translate.outputs import OutputKey
@@ -40,8 +40,12 @@ from xds.wire.plain import to_plain
 router = APIRouter(prefix="/v1", route_class=DocumentRoute, tags=["journal"])
 
 _MOMENT: Final = "a time as in `2026-01-02T03:04:05Z`, or how long ago, as in `10m`"
-_ASIDE: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fairlead-moments")
-_T = TypeVar("_T")
+_ASIDE: Final = Aside()
+_Difference = tuple[
+    Sequence[dict[str, int | str]],
+    Mapping[Ref, tuple[Declared | None, Declared | None]],
+    Mapping[OutputKey, tuple[bytes | None, bytes | None]],
+]
 _ORDER: Final = {
     kind: at for at, kind in enumerate((Kind.SERVICE, Kind.POLICY, Kind.INSTANCE, Kind.ROUTE, Kind.GATEWAY))
 }
@@ -89,15 +93,13 @@ async def read_moment_of(plane: PlaneOf, time: Annotated[str, Query(max_length=6
 
     Rollouts are not among them: nobody applies a rollout. The split of a service is, as weights.
     """
-    found = await plane.store.moment(read_moment(time, plane.clock.wall(), what="time"))
-    wanted = sorted(
-        (name for name in found.objects if name.kind in _ORDER), key=lambda name: (_ORDER[name.kind], name.key)
-    )
-    documents = await _aside(lambda: [document_of(found.objects[name]) for name in wanted])
+    with _ASIDE.gently():
+        found = await plane.store.moment(read_moment(time, plane.clock.wall(), what="time"))
+        documents = await _ASIDE.do(lambda: _documents(found))
     return MomentOut(
         revision=found.revision,
         at=found.at,
-        documents=[document for document in documents if document is not None],
+        documents=documents,
         overlays=[overlay_then(each) for _, each in sorted(found.objects.items()) if isinstance(each, Overlay)],
         unreadable=[f"{problem.kind} {problem.object}" for problem in found.problems],
     )
@@ -117,14 +119,18 @@ async def compare(
     Both moments are translated anew, by themselves, with the present filter and for the Envoys that are known now.
     """
     now = plane.clock.wall()
-    before = await plane.store.moment(read_moment(at, now, what="at"))
-    after = await plane.store.moment(read_moment(to, now, what="to") if to else now)
-    objects = objects_changed(before, after)
-    resources = await _aside(lambda: _resources(plane, before, after))
+    with _ASIDE.gently():
+        before = await plane.store.moment(read_moment(at, now, what="at"))
+        after = await plane.store.moment(read_moment(to, now, what="to") if to else now)
+        work = partial(_differ, plane, before, after)
+        del before, after  # a large registry takes its time to go, too: it goes in that thread
+        difference = _ASIDE.do(work)
+        del work
+        ends, objects, resources = await difference
     shown, cut = list(objects.items())[:limit], list(resources.items())[:limit]
     return DifferenceOut(
-        at={"revision": before.revision, "at": before.at},
-        to={"revision": after.revision, "at": after.at},
+        at=ends[0],
+        to=ends[1],
         objects=[
             ObjectChange(kind=name.kind.value, object=name.key, before=_document(old), after=_document(new))
             for name, (old, new) in shown
@@ -139,19 +145,23 @@ async def compare(
     )
 
 
-async def _aside(work: Callable[[], _T]) -> _T:
-    """Do it in the one thread for such work: two at once would only take the interpreter from the event loop twice."""
-    return await asyncio.get_running_loop().run_in_executor(_ASIDE, work)
+def _documents(moment: Moment) -> list[dict[str, object]]:
+    """Return what can be applied, in the order in which it is."""
+    wanted = sorted((name for name in moment.objects if name.kind in _ORDER), key=_place)
+    return [document for name in wanted if (document := document_of(moment.objects[name])) is not None]
 
 
-def _resources(
-    plane: ControlPlane, before: Moment, after: Moment
-) -> Mapping[OutputKey, tuple[bytes | None, bytes | None]]:
-    """Translate both moments; a large registry takes seconds."""
+def _place(name: Ref) -> tuple[int, str]:
+    return _ORDER[name.kind], name.key
+
+
+def _differ(plane: ControlPlane, before: Moment, after: Moment) -> _Difference:
+    """Return revision and time of both moments, and which objects and resources differ; both are translated anew."""
     names = {name.key for moment in (before, after) for name in moment.objects if name.kind is Kind.INSTANCE}
     health = {name: plane.intent.health(name) for name in names}
     old, new = (translate(intent_of(moment, health), plane.filter_spec, plane.profiles) for moment in (before, after))
-    return resources_changed(old, new)
+    ends: list[dict[str, int | str]] = [{"revision": moment.revision, "at": moment.at} for moment in (before, after)]
+    return ends, objects_changed(before, after), resources_changed(old, new)
 
 
 def _row(row: Mapping[str, object]) -> RowOut:

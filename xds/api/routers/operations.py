@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
@@ -14,7 +15,7 @@ from xds.api.convert.report import problem_out
 from xds.api.openapi import reads
 from xds.api.pages import PagingOf
 from xds.api.schemas.bootstrap import BootstrapQuery
-from xds.api.schemas.report import HealthOut, ProblemList
+from xds.api.schemas.report import HealthOut, ProblemList, VersionOut
 from xds.bootstrap import bootstrap
 from xds.model.instance import Address
 from xds.model.problems import Unavailable
@@ -65,6 +66,12 @@ async def read_bootstrap(
 async def read_metrics(telemetry: TelemetryOf) -> Response:
     """Return everything that is counted here, in Prometheus' text format."""
     return Response(telemetry.exposition(), media_type=METRICS)
+
+
+@router.get("/v1/version", summary="Read its version", responses=reads(404))
+async def read_version() -> VersionOut:
+    """Return which Fairlead this control plane is, for whoever wonders whether his is the same."""
+    return VersionOut(version=version("fairlead"))
 
 
 @router.get("/healthz", summary="Is the process up?", responses=reads(401, 404, 422))

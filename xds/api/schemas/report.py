@@ -158,3 +158,11 @@ class HealthOut(Output):
 
     status: str
     revision: int
+
+
+class VersionOut(Output):
+    """Which Fairlead this control plane is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": "0.1.0"}]})
+
+    version: str

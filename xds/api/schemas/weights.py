@@ -28,6 +28,9 @@ class WeightOut(Output):
     weight: float | int
 
 
+_CONDITIONS = "Envoy's retry conditions, for every method. By default the last one is for idempotent methods only"
+
+
 class RetryIn(Input):
     """When and how often a request is tried again."""
 
@@ -36,7 +39,7 @@ class RetryIn(Input):
     )
 
     attempts: Annotated[int, Field(ge=0, le=10)] = 2
-    on: list[Name] | None = Field(None, max_length=16, description="Envoy's retry conditions")
+    on: list[Name] | None = Field(None, max_length=16, description=_CONDITIONS)
     per_try: Duration | None = None
 
 

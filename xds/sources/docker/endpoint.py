@@ -68,6 +68,12 @@ class Endpoint:
             raise InvalidInput(message, pointer="/docker_certificates") from None
         return httpx.AsyncHTTPTransport(verify=context, limits=limits)
 
+    @property
+    def stamps(self) -> tuple[int, ...]:
+        """Return what is other once its certificates are: they are renewed where they lie."""
+        folder = self.certificates
+        return () if folder is None else tuple((folder / name).stat().st_mtime_ns for name in _FILES)
+
     def __str__(self) -> str:
         """Return it as it was given."""
         return self.text

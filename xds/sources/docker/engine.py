@@ -23,7 +23,7 @@ ALLOWED: Final = re.compile(
 )
 OLDEST: Final = (1, 24)
 NEWEST: Final = (1, 47)
-TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
+TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)  # also of a ping: an engine that is silent for so long is away
 MAX_ANSWER: Final = 64 << 20  # bytes
 EVENTS: Final = {
     "type": ["container", "network"],
@@ -77,6 +77,10 @@ class Engine:
         self.version = str(known.get("Version", ""))
         self._prefix = f"/v{ours[0]}.{ours[1]}"
 
+    async def ping(self) -> None:
+        """Return once it has answered, be it busy."""
+        await self._get("/_ping")
+
     async def running(self) -> list[Summary]:
         """Return the containers that run."""
         try:
@@ -121,6 +125,15 @@ class Engine:
         raise EngineError(f"{self.endpoint}: it ended the stream of its events")
 
     async def _json(self, path: str, missing: int = 0) -> object:
+        answer = await self._get(path, missing)
+        if answer is None:
+            return None
+        try:
+            return json.loads(answer.content)
+        except (ValueError, RecursionError):
+            raise EngineError(f"{self.endpoint}: what it answered for {path} is not JSON") from None
+
+    async def _get(self, path: str, missing: int = 0) -> httpx.Response | None:
         try:
             answer = await self._http.get(self._path(path))
         except httpx.HTTPError as error:
@@ -131,10 +144,7 @@ class Engine:
             raise EngineError(f"{self.endpoint}: {answer.status_code} for {path}")
         if len(answer.content) > MAX_ANSWER:
             raise EngineError(f"{self.endpoint}: {len(answer.content)} bytes for {path}")
-        try:
-            return json.loads(answer.content)
-        except (ValueError, RecursionError):
-            raise EngineError(f"{self.endpoint}: what it answered for {path} is not JSON") from None
+        return answer
 
     def _path(self, path: str) -> str:
         if not ALLOWED.match(path):

@@ -20,6 +20,7 @@ from xds.sources.docker.engine import Engine, EngineError
 from xds.sources.docker.stream import EventStream, Oversized
 
 RECONCILE: Final = 30.0  # seconds from one full list to the next
+PING: Final = 5.0  # seconds from one proof that the engine is there to the next: where nothing happens it says nothing
 DOUBT: Final = 1.0  # seconds until an empty list is asked for again
 OVERLAP: Final = 2.0  # seconds of events that are heard twice after a reconnect
 FIRST_PAUSE: Final = 0.2  # seconds before the second attempt; each further one waits twice as long
@@ -97,6 +98,7 @@ class Follower:
             await self._reconcile(afresh=True)
             self._found()
             both.create_task(self._reconcile_for_ever(), name="docker-reconcile")
+            both.create_task(self._ping_for_ever(), name="docker-ping")
             stream = EventStream(self.containers.reading)
             async for chunk in chunks:
                 for event in stream.feed(chunk):
@@ -108,6 +110,11 @@ class Follower:
         while True:
             await asyncio.sleep(RECONCILE * (0.9 + 0.2 * self._chance()))
             await self._reconcile(afresh=False)
+
+    async def _ping_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(PING * (0.9 + 0.2 * self._chance()))
+            await self.engine.ping()
 
     async def _reconcile(self, *, afresh: bool) -> None:
         if not self.containers.listed(await self.engine.running(), afresh=afresh):

@@ -1,4 +1,4 @@
-"""Asking a container whether it answers: a connection, or an HTTP path. One question, one answer in words.
+"""Asking a container whether it answers: a connection, an HTTP path, or gRPC's health service, one answer in words.
 
 Only addresses that an engine named are asked, by the path and port that labels may choose, and through the guarded
 dialer: a label that names a metadata service opens no connection.
@@ -15,8 +15,10 @@ from typing import Final
 
 from xds.model.check import Check, CheckKind
 from xds.model.instance import Address
-from xds.net.dialer import Dialer
+from xds.net.dialer import Connection, Dialer
 from xds.net.targets import LOOPBACK, PRIVATE, BlockedTarget, Targets
+from xds.sources.checks.grpc_health import not_serving
+from xds.sources.checks.probing import MOST
 from xds.sources.docker.addresses import Candidate
 
 PATIENCE: Final = 1.0  # seconds for one answer on the way in, if the check allows as much
@@ -35,9 +37,8 @@ async def _ask(place: Candidate, check: Check, patience: float) -> str:
     try:
         async with asyncio.timeout(patience):
             async with _DIALER.dial(place.address, place.asked) as opened:
-                if check.kind is CheckKind.HTTP:
-                    return await _http(opened.reader, opened.writer, place, check)
-                return await _behind(opened.reader, place) if place.relayed else ""
+                wrong = await _question(opened, place, check)
+            return wrong or await _elsewhere(place)
     except BlockedTarget as blocked:
         return str(blocked)
     except TimeoutError:
@@ -46,12 +47,40 @@ async def _ask(place: Candidate, check: Check, patience: float) -> str:
         return f"port {place.asked}: {_words(error)}"
 
 
-async def _behind(reader: asyncio.StreamReader, place: Candidate) -> str:
+async def _question(opened: Connection, place: Candidate, check: Check) -> str:
+    """Return what is wrong with the answer, "" for a good one."""
+    match check.kind:
+        case CheckKind.HTTP:
+            return await _http(opened.reader, opened.writer, place, check)
+        case CheckKind.GRPC:
+            authority = str(Address(place.address, place.asked))
+            wrong = await not_serving(opened.reader, opened.writer, check.service, authority, MOST)
+            return wrong and f"port {place.asked}: {wrong}"
+        case _:
+            return await _behind(opened.reader, place.asked) if place.relayed else ""
+
+
+async def _elsewhere(place: Candidate) -> str:
+    """Return which registered port nobody listens on, though the check answers on another one."""
+    if place.asked in place.ports.values():
+        return ""
+    for name, port in place.ports.items():
+        try:
+            async with _DIALER.dial(place.address, port) as opened:
+                wrong = await _behind(opened.reader, port) if place.relayed else ""
+        except ConnectionRefusedError:
+            wrong = "nobody listens there"
+        if wrong:
+            return f"port {port} ({name}): {wrong}, though port {place.asked} answers"
+    return ""
+
+
+async def _behind(reader: asyncio.StreamReader, port: int) -> str:
     """Return why nobody listens behind a proxy that accepted: it hangs up as soon as it finds out."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SILENCE):
             if not await reader.read(1):
-                return f"port {place.asked}: accepted and closed, so nobody listens behind it"
+                return f"port {port}: accepted and closed, so nobody listens behind it"
     return ""
 
 
