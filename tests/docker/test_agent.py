@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -105,12 +106,12 @@ def test_a_death_is_known_while_the_engine_hangs(host: Host, engine: DockerEngin
 
 def test_nobody_is_registered_before_it_answers(host: Host, engine: DockerEngine) -> None:
     """M05."""
-    engine.run("booting", BOOT=3)
     engine.run("checked", "--health-cmd=[ -s /www/well ]", "--health-interval=1s", "--health-retries=1")
     engine.run("wrong", labels={**WEB, "fairlead.port": "18080"})
     engine.run("there")
     host.awaits("there")
-    host.says("booting", "nobody listens there")
+    engine.run("booting", BOOT=3)
+    wait_until(lambda: re.search("booting: not ready: .*nobody listens there", host.output()), 20)
     host.says("checked", "waits for its HEALTHCHECK")
     host.says("wrong", "port 18080: nobody listens there")
     engine.docker("exec", "checked", "sh", "-c", "echo > /www/well")

@@ -144,8 +144,9 @@ def _agreed_routes(found: Sequence[Description], problems: list[Problem]) -> dic
 
 
 def _most(values: Sequence[T], what: str, one: Description, problems: list[Problem]) -> T:
-    by_text = {repr(value): value for value in values}
-    counted = Counter(map(repr, values))
+    texts = {at: repr(value) for at, value in {id(value): value for value in values}.items()}  # many are one object
+    by_text = {texts[id(value)]: value for value in values}
+    counted = Counter(texts[id(value)] for value in values)
     text = min(counted, key=lambda text: (-counted[text], text))
     if len(counted) > 1:
         message = f"containers of version {one.version} differ in {what}; what most of them say holds"

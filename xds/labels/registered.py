@@ -6,6 +6,8 @@ is a fact of the instance by now.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from xds.labels import table
 from xds.labels.describe import describe
 from xds.labels.description import Container, Description
@@ -34,4 +36,10 @@ def words_of(instance: Instance) -> dict[str, str]:
 def redescribe(instance: Instance) -> Description | None:
     """Return what an instance was described by; None where that was not by labels."""
     words = words_of(instance)
-    return describe(words, Container(name=instance.id)).description if words else None
+    return _described(tuple(sorted(words.items()))) if words else None
+
+
+@lru_cache(maxsize=4096)
+def _described(words: tuple[tuple[str, str], ...]) -> Description | None:
+    """Return a description of labels, once for all the containers of a version that have the same."""
+    return describe(dict(words), Container()).description

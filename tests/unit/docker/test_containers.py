@@ -364,6 +364,7 @@ def test_a_healthcheck_that_turns_unhealthy_is_a_word_and_withdraws_nobody() -> 
     ill = Signal(Health.UNHEALTHY, "its HEALTHCHECK says unhealthy: no ?[31mdatabase")
     well = Signal(Health.HEALTHY, "its HEALTHCHECK says healthy")
     assert story.reports == [(WEB_ID, well), (WEB_ID, ill)]
+    assert story.containers.states()["web"].endswith("; its HEALTHCHECK says unhealthy: no ?[31mdatabase")
     story.engine[WEB] = facts(health="healthy")
     story.hears(event("health_status: healthy"))
     assert story.reports[-1] == (WEB_ID, well)

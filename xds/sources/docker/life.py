@@ -11,6 +11,7 @@ from typing import Final
 
 from xds.labels.description import Description
 from xds.labels.dialect import Reading
+from xds.model.health import Health
 from xds.model.problems import Problem
 from xds.model.sighting import Standing
 from xds.model.signal import Signal
@@ -94,7 +95,8 @@ class Life:
         words = "; ".join(f"{problem.pointer}: {problem.message}" for problem in self.problems)
         if self.told is not None:
             at = f"registered at {self.told.place.address} ({self.told.place.way})"
-            return Standing.REGISTERED, at + (f"; {words}" if words else "")
+            ill = self.reported.why if self.reported and self.reported.health is Health.UNHEALTHY else ""
+            return Standing.REGISTERED, "; ".join(filter(None, (at, ill, words)))
         if self.trouble:
             return Standing.UNKNOWN, self.trouble
         if self.facts is None or not self.serves:
