@@ -9,11 +9,17 @@ from typing import Any
 from typer.testing import CliRunner
 
 from tests.harness.docker_engine import DockerEngine
+from tests.harness.envoy import envoy_path
 from tests.harness.plane import Plane
+from tests.harness.ports import free_port
 from tests.harness.processes import Program, Programs
+from tests.harness.proxy import Proxy, by_bootstrap
 from tests.harness.recorder import Recorder
 from tests.harness.waiting import wait_until
+from xds.bootstrap import BootstrapSpec
 from xds.cli.main import app
+from xds.model.instance import Address
+from xds.model.node import Role
 
 
 class Host:
@@ -35,6 +41,18 @@ class Host:
             "--server", f"http://127.0.0.1:{self.plane.api}", "agent", "--docker", f"unix://{self.recorder.path}",
             "--data-dir", self.folder / "agent", "--id", "here", "--ttl", "60", "--config", self.settings, name="agent",
         )  # fmt: skip
+
+    def gateway(self) -> Proxy:
+        """Start an Envoy that serves every host that a route names."""
+        port = free_port()
+        listeners = [{"name": "http", "address": "127.0.0.1", "port": port}]
+        self.plane.put("gateways/edge", {"listeners": listeners, "hosts": ["*"]})
+        admin, ads = Address("127.0.0.1", free_port()), Address("127.0.0.1", self.plane.ads)
+        spec = BootstrapSpec(role=Role.GATEWAY, id="edge", gateway="edge", admin=admin, ads=ads)
+        envoy = by_bootstrap(self._programs, envoy_path(), self.folder, spec)
+        envoy.ports["gateway"] = port
+        envoy.wait_ready()
+        return envoy
 
     def output(self) -> str:
         """What the agent has logged."""

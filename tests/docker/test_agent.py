@@ -23,27 +23,12 @@ from tests.harness.waiting import wait_until
 from xds.sources.docker.endpoint import Endpoint
 from xds.sources.docker.engine import ALLOWED, Engine, EngineError
 
-MANY: Final = 8
 WEB: Final = {"fairlead.service": "web", "fairlead.port": "8080", "fairlead.version": "v1"}
 
 
 def _asked(instance: dict[str, Any]) -> str:
     """What answers where an instance is registered."""
     return httpx.get(f"http://{instance['address']}:{instance['port']}/", timeout=5, trust_env=False).text.strip()
-
-
-def test_many_come_and_go_at_once_and_the_registry_ends_where_the_engine_stands(
-    host: Host, engine: DockerEngine
-) -> None:
-    names = [f"many{n}" for n in range(MANY)]
-    with ThreadPoolExecutor(4) as side_by_side:
-        list(side_by_side.map(engine.run, names))
-        found = host.awaits(*names)
-        assert {each["version"] for each in found.values()} == {"v1"}
-        list(side_by_side.map(lambda name: engine.docker("rm", "-f", name), names[::2]))
-        list(side_by_side.map(engine.run, ["more0", "more1"]))
-    assert set(engine.docker("ps", "--format", "{{.Names}}").split()) == {*names[1::2], "more0", "more1"}
-    host.awaits(*names[1::2], "more0", "more1")
 
 
 def test_every_network_mode_is_registered_where_it_really_answers(
@@ -58,15 +43,22 @@ def test_every_network_mode_is_registered_where_it_really_answers(
     engine.run("own", "--network=front")
     engine.run("two", "--network=front", labels={**WEB, "fairlead.network": "back"})
     engine.docker("network", "connect", "back", "two")
-    engine.run("published", "-p", "127.0.0.1::8080", labels={**WEB, "fairlead.address": "published"})
-    engine.run("hosts", "--network=host", labels={**WEB, "fairlead.port": str(port)}, LISTEN=port)
+    shown, published = ("-p", "127.0.0.1::8080"), {**WEB, "fairlead.address": "published"}
+    engine.run("published", *shown, labels=published)
+    engine.run("everywhere", "-p", "8080", labels=published)
+    engine.run("own-shown", "--network=front", *shown)
+    engine.run("own-published", "--network=front", *shown, labels=published)
+    engine.run("hosts", "--network=host", *shown, labels={**WEB, "fairlead.port": str(port)}, LISTEN=port)
     engine.run("joined", "--network=container:own", labels={**WEB, "fairlead.port": "8081"}, LISTEN=8081)
     engine.run("none", "--network=none")
-    names = ("plain", "shown", "own", "two", "published", "hosts", "joined")
+    on_the_host = ("published", "everywhere", "own-published", "hosts")
+    inside = ("plain", "shown", "own", "own-shown", "two", "joined")
+    names = (*on_the_host, *inside)
     found = host.awaits(*names)
     assert {name: _asked(found[name]) for name in names} == {name: name for name in names}
     assert found["two"]["metadata"]["docker.address"].endswith("network back")
-    assert (found["hosts"]["address"], found["published"]["address"]) == ("127.0.0.1", "127.0.0.1")
+    assert {found[name]["address"] for name in on_the_host} == {"127.0.0.1"}
+    assert "127.0.0.1" not in {found[name]["address"] for name in inside}
     assert found["joined"]["address"] == found["own"]["address"]
     host.says("none", "it has no network")
 

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import httpx
+
 from tests.harness.processes import Program, Programs
 from tests.harness.waiting import wait_until
 
@@ -146,6 +148,13 @@ class DockerEngine:
         words = [f"--label={key}={value}" for key, value in said.items()]
         words += [f"--env={key}={value}" for key, value in {"NAME": name, **environment}.items()]
         return self.docker("run", "-d", "--name", name, *words, *options, IMAGE, "sh", "-c", SERVE)
+
+    def create(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create, by the API, a container that sleeps: its labels may be longer than a command line."""
+        said = {"Image": IMAGE, "Labels": dict(labels), "Cmd": ["sleep", "600"]}
+        transport = httpx.HTTPTransport(uds=str(self.socket))
+        with httpx.Client(base_url="http://engine", transport=transport, timeout=60) as engine:
+            engine.post("/containers/create", params={"name": name}, json=said).raise_for_status()
 
     def pid(self, name: str) -> int:
         """The id of a container's first process, on this host."""

@@ -18,6 +18,7 @@ class Recorder:
     def __init__(self, path: Path, target: Path) -> None:
         self.path = path
         self.asked: list[str] = []
+        self._refused = ""
         self._target = target
         self._open: set[socket.socket] = set()
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -36,6 +37,15 @@ class Recorder:
             self._listener.close()
             self.cut()
             thread.join(5)
+
+    @contextlib.contextmanager
+    def refusing(self, path: str) -> Iterator[None]:
+        """Hang up on whoever asks for what ends like that, until the end of the block."""
+        self._refused = path
+        try:
+            yield
+        finally:
+            self._refused = ""
 
     def cut(self) -> None:
         """Break every connection, as a restart of an engine does."""
@@ -71,10 +81,14 @@ class Recorder:
             while chunk := near.recv(65_536):
                 heads += chunk
                 *whole, heads = heads.split(b"\r\n\r\n")
-                self.asked += [head.split(b"\r\n")[0].decode("latin-1") for head in whole]
+                lines = [head.split(b"\r\n")[0].decode("latin-1") for head in whole]
+                self.asked += lines
+                if self._refused and any(line.split(" ")[1].endswith(self._refused) for line in lines):
+                    break
                 far.sendall(chunk)
-        with contextlib.suppress(OSError):
-            far.shutdown(socket.SHUT_RDWR)
+        for end in (far, near):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
