@@ -151,6 +151,7 @@ async def test_s4_a_lock_that_somebody_else_holds_is_waited_for_a_while_and_no_o
         with closing(sqlite3.connect(tmp_path / "fairlead.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             writing = asyncio.ensure_future(plane.submit([Declaration(Put(instance("web-2")), "api:test")]))  # noqa: TID251 - awaited below
+            await until(lambda: plane._loop.committer.is_busy, what="it is on its way to the store")
             await everything_else_goes_on(plane)
             assert not writing.done(), "all that went on while the writer waited"
             (outcome,) = await writing
