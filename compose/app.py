@@ -20,6 +20,7 @@ class Hello(BaseHTTPRequestHandler):
     """Answers every GET with the version; connections stay open."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = 4096  # head and body leave together: a process that is killed leaves no half of an answer
     version = os.environ.get("VERSION", "v1")
 
     def do_GET(self) -> None:

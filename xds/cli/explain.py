@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from xds.cli.completion import services_and_containers
 from xds.cli.connection import connection
 from xds.cli.container_screen import print_container
 from xds.cli.exits import Exit, Failed
@@ -24,7 +25,12 @@ _NOT_FOUND = 404
 def explain(
     ctx: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="SERVICE|CONTAINER", help="A service, or a container: its name, id, or instance.")
+        str,
+        typer.Argument(
+            metavar="SERVICE|CONTAINER",
+            help="A service, or a container: its name, id, or instance.",
+            autocompletion=services_and_containers,
+        ),
     ],
     env: Env = DEFAULT_ENV,
     container: Annotated[

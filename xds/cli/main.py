@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from xds.cli import (
     apply,
     breaker,
     canary,
+    completion,
     diff,
     envoy,
     explain,
@@ -31,6 +33,7 @@ from xds.cli import (
     watch,
 )
 from xds.cli import filter as filters
+from xds.cli.config import command as config
 from xds.cli.connection import DEFAULT_SERVER, Connection
 from xds.cli.demo import command as demo
 from xds.cli.doctor import command as doctor
@@ -51,6 +54,7 @@ app = typer.Typer(
     name="fairlead",
     cls=Commands,
     no_args_is_help=True,
+    add_completion=False,  # `fairlead completion` says the same in a command of its own
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EXITS_HELP,
@@ -120,6 +124,8 @@ guard.add_to(app)
 hold.add_to(app)
 journal.add_to(app)
 store.add_to(app)
+completion.add_to(app)
+config.add_to(app)
 doctor.add_to(app)
 simulate.add_to(app)
 filters.add_to(app)
@@ -128,4 +134,5 @@ demo.add_to(app)
 
 def main() -> None:
     """Run the command line; the entry point of the `fairlead` command."""
+    completion.prepare(os.environ)
     app()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xds.cli import nodes
+from xds.cli.completion import kinds, names_of_kind
 from xds.cli.connection import connection
 from xds.cli.exits import Exit, Failed
 from xds.cli.kinds import ALL, KINDS, kind_of, path_of
@@ -24,8 +25,8 @@ EnvOrAll = Annotated[
 Selector = Annotated[
     str, typer.Option("-l", "--selector", help="Instances only, as in `version in (v1,v2),zone!=eu-1,!canary`.")
 ]
-KindName = Annotated[str, typer.Argument(help=f"{ALL}.")]
-Name = Annotated[str, typer.Argument(help="One object; all of the kind without it.")]
+KindName = Annotated[str, typer.Argument(help=f"{ALL}.", autocompletion=kinds)]
+Name = Annotated[str, typer.Argument(help="One object; all of the kind without it.", autocompletion=names_of_kind)]
 
 
 def get(
@@ -72,8 +73,13 @@ def rows_of(client: Client, plural: str, name: str, selector: str, env: str) -> 
 
 def delete(
     ctx: typer.Context,
-    kind: Annotated[str, typer.Argument(help="instance, service, route, gateway, rollout, policy, overlay or agent.")],
-    name: Annotated[str, typer.Argument(help="Its name or id.")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="instance, service, route, gateway, rollout, policy, overlay or agent.", autocompletion=kinds
+        ),
+    ],
+    name: Annotated[str, typer.Argument(help="Its name or id.", autocompletion=names_of_kind)],
     env: Env = DEFAULT_ENV,
 ) -> None:
     """Remove one object by name.

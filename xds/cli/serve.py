@@ -7,7 +7,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +24,19 @@ if TYPE_CHECKING:
 
 Docker = Annotated[
     bool, typer.Option("--docker", envvar="FAIRLEAD_DOCKER", help="Be this host's agent, too: see `fairlead agent`.")
+]
+Config = Annotated[
+    str, typer.Option("--config", envvar="FAIRLEAD_CONFIG", metavar="FILE", help="Settings; see `fairlead config`.")
+]
+Overlay = Annotated[
+    str,
+    typer.Option("--env", envvar="FAIRLEAD_CONFIG_ENV", metavar="NAME", help="Lay FILE's overlay for NAME over it."),
+]
+Filter = Annotated[
+    str, typer.Option("--filter", metavar="PATH|none", help="The health filter.", show_default="the built-in one")
+]
+FilterConfig = Annotated[
+    str, typer.Option("--filter-config", metavar="PATH", help="JSON file with the filter's global defaults.")
 ]
 Output = Annotated[
     Format, typer.Option("-o", "--output", help="How to print the one line of addresses, once everything is served.")
@@ -47,23 +60,22 @@ def serve(
     insecure_non_loopback: Annotated[
         bool, typer.Option("--insecure-non-loopback", help="Listen beyond loopback without a token: anybody may steer.")
     ] = False,
-    filter_path: Annotated[
-        str,
-        typer.Option("--filter", metavar="PATH|none", help="The health filter.", show_default="the built-in one"),
-    ] = "",
-    filter_config: Annotated[
-        str, typer.Option("--filter-config", metavar="PATH", help="JSON file with the filter's global defaults.")
-    ] = "",
+    filter_path: Filter = "",
+    filter_config: FilterConfig = "",
     docker: Docker = False,
+    config: Config = "",
+    env: Overlay = "",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.", show_default="info")] = "",
     output: Output = Format.TABLE,
 ) -> None:
     """Run the control plane: the API for people, ADS for Envoys, one store for both.
 
-    Every flag can be an environment variable, FAIRLEAD_DATA_DIR and so on. Loopback needs no token; anything else does.
+    Every flag can be a variable, FAIRLEAD_DATA_DIR and so on, or stand in a file (docs/configuration.md). Loopback
+    needs no token; anything else does.
     What Envoys may ask of it is limited: FAIRLEAD_ADS_MAX_STREAMS and its like set other limits (docs/limits.md).
     SIGHUP reads the filter and its configuration again; SIGTERM ends it, and its state is in DIR for the next time.
     """
+    from xds.cli.config.settings import configured
     from xds.config import Settings
 
     known = ctx.find_object(Connection)
@@ -77,8 +89,10 @@ def serve(
         "filter_config": filter_config,
         "log_level": log_level,
     }
-    settings = Settings.read(os.environ, flags)
-    agent = _agent(settings) if docker else None
+    told = configured(config, env, os.environ)
+    variables = told.variables(os.environ)
+    settings = Settings.read(variables, flags)
+    agent = _agent(settings, told.agent) if docker or variables.get("FAIRLEAD_DOCKER") == "true" else None
     log_to_stderr(settings.log_level)
     gc.disable()  # what is loaded now stays; walking it again and again took a fifth of the start
     run = importlib.import_module("xds.app").run
@@ -90,15 +104,17 @@ def serve(
         raise typer.Exit(Exit.DONE) from None
 
 
-def _agent(settings: Settings) -> Callable[[Serving], Coroutine[None, None, None]]:
-    """Return this host's agent, told by FAIRLEAD_AGENT_* and DOCKER_*; it speaks HTTP to the API like any other."""
+def _agent(settings: Settings, section: Mapping[str, object]) -> Callable[[Serving], Coroutine[None, None, None]]:
+    """Return this host's agent, told by a file's section and FAIRLEAD_AGENT_* and DOCKER_*; it speaks HTTP like any."""
     import asyncio
     import logging
 
     from xds.agent.run import Agent
     from xds.agent.settings import AgentSettings
 
-    told = AgentSettings.read(os.environ, {"data_dir": settings.data_dir / "agent", "central_checks": True}, None)
+    told = AgentSettings.read(
+        os.environ, {"data_dir": settings.data_dir / "agent", "central_checks": True, **section}, None
+    )
     _ = told.endpoints  # said now if they cannot be used
 
     async def beside(serving: Serving) -> None:

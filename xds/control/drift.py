@@ -9,7 +9,7 @@ from xds.control.ports import Entry
 from xds.model.alarm import Alarm
 from xds.model.drift import drift
 from xds.model.instance import Instance
-from xds.model.intent import Intent, Kind
+from xds.model.intent import INSTANCE, Intent
 from xds.model.names import ServiceKey
 
 SOURCE = "drift"
@@ -33,7 +33,7 @@ class Drifting:
     def committed(self, entries: Iterable[Entry]) -> None:
         """Take note of instances that came, changed or went."""
         for entry in entries:
-            if entry.name.kind is Kind.INSTANCE:
+            if entry.name.kind is INSTANCE:
                 self._judge(entry.name.key, entry.after if isinstance(entry.after, Instance) else None)
 
     def take(self) -> list[Alarm] | None:

@@ -18,7 +18,7 @@ from xds.model.alarm import Alarm, Priority
 from xds.model.fusion import LEASE
 from xds.model.health import Health
 from xds.model.instance import Address, Instance
-from xds.model.intent import Intent, Kind
+from xds.model.intent import INSTANCE, Intent
 from xds.model.problems import Problem, Severity
 from xds.model.signal import Signal
 
@@ -51,7 +51,7 @@ class Duplicates:
         """Take note of instances that came, moved or went."""
         is_concerned = False
         for entry in entries:
-            if entry.name.kind is not Kind.INSTANCE:
+            if entry.name.kind is not INSTANCE:
                 continue
             before = _claims(entry.before) if isinstance(entry.before, Instance) else ()
             after = _claims(entry.after) if isinstance(entry.after, Instance) else ()

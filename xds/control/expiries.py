@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from xds.control.ports import Entry
 from xds.model.declare import Declaration, Delete
@@ -16,6 +17,7 @@ from xds.model.intent import Intent, Kind, ref
 from xds.model.overlay import Overlay
 
 ACTOR = "overlay"
+_OVERLAY: Final = Kind.OVERLAY  # as INSTANCE has a name of its own, for the same reason
 
 
 def left(lasts: float, until: datetime | None, wall: datetime) -> float:
@@ -40,7 +42,7 @@ class Expiries:
     def committed(self, entries: Iterable[Entry], now: float) -> None:
         """Take note of overlays that came, were said again, or went."""
         for entry in entries:
-            if entry.name.kind is not Kind.OVERLAY:
+            if entry.name.kind is not _OVERLAY:
                 continue
             self._until.pop(entry.name.key, None)
             if isinstance(entry.after, Overlay) and entry.after.lasts is not None:

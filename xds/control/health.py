@@ -15,7 +15,7 @@ from xds.model.alarm import Alarm, Priority
 from xds.model.fusion import CHECK, Verdict, fuse
 from xds.model.health import Health
 from xds.model.instance import Instance
-from xds.model.intent import Declared, Intent, Kind
+from xds.model.intent import INSTANCE, Declared, Intent
 from xds.model.signal import Signal
 
 NAMED: Final = 20
@@ -56,7 +56,7 @@ class HealthBoard:
         freed: list[str] = []
         for entry in entries:
             before, after, member = entry.before, entry.after, entry.name.key
-            if entry.name.kind is not Kind.INSTANCE:
+            if entry.name.kind is not INSTANCE:
                 continue
             if after is None:
                 self._words.pop(member, None)

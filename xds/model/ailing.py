@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xds.model.health import Health
+from xds.model.health import HEALTHY, Health
 from xds.model.instance import Instance
 from xds.model.view import Member
 
@@ -19,12 +19,12 @@ class Ailing:
 
     def of(self, member: str) -> Health:
         """Return the health of an instance."""
-        return self._health.get(member, Health.HEALTHY)
+        return self._health.get(member, HEALTHY)
 
     def note(self, member: str, health: Health) -> None:
         """Let an instance be that healthy from now on."""
         self.changes += 1
-        if health is Health.HEALTHY:
+        if health is HEALTHY:
             self._health.pop(member, None)
         else:
             self._health[member] = health
@@ -37,7 +37,7 @@ class Ailing:
     def forget(self, member: str) -> None:
         """Forget an instance; nothing happens when nothing is known of it."""
         if member in self._health:
-            self.note(member, Health.HEALTHY)
+            self.note(member, HEALTHY)
 
     @property
     def table(self) -> Mapping[str, Health]:

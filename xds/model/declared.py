@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from xds.model.gateway import Gateway
 from xds.model.instance import Instance
@@ -28,6 +28,9 @@ class Kind(StrEnum):
     POLICY = "policy"
 
 
+INSTANCE: Final = Kind.INSTANCE
+"""The kind of most objects: Python 3.11 makes a call to find a member of an Enum, and a registration needs it often."""
+
 Declared = Instance | Service | Route | Gateway | Rollout | Overlay | ServicePolicy
 
 
@@ -42,7 +45,7 @@ def ref(declared: Declared) -> Ref:
     """Return the name of a declared object."""
     match declared:
         case Instance():
-            return Ref(Kind.INSTANCE, declared.id)
+            return Ref(INSTANCE, declared.id)
         case Service():
             return Ref(Kind.SERVICE, str(declared.key))
         case Route():

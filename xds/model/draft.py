@@ -7,13 +7,14 @@ away as one. The intent itself is never touched here.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from xds.model.declare import Declaration, Delete, ForceBreaker, Put, StartRollout, StepRollout
 from xds.model.drift import remembered
 from xds.model.gateway import Gateway
 from xds.model.incarnation import check_age, check_succession, numbered
 from xds.model.instance import Instance
-from xds.model.intent import Declared, Intent, Kind, Ref, ref
+from xds.model.intent import INSTANCE, Declared, Intent, Kind, Ref, ref
 from xds.model.laying import lay
 from xds.model.names import ServiceKey
 from xds.model.overlay import Overlay
@@ -26,6 +27,8 @@ from xds.model.route import Route
 from xds.model.service import EVERY, Protocol, Service
 from xds.model.split import Split
 from xds.model.upstream import UpstreamPorts
+
+_SERVICE: Final = Kind.SERVICE  # as INSTANCE, for the same reason
 
 
 class Draft:
@@ -70,7 +73,7 @@ class Draft:
         """Return the versions that have an instance, the draft's own counted."""
         members = {member: self._intent.instances[member] for member in self._intent.members_of(key)}
         for name, declared in self.writes.items():
-            if name.kind is Kind.INSTANCE:
+            if name.kind is INSTANCE:
                 members.pop(name.key, None)
                 if isinstance(declared, Instance) and declared.service == key:
                     members[name.key] = declared
@@ -303,12 +306,13 @@ class Draft:
         return self._enter(ref(declared), declared, declaration)
 
     def _enter(self, name: Ref, after: Declared | None, declaration: Declaration) -> Ref:
-        if self._ports is not None and name.kind is Kind.SERVICE:
+        is_service = name.kind is _SERVICE
+        if self._ports is not None and is_service:
             before = self.get(name)
             self._ports.note(
                 before if isinstance(before, Service) else None, after if isinstance(after, Service) else None
             )
-        if name.kind is Kind.SERVICE:
+        if is_service:
             self._services[ServiceKey(*name.key.split("/", 1))] = after if isinstance(after, Service) else None
         self.writes[name] = after
         self.authors[name] = declaration

@@ -12,9 +12,9 @@ from itertools import islice
 from typing import TypeVar
 
 from xds.model.ailing import Ailing
-from xds.model.declared import Declared, Kind, Ref, ref
+from xds.model.declared import INSTANCE, Declared, Kind, Ref, ref
 from xds.model.gateway import Gateway
-from xds.model.health import Health
+from xds.model.health import HEALTHY, Health
 from xds.model.index import LabelIndex
 from xds.model.instance import Instance
 from xds.model.leaving import empties
@@ -29,7 +29,7 @@ from xds.model.selector import Selector
 from xds.model.service import Service
 from xds.model.view import Member, ServiceView
 
-__all__ = ["Declared", "Dirty", "Intent", "Kind", "Ref", "ref"]
+__all__ = ["INSTANCE", "Declared", "Dirty", "Intent", "Kind", "Ref", "ref"]
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -74,7 +74,7 @@ class Intent:
 
     def get(self, name: Ref) -> Declared | None:
         """Return the declared object of that name, or None."""
-        if name.kind is Kind.INSTANCE:
+        if name.kind is INSTANCE:
             return self.instances.get(name.key)
         match name.kind:
             case Kind.SERVICE:
@@ -136,7 +136,7 @@ class Intent:
                 self.revisions[name] = revision
             if name in absent and isinstance(before, Instance):
                 self._held[name.key] = Member(before, self.health(name.key), held=True)
-            elif declared is None and name.kind is Kind.INSTANCE:
+            elif declared is None and name.kind is INSTANCE:
                 self.release(name.key)
             self._replace(name, before, declared)
 
@@ -168,7 +168,7 @@ class Intent:
 
     def standing(self, name: Ref) -> Declared | None:
         """Return the declared object of that name, or the instance that is gone and held."""
-        held = self._held.get(name.key) if name.kind is Kind.INSTANCE else None
+        held = self._held.get(name.key) if name.kind is INSTANCE else None
         return self.get(name) or (held.instance if held else None)
 
     def remain(self, leaving: Iterable[Instance], held: Iterable[Member]) -> None:
@@ -269,7 +269,7 @@ class Intent:
         leaving, held = self._leaving.get(member), self._held.get(member)
         if held is not None:
             return self.overlays.over(held)
-        return Member(leaving, Health.HEALTHY, leaving=True) if leaving else None
+        return Member(leaving, HEALTHY, leaving=True) if leaving else None
 
     def _seat(self, member: str, service: ServiceKey) -> None:
         """Let the members of a service follow what has changed about one of them."""

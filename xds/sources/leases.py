@@ -19,7 +19,7 @@ from xds.model.alarm import Alarm, Priority
 from xds.model.check import CheckKind
 from xds.model.health import Health
 from xds.model.instance import Instance
-from xds.model.intent import Kind
+from xds.model.intent import INSTANCE
 from xds.model.names import ServiceKey
 from xds.model.problems import Conflict
 from xds.model.signal import Signal
@@ -98,7 +98,7 @@ class WheelLeases:
     def committed(self, entries: Sequence[Entry]) -> None:
         """Give every instance that came or changed a full lease, forget those that went."""
         for entry in entries:
-            if entry.name.kind is not Kind.INSTANCE:
+            if entry.name.kind is not INSTANCE:
                 continue
             member, before, after = entry.name.key, entry.before, entry.after
             known = self._drop(member)

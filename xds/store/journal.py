@@ -46,8 +46,7 @@ SELECT 'service ' || {SERVICE}, id FROM journal WHERE id <= :last AND {SERVICE} 
 """  # noqa: S608 - made of constants
 
 SLICE = 1000  # rows at a stretch: some milliseconds in which no commit is made
-BUSY = 2000  # rows since the last look, above which the index waits for a quieter moment
-BACKLOG = 100_000  # rows without an index, above which it waits no longer
+BUSY = 500  # rows since the last look, above which all but one slice waits for a quieter moment
 LATE = timedelta(seconds=5)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -65,7 +66,7 @@ class SqliteStore:
         self._ids: dict[Ref, int] = {}
         self._next_id = 1
         self._at = ""
-        self._seen = 0
+        self._seen, self._is_busy = 0, False  # by the journal: its newest row, and whether it grows fast
         self._damage: tuple[str, Path] | None = None
         self._failed = ""
         self._good = LastGood(path, last_good) if last_good is not None else None
@@ -128,8 +129,9 @@ class SqliteStore:
     async def tidy(self) -> None:
         """Index and forget rows of the journal, in slices between which commits have their turn."""
         slices = self._settings.tidy_slices if not self._failed else 0
-        while slices and await self._run(self._tidy):
-            slices -= 1
+        first = True
+        while slices and await self._run(functools.partial(self._tidy, first=first)):
+            slices, first = slices - 1, False
 
     async def keep_good(self, revision: int, objects: int) -> None:
         """Keep the last known good state if it changed; Unavailable."""
@@ -230,14 +232,16 @@ class SqliteStore:
             journal.rewound(db)
         self._at = at
 
-    def _tidy(self) -> bool:
+    def _tidy(self, *, first: bool) -> bool:
+        """Do a slice of each; say whether there is more. Under load the index gets one at each look."""
         before = self._clock.wall() - timedelta(seconds=self._settings.journal_age)
         with self._transaction() as db:
             newest, _ = journal.last(db)
-            grown, self._seen = newest - self._seen, newest
+            if first:
+                self._is_busy, self._seen = newest - self._seen > journal.BUSY, newest
             more = journal.prune(db, most=self._settings.journal_rows, before=before)
-            if grown < journal.BUSY or newest - journal.indexed(db) > journal.BACKLOG:
-                more = journal.index(db, newest) or more
+            if first or not self._is_busy:
+                more = (journal.index(db, newest) and not self._is_busy) or more
         failpoint("store.tidied")
         return more
 

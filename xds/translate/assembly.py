@@ -224,8 +224,11 @@ def _compare(before: _Members, after: _Members) -> _Change:
     """Return who went and who came, by identity and at the speed of a set."""
     if not before:
         return [], [*after]
-    old, new = dict(zip(map(id, before), before, strict=True)), dict(zip(map(id, after), after, strict=True))
-    return [old[one] for one in old.keys() - new.keys()], [new[one] for one in new.keys() - old.keys()]
+    old, new = set(map(id, before)), dict(zip(map(id, after), after, strict=True))
+    came = [new[one] for one in new.keys() - old]
+    if len(came) == len(after) - len(before):  # then nobody went, as a rule
+        return [], came
+    return [one for one in before if id(one) not in new], came
 
 
 def _add(counter: Counter[_K], key: _K, by: int) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from xds.model.health import Health
+from xds.model.health import DRAINING, STARTING, UNHEALTHY, UNSTABLE
 from xds.model.instance import Instance
 from xds.model.view import Member
 from xds.wire.endpoint import cluster_load_assignment, entry, lb_endpoint, locality_endpoints
@@ -38,9 +38,9 @@ def endpoint(member: Member) -> Endpoint:
     """Return a member encoded."""
     instance = member.instance
     weight, health = max(1, member.weight), _HEALTHY
-    if member.health is Health.UNSTABLE:
+    if member.health is UNSTABLE:
         weight = max(1, weight // UNSTABLE_SHARE)
-    elif member.health is Health.UNHEALTHY:
+    elif member.health is UNHEALTHY:
         health = _UNHEALTHY
     facts = {"instance": instance.id}
     fragments: dict[str, bytes] = {}
@@ -59,7 +59,7 @@ def locality_of(member: Member) -> Locality:
 
 def is_parked(member: Member) -> bool:
     """Say whether a member gets no requests on purpose: it drains, starts, or has weight 0."""
-    return member.weight == 0 or member.health is Health.DRAINING or member.health is Health.STARTING
+    return member.weight == 0 or member.health is DRAINING or member.health is STARTING
 
 
 def is_shown(member: Member) -> bool:
@@ -82,7 +82,7 @@ def present(members: Sequence[Member], *, elsewhere: bool) -> Sequence[Endpoint]
     if any(member.serves for member in members):
         found = [member for member in members if not is_parked(member)]
     else:
-        known = [member for member in members if member.health is not Health.STARTING]
+        known = [member for member in members if member.health is not STARTING]
         found = [member for member in known if elsewhere or member.weight]
     return [endpoint(member) for member in found]
 

@@ -26,9 +26,9 @@ from xds.telemetry.loop_lag import LoopLag
 
 MIB = 1 << 20
 DESCRIPTORS = 64
-STREAMS, CONNECTIONS, MEMORY = lasting(300, 2_000), lasting(10, 40), 256 * MIB
-CYCLES = lasting(300, 20_000)
-CHURN_S = lasting(2.0, 3_600.0)
+STREAMS, CONNECTIONS, MEMORY = lasting(100, 2_000), lasting(4, 40), 256 * MIB
+CYCLES = lasting(200, 20_000)
+CHURN_S = lasting(1.0, 3_600.0)
 LATE = 0.05 if SHARE else 1.0
 """Seconds by which the loop may be late, at the 99th percentile; beside other tests it waits for its turn, too."""
 

@@ -187,6 +187,21 @@ async def test_forgetting_goes_in_slices_between_which_a_commit_has_its_turn(
     await book.store.close()
 
 
+async def test_under_load_the_index_gets_a_slice_at_each_look_and_the_rest_when_there_is_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "SLICE", 10)
+    book = Book(tmp_path / "fairlead.db")
+    await book.put(*(instance(f"web-{number}") for number in range(journal.BUSY + 1)))
+    found = []
+    for _ in range(2):
+        await book.store.tidy()
+        with closing(sqlite3.connect(book.path)) as db:
+            found.append(journal.indexed(db))
+    await book.store.close()
+    assert found == [10, 10 + 10 * StoreSettings().tidy_slices]
+
+
 # -- what each revision changed ----------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from xds.model.alarm import Alarm, Priority
 from xds.model.check import CheckKind
 from xds.model.health import Health
 from xds.model.instance import Instance
-from xds.model.intent import Kind
+from xds.model.intent import INSTANCE
 from xds.model.signal import Signal
 from xds.sources.checks.blind import Blindness
 from xds.sources.checks.target import BOOT_FIRST, Outcome, Stage, Target
@@ -53,7 +53,7 @@ class Schedule:
     def committed(self, entries: Sequence[Entry], now: float) -> None:
         """Take up instances that came with a check, go on with those that changed, forget those that went."""
         for entry in entries:
-            if entry.name.kind is not Kind.INSTANCE:
+            if entry.name.kind is not INSTANCE:
                 continue
             after = entry.after
             if isinstance(after, Instance) and after.check is not None:

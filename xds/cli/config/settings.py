@@ -1,0 +1,43 @@
+"""Settings of a file as the programs take them, and what they say against them, with the place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from xds.agent.settings import AgentSettings
+from xds.cli.config.file import Configuration, Finding, Place, place_of, read
+from xds.cli.exits import Exit, Failed, complain
+from xds.cli.lint.findings import Level
+from xds.config import Settings
+from xds.model.problems import InvalidInput
+
+
+def problems(found: Configuration, env: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what a control plane would refuse; it stops at the first, as it would."""
+    whole = Place(str(found.files[-1]), 1, 1)
+    try:
+        Settings.read(found.variables(env), {})
+    except InvalidInput as error:
+        place = next(place_of(found, error.pointer), whole)
+        yield Finding(place, Level.ERROR, error.message)
+    for name, value in found.agent.items():
+        try:
+            AgentSettings.read({}, {name: value}, None)
+        except InvalidInput as error:
+            yield Finding(found.agent_places[name], Level.ERROR, f"agent.{name}: {error.message}")
+
+
+def configured(file: str, overlay: str, env: Mapping[str, str]) -> Configuration:
+    """Return what `serve` is told by a file ("" for none); Failed where a key is wrong, outdated ones are said."""
+    if not file:
+        if overlay:
+            raise Failed("--env lays an overlay over a file: name that with --config", Exit.INVALID)
+        return Configuration()
+    found = read(Path(file), env, overlay)
+    wrong = [each for each in found.findings if each.level is Level.ERROR]
+    if wrong:
+        raise Failed("; ".join(f"{each.place}: {each.message}" for each in wrong), Exit.INVALID)
+    for each in found.findings:
+        complain(f"{each.place}: {each.message}")
+    return found
