@@ -45,14 +45,16 @@ def translate(intent: Intent, spec: FilterSpec | None, profiles: frozenset[NodeP
 
 def objects_changed(before: Moment, after: Moment) -> Mapping[Ref, tuple[Declared | None, Declared | None]]:
     """Return what differs between two moments, by name, in order."""
-    names = sorted(before.objects.keys() | after.objects.keys())
+    names = before.objects.keys() | after.objects.keys()
     pairs = {name: (before.objects.get(name), after.objects.get(name)) for name in names}
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    changed = sorted(name for name, (old, new) in pairs.items() if old != new)  # to sort all would hold everybody up
+    return {name: pairs[name] for name in changed}
 
 
 def resources_changed(before: Resources, after: Resources) -> Mapping[OutputKey, tuple[bytes | None, bytes | None]]:
     """Return which resources differ, in order of type, name and variant."""
     names = before.by_key.keys() | after.by_key.keys()
     pairs = {name: (before.by_key.get(name), after.by_key.get(name)) for name in names}
-    order = sorted(names, key=lambda name: (name.type.short, name.name, name.variant))
-    return {name: pairs[name] for name in order if pairs[name][0] != pairs[name][1]}
+    changed = [name for name, (old, new) in pairs.items() if old != new]
+    changed.sort(key=lambda name: (name.type.short, name.name, name.variant))
+    return {name: pairs[name] for name in changed}
