@@ -72,23 +72,25 @@ class Policy:
 
     async def run(self) -> None:
         """Declare, for ever; what goes wrong here is tried again and stops nothing else."""
-        whole = True
+        due = self._now()
         while True:
             self._wake.clear()
             began = self._now()
+            whole = began >= due
             try:
-                pause = AGAIN if await self.declare(whole=whole) else RETRY
+                settled = await self.declare(whole=whole)
                 self._trouble = ""
+                if whole or not settled:
+                    due = self._now() + (AGAIN if settled else RETRY)
             except (ClientError, httpx.HTTPError) as error:
-                pause = RETRY
+                due = self._now() + RETRY
                 self._note(str(error) or type(error).__name__)
             try:
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(max(0.0, due - self._now())):
                     await self._wake.wait()
-                whole = whole and pause == RETRY
                 await asyncio.sleep(began + GATHER - self._now())
             except TimeoutError:
-                whole = True
+                continue
 
     async def declare(self, *, whole: bool = True) -> bool:
         """Declare what is not declared yet, of services whose containers are others than before or of all of them.

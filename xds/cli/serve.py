@@ -75,7 +75,6 @@ def serve(
     What Envoys may ask of it is limited: FAIRLEAD_ADS_MAX_STREAMS and its like set other limits (docs/limits.md).
     SIGHUP reads the filter and its configuration again; SIGTERM ends it, and its state is in DIR for the next time.
     """
-    from xds.cli.config.settings import configured
     from xds.config import Settings
 
     known = ctx.find_object(Connection)
@@ -89,10 +88,9 @@ def serve(
         "filter_config": filter_config,
         "log_level": log_level,
     }
-    told = configured(config, env, os.environ)
-    variables = told.variables(os.environ)
+    variables, section = _configured(config, env)
     settings = Settings.read(variables, flags)
-    agent = _agent(settings, told.agent) if docker or variables.get("FAIRLEAD_DOCKER") == "true" else None
+    agent = _agent(settings, section) if docker or variables.get("FAIRLEAD_DOCKER") == "true" else None
     log_to_stderr(settings.log_level)
     gc.disable()  # what is loaded now stays; walking it again and again took a fifth of the start
     run = importlib.import_module("xds.app").run
@@ -102,6 +100,16 @@ def serve(
         raise _first(several) from None
     except* KeyboardInterrupt:
         raise typer.Exit(Exit.DONE) from None
+
+
+def _configured(file: str, overlay: str) -> tuple[Mapping[str, str], Mapping[str, object]]:
+    """Return the environment with what a file says beneath it, and the file's section for the agent."""
+    if not file and not overlay:
+        return os.environ, {}  # who has no file does not wait for its reader
+    from xds.cli.config.settings import configured
+
+    told = configured(file, overlay, os.environ)
+    return told.variables(os.environ), told.agent
 
 
 def _agent(settings: Settings, section: Mapping[str, object]) -> Callable[[Serving], Coroutine[None, None, None]]:

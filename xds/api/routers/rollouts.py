@@ -48,7 +48,11 @@ async def list_rollouts(
 
 @router.post("/rollouts", summary="Start a rollout", status_code=201, responses=writes())
 async def start_rollout(document: RolloutIn, caller: CallerOf, response: Response) -> RolloutOut:
-    """Begin to move users to a version that has instances. If-Match here is the revision of the service."""
+    """Begin to move users to a version that has instances. If-Match here is the revision of the service.
+
+    One in progress that still waits at 0 % for its first word gives way: to another plan of its version, and to
+    another version once its own has no instance any more.
+    """
     change = start_of(document, env_of(document.env, None))
     receipt = await caller.declare(change, Ref(Kind.SERVICE, str(change.service)))
     response.headers["location"] = f"/v1/rollouts/{receipt.name.key}"
