@@ -30,6 +30,7 @@ from xds.sources.docker.effects import Register, Report
 from xds.sources.docker.engine import Engine
 from xds.sources.docker.follow import Follower, Told
 
+CALM: Final = 1.0  # seconds until labels are looked at without those that left: their withdrawal goes first
 LOOK: Final = 0.25  # seconds between two looks at whether everybody has been inspected, after a start
 STATUS: Final = 1.0  # seconds between two looks at whether the status file is to be written
 ALIVE: Final = 5  # looks after which it is written though nothing changed, as a sign of life
@@ -150,7 +151,10 @@ class Agent:
                 _log.info("%s is withdrawn: %s", word.instance_id, word.why)
                 self.ledger.drop(word.instance_id)
         self._reporter.wake()
-        self._policy.wake()
+        if any(isinstance(word, Register) for word in words):
+            self._policy.wake()
+        else:
+            asyncio.get_running_loop().call_later(CALM, self._policy.wake)
 
     def _registered(self) -> Iterator[tuple[str, Instance]]:
         for follower in self._followers:
