@@ -44,17 +44,8 @@ def overlay_out(plane: ControlPlane, overlay: Overlay, *, revision: int | None =
     """Return an overlay as a document, with what it picks at the moment."""
     left = plane.overlaid_for(overlay.id)
     return OverlayOut(
-        id=overlay.id,
-        env=overlay.env,
-        act=overlay.act.value,
-        selector=str(overlay.selector),
-        service=overlay.service,
-        version=overlay.version,
-        weight=overlay.weight,
-        reason=overlay.reason,
-        owner=overlay.owner,
+        **dict(overlay_then(overlay)),
         expires_in=maybe_duration(None if left is None else float(math.ceil(left))),
-        until=None if overlay.until is None else overlay.until.isoformat(timespec="seconds"),
         instances=len(plane.intent.index.select(_concerned(overlay))),
         revision=plane.intent.revisions.get(ref(overlay), 0) if revision is None else revision,
     )
