@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -89,7 +90,7 @@ def _follow(client: Client, asked: Asked, every: float, output: Listing) -> None
     stream = EventStream(client, after, kind=listed.one) if listed.declared else None
     with screen(asked.plural, listed.shown(wide=output is Listing.WIDE), as_json=output is Listing.JSON) as show:
         show(list(rows.values()), [Moved("listed", key, row) for key, row in rows.items()], "")
-        trouble, events = "", list[tuple[int, Row]]()
+        trouble, events, awaited = "", list[tuple[int, Row]](), set[str]()
         while True:
             for told in _wait(stream, every):
                 trouble = told.trouble
@@ -101,8 +102,17 @@ def _follow(client: Client, asked: Asked, every: float, output: Listing) -> None
                     raise
                 show(list(rows.values()), [], str(error))
                 continue
-            show(list(now.values()), moved(listed, rows, now, events, asked.means), trouble)
-            rows, events = now, []
+            changes = list(moved(listed, rows, now, events, asked.means))
+            early = {each.key for each in changes if not each.revision} - awaited if stream else set()
+            show(list(now.values()), [each for each in changes if each.key not in early], trouble)
+            rows, events = _but(early, now, rows), []
+            awaited = set() if trouble else early  # a list may be ahead of the events that explain it
+
+
+def _but(early: set[str], now: Mapping[str, Row], before: Mapping[str, Row]) -> dict[str, Row]:
+    """Return rows as they are now, but those of `early` as they were before."""
+    kept = {key: row for key, row in now.items() if key not in early}
+    return kept | {key: before[key] for key in early if key in before}
 
 
 def _wait(stream: EventStream | None, seconds: float) -> list[Told]:
