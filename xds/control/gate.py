@@ -8,7 +8,7 @@ listens to has moved nobody. So are weights that were taken back because Envoys 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from xds.cache.resource import Resource, ResourceKey
@@ -76,6 +76,15 @@ def gate(
         return GateStatus(GateState.BLOCKED, reason, acked, len(live), tuple(parts))
     state = GateState.DONE if acked == len(live) else GateState.WAITING
     return GateStatus(state, "", acked, len(live), tuple(parts))
+
+
+def unpublished(parts: Iterable[NodeGate]) -> tuple[NodeGate, ...]:
+    """Return the parts of a service with a change that is not published yet: nobody is done with that."""
+    words = "a change is not published yet"
+    return tuple(
+        replace(part, state=GateState.WAITING, message=words) if part.state is GateState.DONE else part
+        for part in parts
+    )
 
 
 def caught_up(publisher: Publisher, nodes: Sequence[NodeState], *, now: float) -> bool:

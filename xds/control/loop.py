@@ -141,7 +141,6 @@ class Loop:
             self._hold(now)
         if entries:
             self._pace.changed(now)
-            await asyncio.sleep(0)  # those who asked have their answers before translation begins
         if arrivals.filter is not None:
             self._publisher.use(arrivals.filter)
             self._pace.changed(now)

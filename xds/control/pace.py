@@ -1,7 +1,7 @@
 """When to publish: the first changes after a silence at once, then coalesced, and bad news never held back.
 
-What publishing costs is followed by a rest of some times that length, so that a flood of changes, each of another
-service, leaves the loop time for whoever makes them. Pure: time is an argument, in monotonic seconds.
+A publish that takes longer than a silence is followed by a rest of some times its length, so that a flood of changes,
+each of another service, leaves the loop time for whoever makes them. Pure: time is an argument, in monotonic seconds.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Pace:
         self._cost += seconds
 
     def published(self, now: float) -> None:
-        """Note that everything pending has gone out by `now`; what that took is rested for, up to the ceiling."""
+        """Note that everything pending has gone out by `now`; if that took long it is rested for, up to the ceiling."""
         self._due = None
         self._left = max(0, self._left - 1)
-        self._free = now + min(self._ceiling, REST * self._cost)
+        self._free = now + min(self._ceiling, REST * self._cost) if self._cost > self._quiet else now
         self._cost = 0.0

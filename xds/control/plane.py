@@ -19,7 +19,7 @@ from xds.control.alarms import Alarms
 from xds.control.drift import DriftAlarms
 from xds.control.duplicates import Duplicates
 from xds.control.feed import Feed
-from xds.control.gate import gate, refusals
+from xds.control.gate import gate, refusals, unpublished
 from xds.control.health import noting
 from xds.control.housekeeping import Housekeeping, StandingAlarms, StoreKeeping
 from xds.control.inbox import Inbox, Outcome
@@ -247,7 +247,8 @@ class ControlPlane:
         problems = tuple(problem for problem in self.problems if problem.object in about)
         wanted = self.intent.services[key].split.weights  # what a pin is laid over
         revision = self.intent.revisions.get(ref(view.service), 0)
-        return ServiceStatus(view, revision, wanted, effective, found.nodes, problems)
+        nodes = unpublished(found.nodes) if key in self.intent.stale else found.nodes
+        return ServiceStatus(view, revision, wanted, effective, nodes, problems)
 
     def reach(self, env: str, clusters: Collection[str]) -> list[NodeReach]:
         """Return how each live Envoy of an environment stands to the endpoints of the clusters that it asks for."""

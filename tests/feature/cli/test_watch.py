@@ -33,6 +33,7 @@ def test_each_change_is_a_line_also_those_while_the_control_plane_was_away(
     wait_until(lambda: any(line.startswith("listed web-1 web v1") for line in lines()), 20)
     plane.put("instances/web-1", {**WEB, "weight": 50})
     wait_until(lambda: any("changed web-1" in line and "by api:anonymous" in line for line in lines()), 20)
+    wait_until(lambda: "listed" in documents.output(), 20, what="the other one follows too")
     plane.kill()
     wait_until(lambda: any(line.startswith("fairlead: ") for line in lines()), 20)
     plane.start()
@@ -57,7 +58,10 @@ def test_a_terminal_shows_a_table_that_is_drawn_again(plane: Plane) -> None:
     ours, theirs = pty.openpty()
     server = f"http://127.0.0.1:{plane.api}"
     command = [str(FAIRLEAD), "--server", server, "watch", "agents", "--every", "0.2"]
-    watching = subprocess.Popen(command, stdout=theirs, env={**os.environ, "TERM": "xterm", "COLUMNS": "100"})
+    watching = subprocess.Popen(
+        command, stdout=theirs, env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - a shell lets what is in its background ignore it
+    )  # fmt: skip
     shown = bytearray()
 
     def read() -> None:

@@ -22,6 +22,7 @@ async def test_an_endpoint_that_goes_is_published_while_others_wait_and_takes_th
 ) -> None:
     """With a debounce that would never end by itself."""
     async with running_plane(tmp_path) as plane:
+        monkeypatch.setattr(pace, "AT_ONCE", 1)
         monkeypatch.setattr(plane._loop, "_pace", pace.Pace(quiet=3600.0, ceiling=7200.0))
         await plane.submit([Declaration(Put(web(0)), "api:test")])
         await served(plane, 1)
@@ -38,6 +39,7 @@ async def test_an_endpoint_that_goes_does_not_wait_for_the_translation_of_others
 ) -> None:
     """Its service is published alone; what else is pending keeps its place."""
     async with running_plane(tmp_path) as plane:
+        monkeypatch.setattr(pace, "AT_ONCE", 1)
         monkeypatch.setattr(plane._loop, "_pace", pace.Pace(quiet=3600.0, ceiling=7200.0))
         await plane.submit([Declaration(Put(web(number)), "api:test") for number in range(2)])
         await served(plane, 2)

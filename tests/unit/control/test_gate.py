@@ -12,7 +12,7 @@ from xds.cache.roster import NodeState, Roster
 from xds.cache.table import Cache
 from xds.cache.typestate import Node
 from xds.control import publisher as publishing
-from xds.control.gate import GateState, caught_up, gate
+from xds.control.gate import GateState, caught_up, gate, unpublished
 from xds.control.groups import group_of
 from xds.control.publisher import Publisher
 from xds.model.instance import Instance
@@ -168,3 +168,11 @@ def test_a_node_that_has_not_got_a_cluster_of_its_route_yet_waits_for_it_by_name
     words = "held back: egress waits for cluster web/v2"
     assert desk.part() == (GateState.WAITING, words)
     assert desk.part(waited=60.0) == (GateState.BLOCKED, words)
+
+
+def test_nobody_is_done_with_a_change_that_is_not_published_yet() -> None:
+    desk = Desk()
+    desk.send(desk.publish(0))
+    desk.ack()
+    (part,) = unpublished(gate(WEB, desk.publisher, list(desk.roster.nodes()), waited=0.0, now=0.0).nodes)
+    assert (part.state, part.message) == (GateState.WAITING, "a change is not published yet")

@@ -103,7 +103,16 @@ def test_a_change_that_was_waiting_while_the_one_before_was_dealt_with_does_not_
     assert pace.due() == 50.51 + QUIET
 
 
-def test_what_a_publish_took_is_rested_for_before_the_next() -> None:
+def test_a_publish_that_takes_no_longer_than_a_silence_needs_no_rest() -> None:
+    pace = Pace()
+    pace.changed(50.0)
+    pace.spent(QUIET)
+    pace.published(50.1)
+    pace.changed(50.11)
+    assert pace.due() == 50.11
+
+
+def test_what_a_long_publish_took_is_rested_for_before_the_next() -> None:
     pace = Pace()
     pace.changed(50.0)
     pace.spent(0.1)
