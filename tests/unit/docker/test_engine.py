@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,18 @@ async def test_silence_is_the_same_error() -> None:
         with pytest.raises(EngineError, match="ReadTimeout"):
             await known.running()
         with pytest.raises(EngineError, match="ReadTimeout"):
+            async with known.events(None):
+                pass
+
+
+async def test_a_certificate_that_is_refused_only_as_the_answer_is_read_is_the_same_error() -> None:
+    def refusing(_: httpx.Request) -> httpx.Response:
+        raise ssl.SSLError(1, "sslv3 alert bad certificate")
+
+    async with engine(refusing) as known:
+        with pytest.raises(EngineError, match="bad certificate"):
+            await known.running()
+        with pytest.raises(EngineError, match="bad certificate"):
             async with known.events(None):
                 pass
 

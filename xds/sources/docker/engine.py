@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Final
@@ -35,6 +36,9 @@ EVENTS: Final = {
 """What is asked for. `exec_create` is not: a HEALTHCHECK makes three such events at each turn."""
 
 _VERSION: Final = re.compile(r"(\d{1,3})\.(\d{1,3})\Z")
+
+_BROKEN: Final = (httpx.HTTPError, httpx.StreamError, ssl.SSLError)
+"""With TLS 1.3 an engine refuses our certificate only when we read its answer, and httpx lets that through as it is."""
 
 
 class EngineError(Exception):
@@ -113,14 +117,14 @@ class Engine:
                 if answer.status_code != 200:
                     raise EngineError(f"{self.endpoint}: {answer.status_code} for its events")
                 yield self._chunks(answer)
-        except (httpx.HTTPError, httpx.StreamError) as error:
+        except _BROKEN as error:
             raise EngineError(f"{self.endpoint}: {_words(error)}") from None
 
     async def _chunks(self, answer: httpx.Response) -> AsyncIterator[bytes]:
         try:
             async for chunk in answer.aiter_bytes():
                 yield chunk
-        except (httpx.HTTPError, httpx.StreamError) as error:
+        except _BROKEN as error:
             raise EngineError(f"{self.endpoint}: {_words(error)}") from None
         raise EngineError(f"{self.endpoint}: it ended the stream of its events")
 
@@ -136,7 +140,7 @@ class Engine:
     async def _get(self, path: str, missing: int = 0) -> httpx.Response | None:
         try:
             answer = await self._http.get(self._path(path))
-        except httpx.HTTPError as error:
+        except _BROKEN as error:
             raise EngineError(f"{self.endpoint}: {_words(error)}") from None
         if answer.status_code == missing:
             return None
