@@ -1,14 +1,14 @@
 """When to publish: the first changes after a silence at once, then coalesced, and bad news never held back.
 
-A publish that takes longer than a silence is followed by a rest of some times its length, so that a flood of changes,
-each of another service, leaves the loop time for whoever makes them. Pure: time is an argument, in monotonic seconds.
+A publish that takes longer than a silence is followed by a rest, so that a flood of changes, each of another service,
+leaves the loop time for whoever makes them. Pure: time is an argument, in monotonic seconds.
 """
 
 from __future__ import annotations
 
 QUIET = 0.1
 CEILING = 1.0
-REST = 3.0  # times what a publish took: then it takes a quarter of the loop's time at most
+REST = 0.2
 AT_ONCE = 3
 """Publishes after a silence that wait for nothing. What comes with one container comes in so many changes: its
 instance, then its service and routes, then its health."""
@@ -58,8 +58,8 @@ class Pace:
         self._cost += seconds
 
     def published(self, now: float) -> None:
-        """Note that everything pending has gone out by `now`; if that took long it is rested for, up to the ceiling."""
+        """Note that everything pending has gone out by `now`; if that took longer than a silence it is rested for."""
         self._due = None
         self._left = max(0, self._left - 1)
-        self._free = now + min(self._ceiling, REST * self._cost) if self._cost > self._quiet else now
+        self._free = now + REST if self._cost > self._quiet else now
         self._cost = 0.0

@@ -112,22 +112,13 @@ def test_a_publish_that_takes_no_longer_than_a_silence_needs_no_rest() -> None:
     assert pace.due() == 50.11
 
 
-def test_what_a_long_publish_took_is_rested_for_before_the_next() -> None:
+def test_a_long_publish_is_rested_for_but_bad_news_do_not_wait_for_the_end_of_that() -> None:
     pace = Pace()
     pace.changed(50.0)
     pace.spent(0.1)
-    pace.spent(0.1)
-    pace.published(50.2)
-    pace.changed(50.5)
-    assert pace.due() == 50.2 + 0.2 * REST
-
-
-def test_no_rest_is_longer_than_the_ceiling_and_bad_news_do_not_wait_for_its_end() -> None:
-    pace = Pace()
-    pace.changed(50.0)
-    pace.spent(2.0)
-    pace.published(52.0)
-    pace.changed(52.5)
-    assert pace.due() == 52.0 + CEILING
-    pace.changed(52.6, urgent=True)
-    assert pace.due() == 52.6
+    pace.spent(0.9)
+    pace.published(51.0)
+    pace.changed(51.01)
+    assert pace.due() == 51.0 + REST
+    pace.changed(51.02, urgent=True)
+    assert pace.due() == 51.02
