@@ -30,6 +30,9 @@ BATCH: Final = "batch"
 """The tag of routes that take many objects, and may be larger for it."""
 
 
+SLICE: Final = 500
+"""Items of a batch that are worked on between two turns of the event loop."""
+
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
 
 

@@ -36,7 +36,7 @@ _write_plain = msgspec.json.Encoder().encode
 
 def write(kind: Kind, declared: Declared) -> bytes:
     """Return the object as compact JSON."""
-    if kind is INSTANCE:  # most of what is written, and the same text in a third of the time
+    if kind is INSTANCE:  # most of what is written, and the same text in two fifths of the time
         return _write_plain(declared)
     return _ADAPTERS[kind].dump_json(declared)
 

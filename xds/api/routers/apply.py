@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 from fastapi import APIRouter
 
 from xds.api import problem_document
-from xds.api.body import BATCH, DocumentRoute, check_items
+from xds.api.body import BATCH, SLICE, DocumentRoute, check_items
 from xds.api.caller import Caller, CallerOf, SettingsOf
 from xds.api.convert.documents import read_document
 from xds.api.convert.plan import fields_of, resource_out
@@ -24,8 +23,6 @@ from xds.model.intent import Declared
 from xds.model.problems import Conflict, FairleadError, InvalidInput
 
 router = APIRouter(prefix="/v1", route_class=DocumentRoute, tags=["control plane"])
-
-_SLICE: Final = 500  # documents between two turns of the event loop
 
 
 @router.post("/apply", summary="Apply documents", tags=[BATCH], responses=writes(404))
@@ -79,7 +76,7 @@ async def _try(document: ApplyIn, documents: list[object], caller: Caller, setti
     found: list[Declared | FairleadError] = []
     for at, item in enumerate(documents):
         found.append(read_document(item, owner))
-        if at % _SLICE == _SLICE - 1:
+        if at % SLICE == SLICE - 1:
             await asyncio.sleep(0)
     return try_out(caller.plane.intent, found, caller.declaration, owner if document.prune else None)
 

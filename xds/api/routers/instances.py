@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
-from xds.api.body import BATCH, DocumentRoute, check_items, short_way
+from xds.api.body import BATCH, SLICE, DocumentRoute, check_items, short_way
 from xds.api.caller import Caller, CallerOf, PlaneOf, SettingsOf, caller_in, etag
 from xds.api.convert.instance import instance_of, instance_out
 from xds.api.convert.verdict import verdict_out
@@ -18,6 +18,7 @@ from xds.api.schemas.instance import (
     BatchIn,
     BatchOut,
     DeregisterIn,
+    InstanceId,
     InstanceIn,
     InstanceList,
     InstanceOut,
@@ -40,9 +41,6 @@ router = APIRouter(prefix="/v1", route_class=DocumentRoute, tags=["instances"])
 _ITEM = TypeAdapter(InstanceIn)
 _LEAVING = TypeAdapter(NamedHeartbeatIn)
 _RENEWAL = TypeAdapter(RenewalIn)
-_SLICE = 500  # items between two turns of the event loop
-
-InstanceId = Annotated[str, Path(max_length=256, description="the instance's id")]
 
 
 @router.get("/instances", summary="List instances by selector", responses=reads(404))
@@ -77,8 +75,8 @@ async def register_many(document: BatchIn, caller: CallerOf, settings: SettingsO
     items = list[object](document.items)
     check_items(items, settings.max_batch_items)
     results: list[str] = []
-    for first in range(0, len(items), _SLICE):  # what others ask for meanwhile has its turn between two slices
-        changes = [_put(item, caller.actor) for item in items[first : first + _SLICE]]
+    for first in range(0, len(items), SLICE):  # what others ask for meanwhile has its turn between two slices
+        changes = [_put(item, caller.actor) for item in items[first : first + SLICE]]
         results += map(_result, changes, await caller.declare_each(changes, first=first))
     return many(results)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from fastapi import Path
 from pydantic import ConfigDict, Field, SkipValidation, model_validator
 from pydantic.config import JsonDict
 
@@ -40,6 +41,9 @@ _OUT: JsonDict = {
     "lease": None,
     "drift": {},
 }
+
+InstanceId = Annotated[str, Path(max_length=256, description="the instance's id")]
+"""Where a path names an instance."""
 
 
 class InstanceIn(Input):
