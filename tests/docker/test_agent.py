@@ -51,10 +51,12 @@ def test_every_network_mode_is_registered_where_it_really_answers(
     engine.run("hosts", "--network=host", *shown, labels={**WEB, "fairlead.port": str(port)}, LISTEN=port)
     engine.run("joined", "--network=container:own", labels={**WEB, "fairlead.port": "8081"}, LISTEN=8081)
     engine.run("none", "--network=none")
+    engine.run("behind", labels={**WEB, "fairlead.ingress": "15006"}, LISTEN=15006)
     on_the_host = ("published", "everywhere", "own-published", "hosts")
     inside = ("plain", "shown", "own", "own-shown", "two", "joined")
     names = (*on_the_host, *inside)
-    found = host.awaits(*names)
+    found = host.awaits(*names, "behind")
+    assert (found["behind"]["port"], found["behind"]["ingress"]) == (8080, f"{found['behind']['address']}:15006")
     assert {name: _asked(found[name]) for name in names} == {name: name for name in names}
     assert found["two"]["metadata"]["docker.address"].endswith("network back")
     assert {found[name]["address"] for name in on_the_host} == {"127.0.0.1"}
