@@ -17,6 +17,7 @@ import pytest
 from tests.docker.host import Host
 from tests.harness.certificates import make_certificates
 from tests.harness.docker_engine import IMAGE, DockerEngine
+from tests.harness.load import Load, ask, request
 from tests.harness.plane import Plane
 from tests.harness.processes import Programs
 from tests.harness.waiting import wait_until
@@ -293,6 +294,46 @@ def test_a_version_that_nobody_has_seen_waits_in_one_rollout(host: Host, engine:
     host.awaits("first", "second", "third", "fourth")
     assert len(host.plane.get("rollouts", service="cart")["items"]) == 1
     assert host.declared("services", "cart")["stable"] == "v1"
+
+
+@pytest.mark.envoy
+def test_two_versions_with_conflicting_labels_do_each_other_no_harm(host: Host, engine: DockerEngine) -> None:
+    """The stable version's word holds, the other's is a proposal until it is promoted; nobody's request fails."""
+    shop = {**WEB, "fairlead.service": "shop", "fairlead.route.all.host": "shop.test"}
+    engine.run("old", labels={**shop, "fairlead.timeout": "7s", "fairlead.retry.attempts": "3"})
+    gateway = host.gateway()
+
+    def answer(name: str = "shop.test") -> str:
+        (found,) = ask(gateway.port, [request(name)])
+        return found.body.decode().strip() if found.status == 200 else ""
+
+    def proposed() -> set[str]:
+        return {each["field"] for each in host.plane.get("services/shop:explain")["proposals"]}
+
+    wait_until(lambda: answer() == "old", 20, what="the route leads to it")
+    with Load(gateway.port, [request("shop.test")] * 8) as load:
+        other = {"fairlead.version": "v2", "fairlead.timeout": "2s", "fairlead.retry.attempts": "0"}
+        other |= {"fairlead.lb": "random", "fairlead.route.all.host": "shop.test,new.test"}
+        engine.run("new", labels={**shop, **other, "fairlead.route.bad.rule": "Host(`shop.test`) && ("})
+        found = host.awaits("old", "new")["new"]
+        assert "fairlead.route.bad.rule" in found["metadata"]["docker.problems"]
+        rollout = wait_until(lambda: next(iter(host.plane.get("rollouts", service="shop")["items"]), None), 20)
+        assert proposed() == {"timeout", "retry", "balancing", "route shop.all"}
+        holds = host.declared("services", "shop")
+        assert (holds["stable"], holds["timeout"], holds["retry"]["attempts"]) == ("v1", "7s", 3)
+        assert host.declared("routes", "shop.all")["hosts"] == ["shop.test"]
+        load.wait_rounds(2)
+        assert {answer() for _ in range(10)} == {"old"}
+
+        host.plane.post(f"rollouts/{rollout['id']}:promote")
+        wait_until(lambda: host.declared("services", "shop")["stable"] == "v2", 30)
+        engine.docker("stop", "old")
+        host.awaits("new")
+        wait_until(lambda: host.declared("services", "shop")["timeout"] == "2s", 40)
+        wait_until(lambda: answer("new.test") == "new", 20, what="its route leads to it")
+        assert proposed() == set()
+        load.wait_rounds(2)
+    assert load.failures == []
 
 
 def test_one_host_needs_one_program(host: Host, engine: DockerEngine, programs: Programs, tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ class Description:
     """One container, understood. `ports` by name, the first is its own; `labels` are what its instance carries.
 
     `network` and `address` say where to look for its address: `auto`, `container`, `published`, `host`, or an IP
-    address. `ingress` is where its sidecar listens, without a host at its own address. `check` is how to ask it, None for not at all; `awaits_engine` whether the engine's word counts as well.
+    address. `ingress` is where its sidecar listens, at its own address where it has no host. `check` is how to ask it,
+    None for not at all; `awaits_engine` whether the engine's word counts as well.
     """
 
     container: Container

@@ -148,7 +148,10 @@ def test_a_sidecar_with_an_address_of_its_own_is_all_that_has_to_be_reached(know
     for stand in HOST, REMOTE:
         (only,) = found(known, stand, ingress="192.0.2.9:15006").candidates
         assert only.ends == {"default": Address("192.0.2.9", 15006)}
-        assert (only.asked, only.address) == (only.ingress, "172.17.0.2" if known.attachments[0].addresses else stand.host)
+        assert (only.asked, only.address) == (
+            only.ingress,
+            "172.17.0.2" if known.attachments[0].addresses else stand.host,
+        )
 
 
 def test_a_udp_port_is_no_way_in() -> None:
