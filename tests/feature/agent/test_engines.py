@@ -105,6 +105,22 @@ async def test_an_engine_that_goes_away_costs_readiness_and_nobody_who_runs_ther
             await house.says("followed", ready=True)
 
 
+async def test_d1_it_follows_before_it_lists_and_hears_twice_what_a_cut_may_have_cost(house: House) -> None:
+    async with house.one.at(path(house.places[0])), house.two.at(path(house.places[1])), house.running():
+        await house.registered(WEB, CART)
+        house.one.containers[MORE] = container(MORE)
+        house.one.says("start", MORE, at=100.0)
+        await house.registered(WEB, CART, MORE)
+        began = len(house.one.asked)
+        del house.one.containers[MORE]  # and its end is told to nobody
+        await house.one.cut()
+        await house.registered(WEB, CART)
+        for asked in (house.one.asked[:began], house.one.asked[began:]):
+            kinds = [each.partition("?")[0].rpartition("/")[2] for each in asked if "_ping" not in each]
+            assert kinds[:4] == ["version", "events", "json", "json"], "the list, then everybody"
+        assert "since=98.0" in house.one.asked[began + 1]
+
+
 async def test_an_agent_that_finds_one_engine_away_still_knows_who_ended_on_the_other(house: House) -> None:
     async with house.one.at(path(house.places[0])):
         house.one.containers[MORE] = container(MORE)
