@@ -24,6 +24,7 @@ from xds.agent.settings import AgentSettings
 from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 from xds.model.problems import InvalidInput
+from xds.sources.docker import containers as containers_module
 from xds.sources.docker import engine as engine_module
 from xds.sources.docker import follow
 
@@ -130,6 +131,24 @@ async def test_an_agent_that_finds_one_engine_away_still_knows_who_ended_on_the_
         house.agent = house.another()
         async with house.running():
             await house.registered(WEB, CART)
+
+
+async def test_d2_a_container_that_cannot_be_inspected_outlives_a_restart_of_the_agent(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containers_module, "RETRY", 0.1)
+    async with house.one.at(path(house.places[0])), house.two.at(path(house.places[1])):
+        house.one.containers[MORE] = container(MORE)
+        async with house.running():
+            await house.registered(WEB, CART, MORE)
+        house.one.odd = {MORE}
+        del house.one.containers[WEB]
+        house.agent = house.another()
+        async with house.running():
+            await house.registered(CART, MORE)
+            del house.one.containers[MORE]
+            house.one.odd.clear()
+            await house.registered(CART)
 
 
 async def test_an_engine_that_takes_questions_and_answers_none_is_away(
