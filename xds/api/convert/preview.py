@@ -1,4 +1,4 @@
-"""Previews, both ways."""
+"""Previews of rollouts, from documents to values of the model, and back."""
 
 from __future__ import annotations
 
