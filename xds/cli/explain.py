@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -118,8 +119,18 @@ def _print_service(found: Row, rollout: Row) -> None:
         "acked": lambda row: weights(row.get("acked")), "says": field("message"),
     }  # fmt: skip
     policy = {"field": field("field"), "value": field("value"), "by": field("by")}
+    proposals: dict[str, Cell] = {
+        "proposed by": field("version"), "field": field("field"), "wanted": field("wanted"), "holds": field("holds"),
+    }  # fmt: skip
     shared = {name: KINDS[name].columns for name in ("routes", "overlays", "breakers", "problems")}
-    parts = {"subsets": subsets, "instances": members, "nodes": envoys, "policy": policy, **shared}
+    parts: dict[str, Mapping[str, Cell]] = {
+        "subsets": subsets,
+        "instances": members,
+        "nodes": envoys,
+        "policy": policy,
+        "proposals": proposals,
+    }
+    parts.update(shared)
     for name, columns in parts.items():
         rows = cast("list[Row]", found.get(name) or [])
         if rows:

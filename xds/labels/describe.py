@@ -89,6 +89,7 @@ def describe(labels: Mapping[str, str], container: Container, claims: Claims = A
         metadata=_metadata(found),
         network=network,
         address=found.one(table.ADDRESS_) or "auto",
+        ingress=found.one(table.INGRESS_),
         check=check,
         awaits_engine=awaits_engine,
         drain=_drain(found),

@@ -10,6 +10,7 @@ from xds.labels.values import (
     ADDRESS,
     FLAG,
     ID,
+    INGRESS,
     ITEMS,
     KEY,
     MATCH,
@@ -64,6 +65,8 @@ META = Key("meta.<key>", TEXT, "kept and shown, seen by nobody else", "", "1f0c5
 NETWORK = Key("network", TEXT, "the network whose address is used", "one shared with Envoy, proven by a probe", "front",
               essential=True)  # fmt: skip
 ADDRESS_ = Key("address", ADDRESS, "which address is registered", "`auto`", "published", essential=True)
+INGRESS_ = Key("ingress", INGRESS, "where its sidecar listens: Envoys, and its check, are sent there",
+               "it has no sidecar", "15006", essential=True)  # fmt: skip
 DRAIN = Key("drain", SECONDS, "how long requests in flight may take when it is stopped", "`10s`", "30s")
 CALLS = Key(UPSTREAMS.removeprefix(PREFIX), ITEMS, "the services that it calls: its sidecar gets no others",
             "everything", "cart,search")  # fmt: skip
@@ -209,8 +212,8 @@ SECTIONS: Final = (
     Section(
         "Identity",
         "Facts about this instance.",
-        (ENABLE, SERVICE, VERSION, PORT_, PORTS, ENV, REGION, ZONE, WEIGHT, TAGS, META, NETWORK, ADDRESS_, DRAIN,
-         CALLS),
+        (ENABLE, SERVICE, VERSION, PORT_, PORTS, ENV, REGION, ZONE, WEIGHT, TAGS, META, NETWORK, ADDRESS_,
+         INGRESS_, DRAIN, CALLS),
     ),
     Section(
         "Health",

@@ -82,6 +82,11 @@ async def test_a_canary_with_another_policy_on_another_host_proposes_and_takes_n
     assert await names(one, "routes") == ["web.api"]
     assert other.policy.proposals[0] == "web v2: timeout would be 9.0; 5.0 holds"
     assert one.policy.proposals == other.policy.proposals
+    explained = (await one.ask("GET", "/v1/services/web:explain"))["proposals"]
+    assert isinstance(explained, list)
+    assert [(each["version"], each["field"]) for each in explained] == [
+        ("v2", "timeout"), ("v2", "route web.api"), ("v2", "route web.new"),
+    ]  # fmt: skip
 
 
 async def test_hosts_whose_containers_differ_come_to_one_result(one: Host, other: Host) -> None:
