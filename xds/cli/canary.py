@@ -14,6 +14,7 @@ from xds.cli.exits import EXITS_HELP, Exit, Failed, complain
 from xds.cli.kinds import path_of
 from xds.cli.objects import Env
 from xds.cli.output import Format, Output, Row, print_json
+from xds.cli.preview import Matches, Mirror, preview_of
 from xds.cli.verdict import Wanted
 from xds.model.names import DEFAULT_ENV
 
@@ -68,6 +69,8 @@ def start(
     auto_promote: Annotated[
         bool, typer.Option("--auto-promote", help="Make the version stable after the last step, without asking.")
     ] = False,
+    match: Matches = None,
+    mirror: Mirror = "",
     env: Env = DEFAULT_ENV,
     wait: Wait = False,
     timeout: Timeout = HOUR,
@@ -79,6 +82,8 @@ def start(
     `fairlead canary start web v2 --steps 5,25,50,100 --pause 30s --wait`.
     """
     body: dict[str, object] = {"service": service, "env": env, "version": version, "auto_promote": auto_promote}
+    if preview := preview_of(match or (), percent(mirror or "0")):
+        body["preview"] = preview
     if steps:
         held = _pause(pause)
         body["plan"] = [{"weight": percent(part), "pause": held} for part in steps.split(",")]

@@ -14,20 +14,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from xds.labels import table
-from xds.labels.description import DEFAULT_DRAIN, Canary, Container, Described, Description
+from xds.labels.canary import canary
+from xds.labels.description import DEFAULT_DRAIN, Container, Described, Description
 from xds.labels.health import health
 from xds.labels.keys import PREFIX
 from xds.labels.policy import service_labels
 from xds.labels.reading import ALIAS, Found, ours_among, read
 from xds.labels.routes import routes
 from xds.labels.values import FLAG, check_text
-from xds.labels.words import Entry
 from xds.model.instance import DEFAULT_PORT, DEFAULT_VERSION, DEFAULT_WEIGHT, MAX_PORTS
 from xds.model.labels import MAX_KEY, MAX_LABELS, MAX_TOTAL, check_labels
 from xds.model.names import DEFAULT_ENV, ServiceKey, check_id
 from xds.model.problems import InvalidInput
 from xds.model.reach import covers
-from xds.model.split import TOTAL
 
 COMPOSE_PROJECT: Final = "com.docker.compose.project"
 COMPOSE_SERVICE: Final = "com.docker.compose.service"
@@ -99,7 +98,7 @@ def describe(labels: Mapping[str, str], container: Container, claims: Claims = A
         drain=_drain(found),
         policy=policy,
         routes=routes(found, service, policy.protocol, ports),
-        canary=_canary(found),
+        canary=canary(found, version, policy.protocol),
     )
     return Described(None if found.refused else description, tuple(found.problems), wanted=True)
 
@@ -181,19 +180,6 @@ def _drain(found: Found) -> float:
         found.lose(table.DRAIN, (), f"{seconds:g} s is more than an hour")
         return DEFAULT_DRAIN
     return seconds
-
-
-def _canary(found: Found) -> Canary:
-    if not found.says("canary"):
-        return Canary()
-    most, steps = found.one(table.MOST), found.one(table.STEPS_) or ()
-    return Canary(
-        entry=found.one(table.CANARY) or Entry.AUTO,
-        steps=steps,
-        interval=found.one(table.STEP_INTERVAL),
-        most=TOTAL if most is None else most,
-        auto_promote=found.one(table.AUTO_PROMOTE) or False,
-    )
 
 
 def _network(found: Found, labels: Mapping[str, str], container: Container) -> str:

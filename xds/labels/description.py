@@ -16,6 +16,7 @@ from xds.model.breaker import Limits, Rule
 from xds.model.check import Check
 from xds.model.instance import DEFAULT_WEIGHT, Address, Instance
 from xds.model.names import ServiceKey
+from xds.model.preview import Preview
 from xds.model.problems import Problem
 from xds.model.rollout import WAITS, Step
 from xds.model.route import Retry, Route
@@ -72,6 +73,7 @@ class Canary:
     interval: float | None = None
     most: int = TOTAL
     auto_promote: bool = False
+    preview: Preview | None = None
 
     @property
     def plan(self) -> tuple[Step, ...]:
@@ -84,6 +86,11 @@ class Canary:
         if self.entry is Entry.MANUAL:
             return ()
         return (WAITS, *(Step(weight, self.interval) for weight in self.steps if weight <= self.most))
+
+    @property
+    def shown(self) -> Preview | None:
+        """Return who sees it while its rollout lasts; nobody where it begins none that waits."""
+        return self.preview if self.entry is Entry.AUTO else None
 
     @property
     def promotes(self) -> bool:

@@ -146,18 +146,20 @@ STEP_INTERVAL = Key("canary.interval", SECONDS, "how long each is held", "until 
 MOST = Key("canary.max", PERCENT, "no step goes beyond", "`100`", "50", "canary")
 AUTO_PROMOTE = Key("canary.auto-promote", FLAG, "promotes after the last step", "`false`", "true", "canary")
 STICKY = Key("canary.sticky", KEY, "what keeps a user with a version", "`source-ip`", "cookie:uid")
+MATCH_HEADER = Key("canary.match.header.<header>", MATCH, "requests with this header go to it while its rollout lasts, "
+                   "also at 0 %; of several matches one is enough", "", "insider", "canary")  # fmt: skip
+MATCH_COOKIE = Key("canary.match.cookie.<cookie>", MATCH, "the same by a cookie", "", "always", "canary")
+MIRROR = Key("canary.mirror", PERCENT, "share of all requests that it gets as copies while its rollout lasts; what "
+             "copies do is real, and their answers are thrown away", "`0`", "10%", "canary")  # fmt: skip
 LATER = (
     Key("canary.min-requests", whole(1, 10**9), "requests that a step needs before it is judged", "", "200",
         "canary", acts=False),
-    Key("canary.match.header.<header>", MATCH, "requests that always go to it", "", "insider", "canary", acts=False),
-    Key("canary.match.cookie.<cookie>", MATCH, "requests that always go to it", "", "always", "canary", acts=False),
     Key("canary.success-rate", TEXT, "what must hold, or it is taken back", "", ">=99", "canary", acts=False),
     Key("canary.p99", TEXT, "what must hold, or it is taken back", "", "<=500ms", "canary", acts=False),
     Key("canary.vs-stable.error-delta", TEXT, "what must hold, or it is taken back", "", "<=0.5pp", "canary",
         acts=False),
     Key("canary.no-data", one_of(NoData), "what too few requests mean", "`pause`", "fail", "canary", acts=False),
     Key("canary.auto-rollback", FLAG, "takes it back when it is judged bad", "", "true", "canary", acts=False),
-    Key("canary.mirror", PERCENT, "share of requests that it gets as copies", "", "10%", "canary", acts=False),
     Key("spiffe", ID, "the name in its certificate", "", "checkout", acts=False),
 )  # fmt: skip
 
@@ -233,7 +235,7 @@ SECTIONS: Final = (
     Section(
         "Canary",
         "How this version would like to come in. What runs is in the API, and outlives the container.",
-        (CANARY, STEPS_, STEP_INTERVAL, MOST, AUTO_PROMOTE, *LATER),
+        (CANARY, STEPS_, STEP_INTERVAL, MOST, AUTO_PROMOTE, MATCH_HEADER, MATCH_COOKIE, MIRROR, *LATER),
     ),
 )  # fmt: skip
 """In the order in which people read about them."""

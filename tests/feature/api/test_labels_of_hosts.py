@@ -115,6 +115,16 @@ async def test_what_a_set_declares_for_itself_is_no_word_of_a_container(one: Hos
     assert await names(one, "routes") == ["web.api"]
 
 
+# ------------------------------------------------------------------------------------------------------------ rollouts
+async def test_a_rollout_that_labels_begin_shows_its_version_to_whom_they_name(one: Host) -> None:
+    await one.runs("a")
+    await one.runs("b", "v2", canary__steps="5,100", canary__match__header__x_canary="insider", canary__mirror="10%")
+    await one.policy.declare()
+    begun = await one.ask("GET", "/v1/rollouts/web-v2-1")
+    assert begun["preview"] == {"headers": {"x_canary": {"exact": "insider"}}, "cookies": {}, "mirror": 10}
+    assert (begun["weight"], await service(one)) == (0, {**await service(one), "stable": "v1"})
+
+
 # ------------------------------------------------------------------------------------------------------------- routes
 async def test_a_route_that_no_label_names_any_more_is_removed_and_comes_back_with_its_label(
     one: Host, other: Host

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from xds.api.body import BATCH, DocumentRoute, check_items
 from xds.api.caller import CallerOf, SettingsOf
 from xds.api.convert.declared import document_of
+from xds.api.convert.preview import preview_out
 from xds.api.convert.proposal import proposal_out
 from xds.api.openapi import writes
 from xds.api.scalars import write_percent
@@ -135,6 +136,7 @@ def _waiting(intent: Intent, merged: Merged) -> list[WaitingOut]:
                 for step in each.canary.plan
             ],
             auto_promote=each.canary.promotes,
+            preview=preview_out(each.canary.shown),
             rollout=seen.get(each.version),
         )
         for each in merged.waiting
