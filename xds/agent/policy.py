@@ -181,6 +181,8 @@ class Policy:
         name, begun = f"{said['service']} {said['version']}", said["rollout"]
         if begun is None and said["plan"]:
             wanted = {field: said[field] for field in ("service", "env", "version", "plan", "auto_promote")}
+            if said.get("analysis") is not None:
+                wanted["analysis"] = said["analysis"]
             try:
                 begun = (await self._request("POST", "/v1/rollouts", wanted))["id"]
             except Refused as error:

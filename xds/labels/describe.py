@@ -22,6 +22,7 @@ from xds.labels.reading import ALIAS, Found, ours_among, read
 from xds.labels.routes import routes
 from xds.labels.values import FLAG, check_text
 from xds.labels.words import Entry
+from xds.model.analysis import Analysis
 from xds.model.instance import DEFAULT_PORT, DEFAULT_VERSION, DEFAULT_WEIGHT, MAX_PORTS
 from xds.model.labels import MAX_KEY, MAX_LABELS, MAX_TOTAL, check_labels
 from xds.model.names import DEFAULT_ENV, ServiceKey, check_id
@@ -189,7 +190,23 @@ def _canary(found: Found) -> Canary:
         interval=found.one(table.STEP_INTERVAL),
         most=TOTAL if most is None else most,
         auto_promote=found.one(table.AUTO_PROMOTE) or False,
+        analysis=_analysis(found),
+        by_evidence=found.one(table.MIN_REQUESTS) is not None,
     )
+
+
+def _analysis(found: Found) -> Analysis | None:
+    """Return by what its steps are judged; None where no label says anything of it."""
+    said = {
+        "min_requests": found.one(table.MIN_REQUESTS),
+        "success_rate": found.one(table.SUCCESS_RATE),
+        "p99": found.one(table.P99),
+        "error_delta": found.one(table.ERROR_DELTA),
+        "no_data": found.one(table.NO_DATA),
+        "rollback": found.one(table.ROLLBACK),
+    }
+    known = {name: value for name, value in said.items() if value is not None}
+    return Analysis(**known) if known else None  # type: ignore[arg-type]  # each value is of the key of that name
 
 
 def _network(found: Found, labels: Mapping[str, str], container: Container) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from xds.model.analysis import Analysis
 from xds.model.breaker import Forced
 from xds.model.intent import Declared, Kind, Ref, ref
 from xds.model.names import ServiceKey
@@ -34,6 +35,7 @@ class StartRollout:
     version: str
     plan: tuple[Step, ...] = ()
     auto_promote: bool = False
+    analysis: Analysis | None = None
 
 
 @dataclass(frozen=True, slots=True)

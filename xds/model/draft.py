@@ -255,7 +255,7 @@ class Draft:
         while (known := self.get(Ref(Kind.ROLLOUT, f"{stem}-{number}"))) is not None and known != active:
             number += 1
         rollout = Rollout.start(f"{stem}-{number}", start.service, start.version, service.stable, start.plan)
-        rollout = replace(rollout, auto_promote=start.auto_promote, owner=declaration.actor)
+        rollout = replace(rollout, auto_promote=start.auto_promote, analysis=start.analysis, owner=declaration.actor)
         if not start.plan:
             rollout = replace(rollout, weight=held.get(start.version, 0))  # nobody has asked to move anybody yet
         if active and active.id != rollout.id:

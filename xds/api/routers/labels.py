@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from xds.api.body import BATCH, DocumentRoute, check_items
 from xds.api.caller import CallerOf, SettingsOf
+from xds.api.convert.analysis import analysis_out
 from xds.api.convert.declared import document_of
 from xds.api.openapi import writes
 from xds.api.scalars import write_percent
@@ -147,6 +148,7 @@ def _waiting(intent: Intent, merged: Merged) -> list[WaitingOut]:
                 for step in each.canary.plan
             ],
             auto_promote=each.canary.promotes,
+            analysis=analysis_out(each.canary.criteria),
             rollout=seen.get(each.version),
         )
         for each in merged.waiting

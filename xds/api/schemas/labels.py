@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from pydantic.config import JsonDict
 
 from xds.api.scalars import Duration, Line, Name
+from xds.api.schemas.analysis import CRITERIA, AnalysisOut
 from xds.api.schemas.base import Input, Output
 
 _LABELS: JsonDict = {"service": "checkout", "version": "2.4.1", "port": 8080, "route": {"api": {"path": "/v1"}}}
@@ -34,6 +35,7 @@ _WAITING: JsonDict = {
     "entry": "auto",
     "plan": _PLAN,
     "auto_promote": False,
+    "analysis": CRITERIA,
     "rollout": None,
 }
 _STALE: JsonDict = {"name": "checkout.api", "env": "default", "abandoned": False}
@@ -106,6 +108,7 @@ class WaitingOut(Output):
     entry: str
     plan: list[dict[str, JsonValue]]
     auto_promote: bool
+    analysis: AnalysisOut | None
     rollout: str | None
 
 
