@@ -24,6 +24,7 @@ from xds.cli.exits import EXITS_HELP, Exit, Failed, complain
 from xds.cli.kinds import path_of
 from xds.cli.objects import Env
 from xds.cli.output import Format, Output, Row, print_json
+from xds.cli.preview import Matches, Mirror, preview_of
 from xds.cli.verdict import Wanted
 from xds.model.names import DEFAULT_ENV
 
@@ -81,6 +82,8 @@ def start(
     auto_promote: Annotated[
         bool, typer.Option("--auto-promote", help="Make the version stable after the last step, without asking.")
     ] = False,
+    match: Matches = None,
+    mirror: Mirror = "",
     min_requests: MinRequests = None,
     success_rate: SuccessRate = "",
     p99: P99 = "",
@@ -101,6 +104,8 @@ def start(
     """
     judged = criteria(min_requests, success_rate, p99, error_delta, no_data, no_data_after, no_rollback=no_rollback)
     body: dict[str, object] = {"service": service, "env": env, "version": version, "auto_promote": auto_promote}
+    if preview := preview_of(match or (), percent(mirror or "0")):
+        body["preview"] = preview
     if judged:
         body["analysis"] = judged
     if steps:

@@ -77,7 +77,8 @@ class RolloutDriver:
     def status(self, rollout: Rollout, nodes: Sequence[NodeState], now: float) -> GateStatus:
         """Return the gate of the rollout's present weight, blocked too when the new version cannot take it."""
         since = self._since.get(rollout.id, (None, now))[1]
-        found = gate(rollout.service, self._publisher, nodes, waited=now - since, now=now)
+        exact = rollout.preview is not None
+        found = gate(rollout.service, self._publisher, nodes, waited=now - since, now=now, exact=exact)
         if rollout.phase.is_over:
             return found
         if (pin := self._intent.overlays.pin(rollout.service)) is not None:
@@ -100,6 +101,8 @@ class RolloutDriver:
 
     def _is_published(self, rollout: Rollout) -> bool:
         """Say whether what is published is what the rollout wants: decided and not yet sent is not done."""
+        if rollout.preview is not None and rollout.service in self._intent.stale:
+            return False
         wanted = {version: weight for version, weight in rollout.weights.items() if weight}
         carriers = self._publisher.carriers(rollout.service)
         return all(self._publisher.published(carrier, rollout.service) == wanted for carrier in carriers)

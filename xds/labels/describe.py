@@ -14,21 +14,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from xds.labels import table
-from xds.labels.description import DEFAULT_DRAIN, Canary, Container, Described, Description
+from xds.labels.canary import canary
+from xds.labels.description import DEFAULT_DRAIN, Container, Described, Description
 from xds.labels.health import health
 from xds.labels.keys import PREFIX
 from xds.labels.policy import service_labels
 from xds.labels.reading import ALIAS, Found, ours_among, read
 from xds.labels.routes import routes
 from xds.labels.values import FLAG, check_text
-from xds.labels.words import Entry
-from xds.model.analysis import Analysis
 from xds.model.instance import DEFAULT_PORT, DEFAULT_VERSION, DEFAULT_WEIGHT, MAX_PORTS
 from xds.model.labels import MAX_KEY, MAX_LABELS, MAX_TOTAL, check_labels
 from xds.model.names import DEFAULT_ENV, ServiceKey, check_id
 from xds.model.problems import InvalidInput
 from xds.model.reach import covers
-from xds.model.split import TOTAL
 
 COMPOSE_PROJECT: Final = "com.docker.compose.project"
 COMPOSE_SERVICE: Final = "com.docker.compose.service"
@@ -91,12 +89,13 @@ def describe(labels: Mapping[str, str], container: Container, claims: Claims = A
         metadata=_metadata(found),
         network=network,
         address=found.one(table.ADDRESS_) or "auto",
+        ingress=found.one(table.INGRESS_),
         check=check,
         awaits_engine=awaits_engine,
         drain=_drain(found),
         policy=policy,
         routes=routes(found, service, policy.protocol, ports),
-        canary=_canary(found),
+        canary=canary(found, version, policy.protocol),
     )
     return Described(None if found.refused else description, tuple(found.problems), wanted=True)
 
@@ -178,35 +177,6 @@ def _drain(found: Found) -> float:
         found.lose(table.DRAIN, (), f"{seconds:g} s is more than an hour")
         return DEFAULT_DRAIN
     return seconds
-
-
-def _canary(found: Found) -> Canary:
-    if not found.says("canary"):
-        return Canary()
-    most, steps = found.one(table.MOST), found.one(table.STEPS_) or ()
-    return Canary(
-        entry=found.one(table.CANARY) or Entry.AUTO,
-        steps=steps,
-        interval=found.one(table.STEP_INTERVAL),
-        most=TOTAL if most is None else most,
-        auto_promote=found.one(table.AUTO_PROMOTE) or False,
-        analysis=_analysis(found),
-        by_evidence=found.one(table.MIN_REQUESTS) is not None,
-    )
-
-
-def _analysis(found: Found) -> Analysis | None:
-    """Return by what its steps are judged; None where no label says anything of it."""
-    said = {
-        "min_requests": found.one(table.MIN_REQUESTS),
-        "success_rate": found.one(table.SUCCESS_RATE),
-        "p99": found.one(table.P99),
-        "error_delta": found.one(table.ERROR_DELTA),
-        "no_data": found.one(table.NO_DATA),
-        "rollback": found.one(table.ROLLBACK),
-    }
-    known = {name: value for name, value in said.items() if value is not None}
-    return Analysis(**known) if known else None  # type: ignore[arg-type]  # each value is of the key of that name
 
 
 def _network(found: Found, labels: Mapping[str, str], container: Container) -> str:

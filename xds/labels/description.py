@@ -15,8 +15,9 @@ from xds.model.analysis import Analysis
 from xds.model.balancing import Balancing, Outlier
 from xds.model.breaker import Limits, Rule
 from xds.model.check import Check
-from xds.model.instance import DEFAULT_WEIGHT, Instance
+from xds.model.instance import DEFAULT_WEIGHT, Address, Instance
 from xds.model.names import ServiceKey
+from xds.model.preview import Preview
 from xds.model.problems import Problem
 from xds.model.rollout import WAITS, Step
 from xds.model.route import Retry, Route
@@ -76,6 +77,7 @@ class Canary:
     interval: float | None = None
     most: int = TOTAL
     auto_promote: bool = False
+    preview: Preview | None = None
     analysis: Analysis | None = None
     by_evidence: bool = False
 
@@ -98,6 +100,11 @@ class Canary:
         return None if self.entry is Entry.OFF else self.analysis
 
     @property
+    def shown(self) -> Preview | None:
+        """Return who sees it while its rollout lasts; nobody where it begins none that waits."""
+        return self.preview if self.entry is Entry.AUTO else None
+
+    @property
     def promotes(self) -> bool:
         """Say whether its rollout ends by itself."""
         return self.entry is Entry.OFF or (self.entry is Entry.AUTO and self.auto_promote)
@@ -108,7 +115,8 @@ class Description:
     """One container, understood. `ports` by name, the first is its own; `labels` are what its instance carries.
 
     `network` and `address` say where to look for its address: `auto`, `container`, `published`, `host`, or an IP
-    address. `check` is how to ask it, None for not at all; `awaits_engine` whether the engine's word counts as well.
+    address. `ingress` is where its sidecar listens, at its own address where it has no host. `check` is how to ask it,
+    None for not at all; `awaits_engine` whether the engine's word counts as well.
     """
 
     container: Container
@@ -122,6 +130,7 @@ class Description:
     metadata: Mapping[str, str] = field(default_factory=dict)
     network: str = ""
     address: str = "auto"
+    ingress: Address | None = None
     check: Check | None = None
     awaits_engine: bool = False
     drain: float = DEFAULT_DRAIN
@@ -135,11 +144,20 @@ class Description:
         tail = _NOT_IN_IDS.sub("-", (self.container.id or self.container.name).lower())
         return f"{self.service.name[:100]}-{tail[:_SHORT_ID] or 'container'}"
 
-    def instance(self, address: str, *, owner: str = "", ports: Mapping[str, int] | None = None) -> Instance:
-        """Return its instance at an address; `ports` where others than its own lead there, as published ones do.
+    def instance(
+        self,
+        address: str,
+        *,
+        owner: str = "",
+        ports: Mapping[str, int] | None = None,
+        ingress: Address | None = None,
+    ) -> Instance:
+        """Return its instance at an address; `ports`, `ingress` where others lead there, as published ones do.
 
         InvalidInput for an address that no instance can have. Lease, epoch and seq are for those who register it.
         """
+        if ingress is None and self.ingress is not None:
+            ingress = Address(self.ingress.host or address, self.ingress.port)
         return Instance(
             id=self.instance_id,
             service=self.service,
@@ -151,6 +169,7 @@ class Description:
             zone=self.zone,
             labels=self.labels,
             metadata=self.metadata,
+            ingress=ingress,
             check=self.check,
             owner=owner,
         )

@@ -10,6 +10,7 @@ from xds.labels.values import (
     ADDRESS,
     FLAG,
     ID,
+    INGRESS,
     ITEMS,
     KEY,
     LEAST_RATE,
@@ -68,6 +69,8 @@ META = Key("meta.<key>", TEXT, "kept and shown, seen by nobody else", "", "1f0c5
 NETWORK = Key("network", TEXT, "the network whose address is used", "one shared with Envoy, proven by a probe", "front",
               essential=True)  # fmt: skip
 ADDRESS_ = Key("address", ADDRESS, "which address is registered", "`auto`", "published", essential=True)
+INGRESS_ = Key("ingress", INGRESS, "where its sidecar listens: Envoys, and its check, are sent there",
+               "it has no sidecar", "15006", essential=True)  # fmt: skip
 DRAIN = Key("drain", SECONDS, "how long requests in flight may take when it is stopped", "`10s`", "30s")
 CALLS = Key(UPSTREAMS.removeprefix(PREFIX), ITEMS, "the services that it calls: its sidecar gets no others",
             "everything", "cart,search")  # fmt: skip
@@ -161,10 +164,12 @@ ROLLBACK = Key(
     "canary.auto-rollback", FLAG, "takes it back when it is judged bad; else it pauses", "`true`", "false", "canary"
 )
 STICKY = Key("canary.sticky", KEY, "what keeps a user with a version", "`source-ip`", "cookie:uid")
+MATCH_HEADER = Key("canary.match.header.<header>", MATCH, "requests with this header go to it while its rollout lasts, "
+                   "also at 0 %; of several matches one is enough", "", "insider", "canary")  # fmt: skip
+MATCH_COOKIE = Key("canary.match.cookie.<cookie>", MATCH, "the same by a cookie", "", "always", "canary")
+MIRROR = Key("canary.mirror", PERCENT, "share of all requests that it gets as copies while its rollout lasts; what "
+             "copies do is real, and their answers are thrown away", "`0`", "10%", "canary")  # fmt: skip
 LATER = (
-    Key("canary.match.header.<header>", MATCH, "requests that always go to it", "", "insider", "canary", acts=False),
-    Key("canary.match.cookie.<cookie>", MATCH, "requests that always go to it", "", "always", "canary", acts=False),
-    Key("canary.mirror", PERCENT, "share of requests that it gets as copies", "", "10%", "canary", acts=False),
     Key("spiffe", ID, "the name in its certificate", "", "checkout", acts=False),
 )  # fmt: skip
 
@@ -217,8 +222,8 @@ SECTIONS: Final = (
     Section(
         "Identity",
         "Facts about this instance.",
-        (ENABLE, SERVICE, VERSION, PORT_, PORTS, ENV, REGION, ZONE, WEIGHT, TAGS, META, NETWORK, ADDRESS_, DRAIN,
-         CALLS),
+        (ENABLE, SERVICE, VERSION, PORT_, PORTS, ENV, REGION, ZONE, WEIGHT, TAGS, META, NETWORK, ADDRESS_,
+         INGRESS_, DRAIN, CALLS),
     ),
     Section(
         "Health",
@@ -240,8 +245,8 @@ SECTIONS: Final = (
     Section(
         "Canary",
         "How this version would like to come in. What runs is in the API, and outlives the container.",
-        (CANARY, STEPS_, STEP_INTERVAL, MOST, AUTO_PROMOTE, MIN_REQUESTS, SUCCESS_RATE, P99, ERROR_DELTA, NO_DATA,
-         ROLLBACK, *LATER),
+        (CANARY, STEPS_, STEP_INTERVAL, MOST, AUTO_PROMOTE, MATCH_HEADER, MATCH_COOKIE, MIRROR, MIN_REQUESTS,
+         SUCCESS_RATE, P99, ERROR_DELTA, NO_DATA, ROLLBACK, *LATER),
     ),
 )  # fmt: skip
 """In the order in which people read about them."""

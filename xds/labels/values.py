@@ -17,12 +17,13 @@ from typing import Final, Generic, TypeVar
 
 from xds.model.analysis import LONGEST_ANSWER
 from xds.model.duration import read_duration
-from xds.model.instance import check_host
+from xds.model.instance import Address, check_host
 from xds.model.labels import MAX_VALUE
 from xds.model.names import check_id
 from xds.model.problems import InvalidInput
 from xds.model.route import MatchKind
 from xds.model.split import KeySource, SplitKey, weight_from_percent
+from xds.net.targets import never_called
 
 T = TypeVar("T")
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -112,7 +113,22 @@ def _key(text: str) -> SplitKey:
 
 
 def _address(text: str) -> str:
-    return text if text in ADDRESSES else check_host(text, pointer="")
+    return text if text in ADDRESSES else _reachable(check_host(text, pointer=""))
+
+
+def _ingress(text: str) -> Address:
+    """Return where a sidecar listens; without a host it is the address of whoever says so."""
+    if ":" not in text:
+        return Address("", PORT.read(text))
+    place = Address.parse(text, pointer="")
+    return Address(_reachable(place.host), place.port)
+
+
+def _reachable(host: str) -> str:
+    """Return an address that users may be sent to; whoever writes a label does not open a metadata service to them."""
+    if reason := never_called(host):
+        raise InvalidInput(f"{host} is not called: {reason}")
+    return host
 
 
 def _match(text: str) -> tuple[MatchKind, str]:
@@ -199,6 +215,7 @@ STEPS: Final = Type("list of percent", _steps)
 PATH: Final = Type("path", _path)
 KEY: Final = Type("`header:NAME`, `cookie:NAME` or `source-ip`", _key)
 ADDRESS: Final = Type("`auto`, `container`, `published`, `host` or an IP address", _address)
+INGRESS: Final = Type("port, or IP address with a port", _ingress)
 MATCH: Final = Type("`value`, `~regex`, `^prefix`, `*` (present) or `!` (absent)", _match)
 LEAST_RATE: Final = Type("`>=` percent", _bound(">=", "%", ">=99", _percent))
 MOST_DELTA: Final = Type("`<=` percentage points", _bound("<=", "pp", "<=0.5pp", _percent))

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from xds.model.analysis import Analysis, Judgement
 from xds.model.names import ServiceKey, check_id
+from xds.model.preview import Preview
 from xds.model.problems import Conflict, InvalidInput
 from xds.model.split import TOTAL
 
@@ -162,8 +163,9 @@ class Rollout:
     """A canary in progress, or the record of one that is over.
 
     `step` is the index into `plan` (-1 before the first, or without a plan), `weight` the share in 10,000ths that is
-    wanted now, `acked` whether that weight has been acknowledged, `manual` whether an operator set it. `analysis` is by
-    what it is judged, `judged` the last steps that were, the oldest first.
+    wanted now, `acked` whether that weight has been acknowledged, `manual` whether an operator set it. `preview` is who
+    reaches the new version beside that, as long as the rollout is on its way.
+    `analysis` is by what it is judged, `judged` the last steps that were, the oldest first.
     """
 
     id: str
@@ -179,6 +181,7 @@ class Rollout:
     manual: bool = False
     reason: str = ""
     owner: str = ""
+    preview: Preview | None = None
     analysis: Analysis | None = None
     judged: tuple[Judged, ...] = ()
 
@@ -204,6 +207,11 @@ class Rollout:
     def weights(self) -> dict[str, int]:
         """Return the wanted weight of both versions, stable first."""
         return {self.stable: TOTAL - self.weight, self.version: self.weight}
+
+    @property
+    def shown(self) -> Preview | None:
+        """Return the preview that holds: none once everybody goes to the new version, or back."""
+        return self.preview if self.phase in {Phase.SHIFTING, Phase.HOLDING, Phase.PAUSED} else None
 
     @property
     def last_judgement(self) -> Judgement | None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.sources.test_check_probing import health_server, says, serving
 from xds.model.check import Check, CheckKind
+from xds.model.instance import Address
 from xds.sources.docker.addresses import Candidate
 from xds.sources.docker.probing import ask
 
@@ -25,13 +26,13 @@ async def test_h3_a_metadata_service_is_not_called_whatever_a_label_says(
             opened.append(self)
 
     monkeypatch.setattr(socket, "socket", Watched)
-    (said,) = await ask([Candidate(address, {"default": 80}, "the label", 80)], Check(CheckKind.TCP))
+    (said,) = await ask([Candidate(address, {"default": 80}, "the label", Address(address, 80))], Check(CheckKind.TCP))
     assert "is not called" in said
     assert opened == []
 
 
 def there(asked: int, **ports: int) -> Candidate:
-    return Candidate("127.0.0.1", ports or {"default": asked}, "the label", asked)
+    return Candidate("127.0.0.1", ports or {"default": asked}, "the label", Address("127.0.0.1", asked))
 
 
 async def test_m04_a_grpc_server_is_asked_for_its_health() -> None:
@@ -55,3 +56,14 @@ async def test_m20_a_registered_port_where_nobody_listens_is_found_though_the_ch
         (wrong,) = await ask([there(port, default=listens)], Check(CheckKind.HTTP, port=port))
     assert well == ""
     assert wrong == f"port {listens} (default): nobody listens there, though port {port} answers"
+
+
+async def test_a_sidecar_that_nobody_has_started_is_found_though_the_check_answers_elsewhere() -> None:
+    async with serving(says(b"HTTP/1.1 204 No Content\r\n\r\n")) as port, serving(says(b"")) as sidecar:
+        at, behind = Address("127.0.0.1", port), {"default": 1}  # its own port is on loopback of another network
+        check = Check(CheckKind.HTTP, port=port)
+        there = Candidate("127.0.0.1", behind, "the label", at, Address("127.0.0.1", sidecar))
+        gone = Candidate("127.0.0.1", behind, "the label", at, Address("127.0.0.1", 1))
+        assert await ask([there, gone], check) == [
+            "", f"port 1 (default): nobody listens there, though port {port} answers",
+        ]  # fmt: skip

@@ -10,6 +10,7 @@ from tests.unit.labels.labelled import WEB, described, understood, words
 from xds.labels.describe import Claims, describe
 from xds.labels.description import Container, ServiceLabels
 from xds.model.check import Check, CheckKind
+from xds.model.instance import Address
 from xds.model.names import ServiceKey
 
 
@@ -48,7 +49,7 @@ def test_everything_that_a_container_can_say_of_itself() -> None:
         {
             "version": "2.4.1", "port": "8080", "ports.admin": "9000", "env": "prod", "region": "eu", "zone": "eu-1a",
             "weight": "50", "tags": "blue, eu", "meta.commit": "1f0c", "network": "front", "address": "published",
-            "drain": "30s", "io.example.team": "shop",
+            "drain": "30s", "io.example.team": "shop", "ingress": "15006",
         },
         replace(WEB, ports=(8080, 9000)),
     ).description  # fmt: skip
@@ -58,6 +59,8 @@ def test_everything_that_a_container_can_say_of_itself() -> None:
     assert (instance.ports, instance.weight) == ({"default": 8080, "admin": 9000}, 50)
     assert (instance.region, instance.zone, instance.metadata) == ("eu", "eu-1a", {"commit": "1f0c"})
     assert (found.network, found.address, found.drain) == ("front", "published", 30)
+    assert instance.ingress == Address("10.0.0.7", 15006)
+    assert understood({"ingress": "10.0.0.9:15006"}).instance("10.0.0.7").ingress == Address("10.0.0.9", 15006)
     assert instance.labels["io.example.team"] == "shop"
     assert (instance.labels["tag.blue"], instance.labels["tag.eu"]) == ("true", "true")
 
@@ -135,6 +138,10 @@ def test_what_a_host_may_not_speak_for_is_refused() -> None:
         ("ports.admin", "9e3", "'9e3' is not a whole number"),
         ("ports.Admin", "9000", "'A' at position 1 is not allowed"),
         ("address", "metadata.internal", "is not an IPv4 or IPv6 address"),
+        ("address", "169.254.169.254", "is not called: link-local, where clouds keep their metadata"),
+        ("ingress", "[::ffff:169.254.169.254]:80", "is not called: link-local, where clouds keep their metadata"),
+        ("ingress", "sidecar:15006", "is not an IPv4 or IPv6 address"),
+        ("ingress", "0", "'0' is not between 1 and 65535"),
     ],
 )
 def test_a_mistake_in_what_a_container_is_costs_the_container(label: str, value: str, message: str) -> None:

@@ -12,6 +12,7 @@ from xds.labels.words import Entry
 from xds.model.analysis import Analysis, NoData
 from xds.model.balancing import Balancing, Outlier
 from xds.model.breaker import Limits
+from xds.model.preview import Preview
 from xds.model.rollout import WAITS, Step
 from xds.model.route import MatchKind, PathKind, PathMatch, Retry, Route, ValueMatch
 from xds.model.service import Protocol
@@ -191,6 +192,38 @@ def test_how_a_version_would_like_to_come_in(
 ) -> None:
     canary = understood(labels).canary
     assert (canary.entry, canary.plan, canary.promotes) == (entry, plan, promotes)
+
+
+def test_who_sees_a_version_before_others_and_what_it_gets_copies_of() -> None:
+    labels = {"canary.match.header.x-canary": "insider", "canary.match.cookie.canary": "~a|b", "canary.mirror": "10%"}
+    expected = Preview(
+        "v1",
+        (ValueMatch("x-canary", MatchKind.EXACT, "insider"),),
+        (ValueMatch("canary", MatchKind.REGEX, "a|b"),),
+        1_000,
+    )
+    assert understood(labels).canary.shown == expected
+    assert understood({**labels, "canary": "manual"}).canary.shown is None, "nobody begins a rollout of it"
+    assert understood({"canary.steps": "5,100"}).canary.shown is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({"canary.match.header.x-canary": "~("}, "fairlead.canary.match.header.x-canary: "),
+        ({"canary.match.cookie.beta": "^"}, "an empty prefix; to match any value use present"),
+        ({"canary.mirror": "101"}, "not between 0 and 100 percent"),
+        ({"protocol": "tcp", "canary.mirror": "5"}, "canary.mirror: a TCP service has no requests to tell apart"),
+        ({"protocol": "tcp", "canary.match.header.a": "1"}, "canary.match.header.a: a TCP service has no requests"),
+    ],
+)
+def test_a_wrong_preview_costs_what_is_said_of_the_canary_and_it_waits_at_nothing(
+    labels: dict[str, str], message: str
+) -> None:
+    found = described({**labels, "canary.steps": "5,100", "canary.auto-promote": "true"})
+    assert [each for each in words(found) if message in each and "canary is left out" in each], words(found)
+    assert found.description is not None
+    assert (found.description.canary.plan, found.description.canary.shown) == ((WAITS,), None)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pydantic.config import JsonDict
 from xds.api.scalars import Duration, Line, Name
 from xds.api.schemas.analysis import CRITERIA, AnalysisOut
 from xds.api.schemas.base import Input, Output
+from xds.api.schemas.preview import PREVIEW_OUT, PreviewOut
 
 _LABELS: JsonDict = {"service": "checkout", "version": "2.4.1", "port": 8080, "route": {"api": {"path": "/v1"}}}
 _ITEM: JsonDict = {"address": "10.0.0.7", "labels": _LABELS}
@@ -35,6 +36,7 @@ _WAITING: JsonDict = {
     "entry": "auto",
     "plan": _PLAN,
     "auto_promote": False,
+    "preview": PREVIEW_OUT,
     "analysis": CRITERIA,
     "rollout": None,
 }
@@ -95,7 +97,7 @@ class ProposalOut(Output):
 
 
 class WaitingOut(Output):
-    """A version without users, and the plan of the rollout that it would like.
+    """A version without users, the plan of the rollout that it would like, and who sees it meanwhile.
 
     `rollout` is the last one that it was part of, as the new version or as the old one; null: it was never seen before.
     """
@@ -108,6 +110,7 @@ class WaitingOut(Output):
     entry: str
     plan: list[dict[str, JsonValue]]
     auto_promote: bool
+    preview: PreviewOut | None
     analysis: AnalysisOut | None
     rollout: str | None
 

@@ -44,10 +44,11 @@ def registration(said: Description, facts: Facts, place: Candidate, findings: Ma
     }
     kept = dict(list(said.metadata.items())[: MAX_LABELS - _ROOM])
     metadata = kept | {key: _line(value) for key, value in own.items() if value}
-    instance = replace(said.instance(place.address, ports=place.ports), metadata=metadata, epoch=facts.started)
+    found = said.instance(place.address, ports=place.ports, ingress=place.ingress)
+    instance = replace(found, metadata=metadata, epoch=facts.started)
     check = said.check
-    if check is not None and check.port is not None:
-        check = replace(check, port=place.asked)  # the port that leads to the labelled one from there
+    if check is not None and (check.port is not None or place.ingress is not None):
+        check = replace(check, port=place.asked.port)  # the port that leads to the labelled one from there
     return Registration(instance, check, place)
 
 
