@@ -141,8 +141,7 @@ class Description:
     @property
     def instance_id(self) -> str:
         """Return an id for its instance: the service's name, and the container's id as tools show it."""
-        tail = _NOT_IN_IDS.sub("-", (self.container.id or self.container.name).lower())
-        return f"{self.service.name[:100]}-{tail[:_SHORT_ID] or 'container'}"
+        return f"{self.service.name[:100]}-{short_id(self.container.id or self.container.name) or 'container'}"
 
     def instance(
         self,
@@ -173,6 +172,11 @@ class Description:
             check=self.check,
             owner=owner,
         )
+
+
+def short_id(container: str) -> str:
+    """Return a container's id as it ends its instance's."""
+    return _NOT_IN_IDS.sub("-", container.lower())[:_SHORT_ID]
 
 
 @dataclass(frozen=True, slots=True)
