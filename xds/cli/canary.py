@@ -11,10 +11,21 @@ import typer
 
 from xds.cli.completion import services
 from xds.cli.connection import connection
+from xds.cli.criteria import (
+    P99,
+    DataWait,
+    ErrorDelta,
+    MinRequests,
+    NoRollback,
+    SuccessRate,
+    WithoutData,
+    criteria,
+)
 from xds.cli.exits import EXITS_HELP, Exit, Failed, complain
 from xds.cli.kinds import path_of
 from xds.cli.objects import Env
 from xds.cli.output import Format, Output, Row, print_json
+from xds.cli.preview import Matches, Mirror, preview_of
 from xds.cli.verdict import Wanted
 from xds.model.names import DEFAULT_ENV
 
@@ -29,7 +40,8 @@ group = typer.Typer(
     help="""Move users to a new version, a step at a time.
 
     A weight is done when every live Envoy that holds the route has acknowledged it; a step that an Envoy refuses, or
-    does not answer for 10 s, is blocked and the plan does not go on. Name a rollout by its id, or by its service.
+    does not answer for 10 s, is blocked and the plan does not go on. With criteria it is judged by what Envoys report,
+    too. Name a rollout by its id, or by its service.
     """,
     epilog=EXITS_HELP,
 )
@@ -66,11 +78,22 @@ def start(
     ] = "",
     pause: Annotated[
         str,
-        typer.Option("--pause", metavar="TIME", help="How long each step is held once confirmed; `ask` waits for you."),
-    ] = "30s",
+        typer.Option(
+            "--pause", metavar="TIME", help="How long each step is held once confirmed, else 30s; `ask` waits for you."
+        ),
+    ] = "",
     auto_promote: Annotated[
         bool, typer.Option("--auto-promote", help="Make the version stable after the last step, without asking.")
     ] = False,
+    match: Matches = None,
+    mirror: Mirror = "",
+    min_requests: MinRequests = None,
+    success_rate: SuccessRate = "",
+    p99: P99 = "",
+    error_delta: ErrorDelta = "",
+    no_data: WithoutData = None,
+    no_data_after: DataWait = "",
+    no_rollback: NoRollback = False,
     env: Env = DEFAULT_ENV,
     wait: Wait = False,
     timeout: Timeout = HOUR,
@@ -79,11 +102,17 @@ def start(
 ) -> None:
     """Begin a rollout. Without --steps it starts at 0 % and waits for `set-weight`.
 
-    `fairlead canary start web v2 --steps 5,25,50,100 --pause 30s --wait`.
+    `fairlead canary start web v2 --steps 5,25,50,100 --pause 30s --wait`. With criteria, as in `--min-requests 200
+    --success-rate 99 --p99 500ms`, a step goes on only when it was good, and what is bad is taken back.
     """
+    judged = criteria(min_requests, success_rate, p99, error_delta, no_data, no_data_after, no_rollback=no_rollback)
     body: dict[str, object] = {"service": service, "env": env, "version": version, "auto_promote": auto_promote}
+    if preview := preview_of(match or (), percent(mirror or "0")):
+        body["preview"] = preview
+    if judged:
+        body["analysis"] = judged
     if steps:
-        held = _pause(pause)
+        held = _pause(pause or ("30s" if min_requests is None else "0s"))
         body["plan"] = [{"weight": percent(part), "pause": held} for part in steps.split(",")]
     with connection(ctx).client() as client:
         found = client.post("/v1/rollouts", body)
