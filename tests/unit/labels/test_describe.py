@@ -242,7 +242,7 @@ def test_labels_of_others_that_cannot_be_kept_are_nobodys_mistake() -> None:
 
 
 def test_what_nothing_acts_on_yet_is_said() -> None:
-    found = described({"canary.p99": "<=500ms"})
-    assert words(found) == ["fairlead.canary.p99: '<=500ms' is understood, and nothing acts on it yet"]
+    found = described({"spiffe": "checkout"})
+    assert words(found) == ["fairlead.spiffe: 'checkout' is understood, and nothing acts on it yet"]
     assert found.description is not None
     assert found.description.policy == ServiceLabels()
