@@ -28,7 +28,7 @@ STALE: Final = 30.0
 HARD_LEAST: Final = 20
 HARD_PART: Final = 2
 """A hard failure: one of so many requests failed, and there were so many at least."""
-AWAY: Final = 30.0
+AWAY: Final = 20.0
 """... and so is a version that nobody serves for so many seconds: its users are with the stable one already."""
 CHANCE: Final = 3.0
 """Standard deviations. What is worse by more is not looked at again: one look in some hundreds would err."""
@@ -197,13 +197,14 @@ def _hard(canary: Sample) -> Finding | None:
 
 
 def _findings(analysis: Analysis, canary: Sample, stable: Sample) -> Iterator[Finding]:
-    missing = _missing(canary.age, canary.asked.requests, analysis.min_requests)
+    gone = f"it has had no healthy instance for {canary.away:.0f} s" if canary.away else ""
+    missing = gone or _missing(canary.age, canary.asked.requests, analysis.min_requests)
     yield _enough(canary, analysis.min_requests, missing)
     if analysis.success_rate is not None:
         yield _success(canary, analysis.success_rate, missing)
     if analysis.p99 is not None:
         timed = _missing(canary.latency_age, canary.latency.count, analysis.min_requests, "answers")
-        yield _slowest(canary, analysis.p99, timed)
+        yield _slowest(canary, analysis.p99, gone or timed)
     if analysis.error_delta is not None:
         missing = missing or _beside(stable, analysis, canary)
         yield _delta(canary, stable, analysis.error_delta, missing)

@@ -242,10 +242,10 @@ def test_a_version_whose_instances_are_gone_goes_back_but_one_that_still_starts_
     assert desk.look(100.0) is None
     desk.step(Acked())
     assert desk.look() is None
-    assert desk.look(29.9) is None
+    assert desk.look(19.9) is None
     event = desk.look(0.1)
     assert isinstance(event, Failed)
-    assert event.judgement.reason == "it had no healthy instance for 30 s"
+    assert event.judgement.reason == "it had no healthy instance for 20 s"
 
 
 def test_an_instance_that_comes_back_in_time_is_forgiven() -> None:
@@ -255,9 +255,9 @@ def test_an_instance_that_comes_back_in_time_is_forgiven() -> None:
     desk.book.delete(Kind.INSTANCE, "web-2")
     desk.look(1.0)
     desk.book.put(instance("web-3", "v2"))
-    assert desk.look(20.0) is None
+    assert desk.look(15.0) is None
     desk.book.delete(Kind.INSTANCE, "web-3")
-    assert desk.look(20.0) is None
+    assert desk.look(15.0) is None
 
 
 def test_a_rollout_that_is_gone_is_not_counted_any_more() -> None:

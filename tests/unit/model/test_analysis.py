@@ -86,7 +86,9 @@ def test_a_version_that_breaks_after_a_long_good_time_fails_hard_by_what_was_of_
 
 
 def test_a_version_that_nobody_serves_any_more_fails_hard() -> None:
-    assert said(RATE, Sample(away=29.9)).verdict is NO_DATA
+    short = said(RATE, Sample(away=19.9))
+    assert short.verdict is NO_DATA
+    assert "no data: it has had no healthy instance for 20 s" in short.reason
     assert said(RATE, Sample(away=34.2)).reason == "it had no healthy instance for 34 s"
 
 
