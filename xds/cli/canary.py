@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from xds.cli.completion import services
 from xds.cli.connection import connection
 from xds.cli.criteria import (
     P99,
@@ -45,7 +46,9 @@ group = typer.Typer(
     epilog=EXITS_HELP,
 )
 
-Name = Annotated[str, typer.Argument(metavar="SERVICE|ID", help="A service's name, or a rollout's id.")]
+Name = Annotated[
+    str, typer.Argument(metavar="SERVICE|ID", help="A service's name, or a rollout's id.", autocompletion=services)
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is confirmed; the exit code tells how it ended.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=0, metavar="SECONDS", help="How long to wait: then exit 4.")]
 Patience = Annotated[
@@ -68,7 +71,7 @@ class Ending:
 @group.command()
 def start(
     ctx: typer.Context,
-    service: Annotated[str, typer.Argument(help="The service whose users move.")],
+    service: Annotated[str, typer.Argument(help="The service whose users move.", autocompletion=services)],
     version: Annotated[str, typer.Argument(help="The version they move to; it has instances already.")],
     steps: Annotated[
         str, typer.Option("--steps", metavar="LIST", help="Weights in percent, as in 5,25,50,100; none: set by hand.")
