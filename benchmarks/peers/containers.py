@@ -90,7 +90,7 @@ class Containers:
         finally:
             os.close(process)
 
-    def _ask(self, method: str, path: str, said: Mapping[str, object] | None = None, **query: str) -> Any:  # noqa: ANN401 - JSON
+    def _ask(self, method: str, path: str, said: Mapping[str, object] | None = None, **query: str) -> Any:  # noqa: ANN401 - it is what the engine says, as JSON
         body = None if said is None else json.dumps(said)
         answer = self._engine.request(
             method, path, params=query, content=body, headers={"content-type": "application/json"}

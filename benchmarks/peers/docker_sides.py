@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from benchmarks.peers.containers import PORT
+from tests.harness.filter_envoy import counter
 from tests.harness.mesh import mesh
 from tests.harness.ports import free_port
 from tests.harness.processes import Program, Programs
-from tests.harness.proxy import Proxy
 from tests.harness.waiting import wait_until
 from xds.cli.binary import find_envoy
 from xds.translate.naming import cluster
@@ -59,15 +59,11 @@ class Side(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fairlead:
-    """A control plane with its agent, and a gateway Envoy."""
+    """A control plane with its agent, and a gateway Envoy; `admin` is where that tells of itself."""
 
-    gateway: Proxy
+    port: int
+    admin: int
     probes: bool = True
-
-    @property
-    def port(self) -> int:
-        """Where the gateway listens."""
-        return self.gateway.port
 
     def labels(self, wish: Wish) -> dict[str, str]:
         """A service and a route to it."""
@@ -83,7 +79,7 @@ class Fairlead:
     def knew(self, service: str) -> float:
         """Envoy tells by a clock of the wall, in whole milliseconds."""
         name = f"cluster.{cluster(service, VERSION)}.update_time"
-        ago = time.time() - self.gateway.count(name) / 1000  # noqa: TID251 - Envoy's moment is of this clock
+        ago = time.time() - counter(self.admin, name) / 1000  # noqa: TID251 - Envoy's moment is of this clock
         return time.monotonic() - ago
 
 
@@ -114,7 +110,7 @@ def fairlead(socket: Path, folder: Path) -> Iterator[Fairlead]:
     with mesh(find_envoy("", os.environ), folder, "--docker", env=engine_of(socket)) as made:
         gateway = made.gateway("edge")
         made.ready(gateway)
-        yield Fairlead(gateway)
+        yield Fairlead(gateway.port, gateway.ports["admin"])
 
 
 @contextmanager

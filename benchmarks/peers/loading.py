@@ -14,8 +14,9 @@ from typing import Final
 from benchmarks.peers.processes import Program
 
 CONNECTIONS: Final = 16
+"""Kept alive; there are more while all of them are busy."""
 RATE: Final = 880.0
-"""Requests a second of all connections together."""
+"""Requests a second, whatever becomes of them."""
 
 
 @dataclass(frozen=True, slots=True)
