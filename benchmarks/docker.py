@@ -1,19 +1,20 @@
 """Containers that come, go and change, on a real engine: how soon they are reached, and what that costs requests.
 
-Run as `make bench NAME=docker` (five minutes; root, it starts an engine of its own; Go builds the little program). The
+Run as `make bench NAME=docker` (five minutes; root, it starts an engine of its own; Go builds two little programs). The
 control plane is `fairlead serve --docker` with a gateway Envoy, both as they are by default.
 
 `run_to_200_ms` is the median from the engine's answer that a container runs to the first good answer through the
-gateway, for a service and a route nobody knew before, without a probe; `run_to_200_default_probe_ms` with the probe
-that is the default; `burst_worst_ms` the slowest of ten that are started in a row. Then one of three containers ends
-under 880 requests a second, over kept-alive connections: `kill_*` by `docker kill` (without retries, and GET with the
-default policy), `stop_*` by `docker stop` of a program that finishes its requests, and of one that exits at once (GET,
-and `_other`: POST). `kill_failed_in_flight`, `_before_push` and `_after_push` divide the failures of a kill by when
-they left: before the process died, before Envoy took its end, after that; `kill_last_failure_ms` is how long after the
-kill the last one left, `death_to_push_ms` how long Envoy did not know. `recreate_*` is a container that is removed and
-made anew with other labels, mostly at the same address, while both its old and its new host are asked: answers by the
-wrong one, and the time until the new one answers. `agent_idle_*` is `fairlead agent` as a process of its own with 200
-containers that do nothing, as a share of one core.
+gateway, for a service and a route nobody knew before, after a silence, without a probe; `run_to_200_default_probe_ms`
+with the probe that is the default; `burst_worst_ms` the slowest of ten that are started in a row. Then, after a
+silence, one of three containers ends under 880 requests a second, over kept-alive connections: `kill_*` by `docker
+kill` (without retries, and GET with the default policy), `stop_*` by `docker stop` of a program that finishes its
+requests, and of one that exits at once (GET, and `_other`: POST). `kill_failed_in_flight`, `_before_push` and
+`_after_push` divide the failures of a kill by when they left: before the process died, before Envoy took its end,
+after that; `kill_last_failure_ms` is how long after the kill the last one left, `death_to_push_ms` how long Envoy did
+not know. `recreate_*` is a container that is removed and made anew with other labels, mostly at the same address,
+while both its old and its new host are asked: answers by the wrong one, and the time until the new one answers.
+`agent_idle_*` is `fairlead agent` as a process of its own with 200 containers that do nothing, as a share of one
+core.
 
 `ARGS="--traefik PATH"` measures that Traefik in the same run, where it has the same thing (`traefik_*`); the ratios are
 ours over theirs, so below one is better (docs/performance.md tells how to build it). `--only NAME` measures one part
@@ -37,7 +38,7 @@ from typing import Final
 from benchmarks.ended import ends
 from benchmarks.peers.asking import LOOK_S, Waiting, everybody
 from benchmarks.peers.containers import Containers
-from benchmarks.peers.docker_sides import Side, Wish, agent_alone, fairlead, traefik
+from benchmarks.peers.docker_sides import SILENCE_S, Side, Wish, agent_alone, fairlead, traefik
 from benchmarks.peers.programs import build_container, build_load
 from benchmarks.record import record
 from tests.harness import forks
@@ -47,10 +48,8 @@ from tests.harness.processes import Programs
 
 Figures = dict[str, float]
 
-TIMES: Final = 15
+TIMES: Final = 9
 BURST: Final = 10
-BEFORE_S: Final = 1.0
-"""How long a load goes on before and after something happens to a container."""
 IDLE, IDLE_S, SIDE_BY_SIDE = 200, 30.0, 4
 COMPARED: Final = (
     "run_to_200_ms",
@@ -70,6 +69,7 @@ def alone(side: Side, containers: Containers, *, probed: bool) -> list[float]:
     for number in range(TIMES):
         name = f"alone{number}{'' if probed else 'un'}probed"
         waiting = Waiting(side.port)
+        time.sleep(SILENCE_S)
         waiting.moments[f"{name}.test"] = containers.run(name, side.labels(Wish(name, f"{name}.test", probed=probed)))
         waiting.wait(1)
         took += waiting.took_ms.values()
@@ -96,12 +96,12 @@ def recreated(side: Side, containers: Containers) -> Figures:
     everybody(side.port, "old.test", ["old"])
     asked = [request(host) for host in ("old.test", "new.test")]
     with Load(side.port, asked, connections=2, pause=LOOK_S) as load:
-        time.sleep(BEFORE_S)
+        time.sleep(SILENCE_S)
         containers.remove("old")
         moment = containers.run("new", side.labels(Wish("new", "new.test")))
         everybody(side.port, "new.test", ["new"])
         live = time.monotonic() - moment
-        time.sleep(BEFORE_S)
+        time.sleep(SILENCE_S)
     containers.remove("new")
     wrong = [seen for seen in load.seen if not seen.failure and seen.version != ("old", "new")[seen.user]]
     return {"recreate_misrouted": len(wrong), "recreate_live_ms": live * 1000}

@@ -15,13 +15,13 @@ from typing import Final
 
 from benchmarks.peers.asking import everybody
 from benchmarks.peers.containers import Containers, End
-from benchmarks.peers.docker_sides import Side, Wish
+from benchmarks.peers.docker_sides import SILENCE_S, Side, Wish
 from benchmarks.peers.loading import Failure, loading
 
 Figures = dict[str, float]
 
-BEFORE_S, AFTER_S = 1.0, 3.0
-"""How long the load goes on before and after a container ends."""
+AFTER_S: Final = 2.0
+"""How long the load goes on after a container ended; before it, for a silence."""
 ENDS: Final = 3
 """How often each end is measured; the worst counts."""
 
@@ -126,7 +126,7 @@ def ended(side: Side, containers: Containers, client: Path, name: str, way: Way)
         containers.run(each, side.labels(Wish(name, host, retried=way.retried)), STOP=way.stop)
     everybody(side.port, host, names)
     with loading(client, side.port, host, way.method) as load:
-        time.sleep(BEFORE_S)
+        time.sleep(SILENCE_S)
         end = way.end(containers, names[0])
         time.sleep(AFTER_S)
     cost = Cost(load.failures, end, side.knew(name), load.rate, load.p99_ms)

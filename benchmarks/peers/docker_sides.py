@@ -24,6 +24,9 @@ from xds.cli.binary import find_envoy
 from xds.translate.naming import cluster
 
 VERSION: Final = "v1"
+SILENCE_S: Final = 4.5
+"""Seconds without any change after which the next one is alone: Traefik rests for two after each look by default, and
+what comes while it rests makes it look, and rest, once more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	patience  = 5 * time.Second
+	patience  = 3 * time.Second
 	most      = 512 // connections
 	mostWords = 80
 )
