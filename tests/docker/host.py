@@ -34,12 +34,15 @@ class Host:
         self.agent: Program | None = None
         self.tls = ""  # where the engine listens, too
         self.settings = folder / "agent.yaml"
-        self.settings.write_text("{}\n")
+        self.overlay = folder / "agent.test.yaml"
+        for file in (self.settings, self.overlay):
+            file.write_text("{}\n")
 
     def start_agent(self) -> None:
         self.agent = self._programs.fairlead(
             "--server", f"http://127.0.0.1:{self.plane.api}", "agent", "--docker", f"unix://{self.recorder.path}",
-            "--data-dir", self.folder / "agent", "--id", "here", "--ttl", "60", "--config", self.settings, name="agent",
+            "--data-dir", self.folder / "agent", "--id", "here", "--ttl", "60",
+            "--config", self.settings, "--config-env", "test", name="agent",
         )  # fmt: skip
 
     def gateway(self) -> Proxy:

@@ -17,9 +17,11 @@ import pytest
 from tests.docker.host import Host
 from tests.harness.certificates import make_certificates
 from tests.harness.docker_engine import IMAGE, DockerEngine
+from tests.harness.load import Load, ask, request
 from tests.harness.plane import Plane
 from tests.harness.processes import Programs
 from tests.harness.waiting import wait_until
+from xds.model.instance import Address
 from xds.sources.docker.endpoint import Endpoint
 from xds.sources.docker.engine import ALLOWED, Engine, EngineError
 
@@ -28,7 +30,8 @@ WEB: Final = {"fairlead.service": "web", "fairlead.port": "8080", "fairlead.vers
 
 def _asked(instance: dict[str, Any]) -> str:
     """What answers where an instance is registered."""
-    return httpx.get(f"http://{instance['address']}:{instance['port']}/", timeout=5, trust_env=False).text.strip()
+    place = Address(instance["address"], instance["port"])
+    return httpx.get(f"http://{place}/", timeout=5, trust_env=False).text.strip()
 
 
 def test_every_network_mode_is_registered_where_it_really_answers(
@@ -51,16 +54,41 @@ def test_every_network_mode_is_registered_where_it_really_answers(
     engine.run("hosts", "--network=host", *shown, labels={**WEB, "fairlead.port": str(port)}, LISTEN=port)
     engine.run("joined", "--network=container:own", labels={**WEB, "fairlead.port": "8081"}, LISTEN=8081)
     engine.run("none", "--network=none")
+    engine.run("behind", labels={**WEB, "fairlead.ingress": "15006"}, LISTEN=15006)
     on_the_host = ("published", "everywhere", "own-published", "hosts")
     inside = ("plain", "shown", "own", "own-shown", "two", "joined")
     names = (*on_the_host, *inside)
-    found = host.awaits(*names)
+    found = host.awaits(*names, "behind")
+    assert (found["behind"]["port"], found["behind"]["ingress"]) == (8080, f"{found['behind']['address']}:15006")
     assert {name: _asked(found[name]) for name in names} == {name: name for name in names}
     assert found["two"]["metadata"]["docker.address"].endswith("network back")
     assert {found[name]["address"] for name in on_the_host} == {"127.0.0.1"}
     assert "127.0.0.1" not in {found[name]["address"] for name in inside}
     assert found["joined"]["address"] == found["own"]["address"]
     host.says("none", "it has no network")
+    engine.docker("rm", "-f", "own")  # and its network with it
+    host.says("joined", "that container does not run")
+
+
+def test_every_way_to_publish_is_found_and_what_leads_nowhere_is_said(host: Host, engine: DockerEngine) -> None:
+    """M09: -P, two bindings, IPv6, and a port of UDP alone."""
+    published = {**WEB, "fairlead.address": "published"}
+    exposed = {name: value for name, value in published.items() if name != "fairlead.port"}
+    engine.run("exposed", "--expose=8080", "-P", labels=exposed)
+    engine.run("twice", "-p", "127.0.0.1::8080", "-p", "127.0.0.2::8080", labels=published)
+    engine.docker("network", "create", "--ipv6", "--subnet=fd00:f1:ead::/64", "six")
+    engine.run("six", "--network=six")
+    engine.run("loopback6", "--network=six", "-p", "[::1]::8080", labels=published)
+    engine.run("datagrams", "-p", "127.0.0.1::8080/udp", labels=published)
+    names = ("exposed", "twice", "six", "loopback6")
+    found = host.awaits(*names)
+    assert {name: _asked(found[name]) for name in names} == {name: name for name in names}
+    assert (found["exposed"]["address"], found["loopback6"]["address"]) == ("127.0.0.1", "::1")
+    rejected = {name: each["metadata"].get("docker.rejected", "") for name, each in found.items()}
+    assert re.search(r"127\.0\.0\.[12] \(published on .*\): answers, too", rejected["twice"])
+    (six,) = re.findall(r"(fd00:f1:ead::\d+) \(network six\)", rejected["six"])  # IPv4 goes first
+    assert _asked({"address": six, "port": 8080}) == "six"
+    host.says("datagrams", "published: port 8080 is not")
 
 
 def test_a_stop_withdraws_before_the_end(host: Host, engine: DockerEngine) -> None:
@@ -228,9 +256,10 @@ def test_settings_are_read_again_when_their_file_changes_and_nobody_leaves(host:
     port = {"traefik.http.services.old.loadbalancer.server.port": "8080", "com.docker.compose.service": "old"}
     engine.run("foreign", labels={**router, **port})
     assert host.awaits("zoned")["zoned"]["zone"] == ""
-    host.settings.write_text("zone: not a name\n")
+    host.overlay.write_text("zone: not a name\n")
     wait_until(lambda: "the settings stay as they were" in host.output(), 20)
-    host.settings.write_text("zone: eu-1a\ndialects: [traefik]\n")
+    host.overlay.write_text("dialects: [traefik]\n")
+    host.settings.write_text("zone: ${ZONE_OF_NOBODY:-eu-1a}\n")
 
     def moved() -> bool:
         return bool(host.registered()["zoned"]["zone"] == "eu-1a")  # it is there at every look
@@ -239,7 +268,7 @@ def test_settings_are_read_again_when_their_file_changes_and_nobody_leaves(host:
     found = host.awaits("zoned", "foreign")["foreign"]
     assert "entrypoints: did not map: a gateway serves" in found["metadata"]["docker.problems"]
     wait_until(lambda: host.declared("routes", "old.old"), 20)
-    host.settings.write_text("zone: eu-1a\n")
+    host.overlay.write_text("{}\n")
     host.awaits("zoned")
     assert host.agent is not None
     host.agent.send(signal.SIGHUP)
@@ -291,6 +320,46 @@ def test_a_version_that_nobody_has_seen_waits_in_one_rollout(host: Host, engine:
     host.awaits("first", "second", "third", "fourth")
     assert len(host.plane.get("rollouts", service="cart")["items"]) == 1
     assert host.declared("services", "cart")["stable"] == "v1"
+
+
+@pytest.mark.envoy
+def test_two_versions_with_conflicting_labels_do_each_other_no_harm(host: Host, engine: DockerEngine) -> None:
+    """The stable version's word holds, the other's is a proposal until it is promoted; nobody's request fails."""
+    shop = {**WEB, "fairlead.service": "shop", "fairlead.route.all.host": "shop.test"}
+    engine.run("old", labels={**shop, "fairlead.timeout": "7s", "fairlead.retry.attempts": "3"})
+    gateway = host.gateway()
+
+    def answer(name: str = "shop.test") -> str:
+        (found,) = ask(gateway.port, [request(name)])
+        return found.body.decode().strip() if found.status == 200 else ""
+
+    def proposed() -> set[str]:
+        return {each["field"] for each in host.plane.get("services/shop:explain")["proposals"]}
+
+    wait_until(lambda: answer() == "old", 20, what="the route leads to it")
+    with Load(gateway.port, [request("shop.test")] * 8) as load:
+        other = {"fairlead.version": "v2", "fairlead.timeout": "2s", "fairlead.retry.attempts": "0"}
+        other |= {"fairlead.lb": "random", "fairlead.route.all.host": "shop.test,new.test"}
+        engine.run("new", labels={**shop, **other, "fairlead.route.bad.rule": "Host(`shop.test`) && ("})
+        found = host.awaits("old", "new")["new"]
+        assert "fairlead.route.bad.rule" in found["metadata"]["docker.problems"]
+        rollout = wait_until(lambda: next(iter(host.plane.get("rollouts", service="shop")["items"]), None), 20)
+        assert proposed() == {"timeout", "retry", "balancing", "route shop.all"}
+        holds = host.declared("services", "shop")
+        assert (holds["stable"], holds["timeout"], holds["retry"]["attempts"]) == ("v1", "7s", 3)
+        assert host.declared("routes", "shop.all")["hosts"] == ["shop.test"]
+        load.wait_rounds(2)
+        assert {answer() for _ in range(10)} == {"old"}
+
+        host.plane.post(f"rollouts/{rollout['id']}:promote")
+        wait_until(lambda: host.declared("services", "shop")["stable"] == "v2", 30)
+        engine.docker("stop", "old")
+        host.awaits("new")
+        wait_until(lambda: host.declared("services", "shop")["timeout"] == "2s", 40)
+        wait_until(lambda: answer("new.test") == "new", 20, what="its route leads to it")
+        assert proposed() == set()
+        load.wait_rounds(2)
+    assert load.failures == []
 
 
 def test_one_host_needs_one_program(host: Host, engine: DockerEngine, programs: Programs, tmp_path: Path) -> None:

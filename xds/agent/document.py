@@ -17,10 +17,12 @@ def document(
 ) -> Mapping[str, object]:
     """Return the body of its registration; `region` and `zone` are the host's, for a container that says none.
 
-    `checked` asks the control plane to go on with the check, where it can: not on this host's loopback.
+    `checked` asks the control plane to go on with the check, where it can: not on this host's loopback, and not at a
+    sidecar that has an address of its own.
     """
     instance, check = registration.instance, registration.check
-    if not checked or ipaddress.ip_address(instance.address).is_loopback:
+    elsewhere = registration.place.asked.host != instance.address
+    if not checked or elsewhere or ipaddress.ip_address(instance.address).is_loopback:
         check = None
     return {
         "service": instance.service.name,
@@ -34,6 +36,7 @@ def document(
         "labels": dict(instance.labels),
         "metadata": dict(instance.metadata),
         "ttl": ttl,
+        **({} if instance.ingress is None else {"ingress": str(instance.ingress)}),
         **({} if check is None else {"check": check_document(check)}),
     }
 

@@ -28,6 +28,8 @@ RETRY: Final = 2.0
 AT_ONCE: Final = 500  # containers of one request, and of one service: the others of it are registered already
 ABANDONED: Final = 600.0  # seconds without any container of its service, after which a route goes
 
+_ROLLOUT: Final = ("service", "env", "version", "plan", "auto_promote", "preview", "analysis")
+
 Request = Callable[[str, str, Mapping[str, object] | None], Awaitable[Mapping[str, object]]]
 Document = Mapping[str, Any]
 
@@ -180,7 +182,7 @@ class Policy:
         """
         name, begun = f"{said['service']} {said['version']}", said["rollout"]
         if begun is None and said["plan"]:
-            wanted = {field: said[field] for field in ("service", "env", "version", "plan", "auto_promote")}
+            wanted = {field: said[field] for field in _ROLLOUT}
             try:
                 begun = (await self._request("POST", "/v1/rollouts", wanted))["id"]
             except Refused as error:

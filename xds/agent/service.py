@@ -1,11 +1,11 @@
-"""The agent as a program of its own: signals, the settings file, and the event loop that all of it runs on."""
+"""The agent as a program of its own: signals, the files of its settings, and the event loop that all of it runs on."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from xds.agent.run import Agent
@@ -15,14 +15,14 @@ _log = logging.getLogger(__name__)
 
 
 def serve(
-    settings: AgentSettings, server: str, token: str, reread: Callable[[], AgentSettings], file: Path | None = None
+    settings: AgentSettings, server: str, token: str, reread: Callable[[], AgentSettings], files: Sequence[Path] = ()
 ) -> None:
-    """Run an agent until SIGTERM or SIGINT. `reread` reads its settings again, at SIGHUP and when `file` changes."""
+    """Run an agent until SIGTERM or SIGINT. `reread` reads its settings again, at SIGHUP and when `files` change."""
     with asyncio.Runner() as runner:
-        runner.run(_serve(Agent(settings, server, token, reread), file))
+        runner.run(_serve(Agent(settings, server, token, reread), files))
 
 
-async def _serve(agent: Agent, file: Path | None) -> None:
+async def _serve(agent: Agent, files: Sequence[Path]) -> None:
     stop, asked = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -30,20 +30,20 @@ async def _serve(agent: Agent, file: Path | None) -> None:
     loop.add_signal_handler(signal.SIGHUP, asked.set)
     async with asyncio.TaskGroup() as tasks:
         background = [tasks.create_task(agent.run(asked), name="agent")]
-        if file is not None:
-            background.append(tasks.create_task(watch_file(file, asked.set), name="agent-config"))
+        if files:
+            background.append(tasks.create_task(watch(files, asked.set), name="agent-config"))
         await stop.wait()
         _log.info("stopping: what is registered stays so for %g s, the next agent takes it over", agent.settings.ttl)
         for task in background:
             task.cancel()
 
 
-async def watch_file(path: Path, changed: Callable[[], None]) -> None:
-    """Call `changed` whenever the file is another one than a second before."""
-    before = _stamp(path)
+async def watch(files: Sequence[Path], changed: Callable[[], None]) -> None:
+    """Call `changed` whenever one of the files is another one than a second before."""
+    before = [*map(_stamp, files)]
     while True:
         await asyncio.sleep(1.0)
-        now = _stamp(path)
+        now = [*map(_stamp, files)]
         if now != before:
             before = now
             changed()

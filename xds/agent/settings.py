@@ -1,6 +1,6 @@
 """What `fairlead agent` is told: flags over a file over environment over defaults, checked before anything is opened.
 
-The file is YAML with the fields below by name; it is read again at SIGHUP and when it changes.
+A file has the fields below by name; how it is written is known elsewhere (`xds/cli/config`).
 """
 
 from __future__ import annotations
@@ -8,12 +8,9 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from xds.labels.describe import ANYTHING, Claims
 from xds.labels.dialect import Dialect, Reading
@@ -26,6 +23,7 @@ from xds.sources.docker.endpoint import SOCKET, Endpoint
 
 LEAST_TTL: Final = 3.0
 _NOT_IN_IDS: Final = re.compile(r"[^a-z0-9._-]+")
+_FLAGS: Final = {"true": True, "false": False}
 _ENVIRONMENT: Final = {
     "docker": "DOCKER_HOST",
     "certificates": "DOCKER_CERT_PATH",
@@ -114,28 +112,15 @@ class AgentSettings:
         return self.id or _NOT_IN_IDS.sub("-", socket.gethostname().lower())[:128].strip("-._") or "agent"
 
     @classmethod
-    def read(cls, env: Mapping[str, str], flags: Mapping[str, object], file: Path | None) -> AgentSettings:
-        """Return the settings of flags (None = not given) over `file` over `env` over the defaults; InvalidInput."""
+    def read(
+        cls, env: Mapping[str, str], flags: Mapping[str, object], file: Mapping[str, object] | None = None
+    ) -> AgentSettings:
+        """Return the settings of flags (None = not given) over a file's over `env` over the defaults; InvalidInput."""
         told: dict[str, object] = {name: env[key] for name, key in _ENVIRONMENT.items() if env.get(key)}
-        told |= {} if file is None else _of_file(file)
+        told |= file or {}
         told |= {name: value for name, value in flags.items() if value is not None}
         read = {name: _read(name, value) for name, value in told.items()}
         return replace(cls(), **read)  # type: ignore[arg-type]  # by name, each of its own type
-
-
-def _of_file(path: Path) -> dict[str, object]:
-    try:
-        said = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}", pointer="/config") from None
-    except YAMLError as error:
-        raise InvalidInput(f"{path} is not YAML: {error}", pointer="/config") from None
-    known = [each.name for each in fields(AgentSettings)]
-    if not isinstance(said, dict):
-        raise InvalidInput(f"{path} holds no settings; there are {', '.join(known)}", pointer="/config")
-    if unknown := sorted(str(name) for name in said if name not in known):
-        raise InvalidInput(f"{path}: {unknown[0]} is no setting; there are {', '.join(known)}", pointer="/config")
-    return said
 
 
 def _read(name: str, value: object) -> object:
@@ -146,9 +131,10 @@ def _read(name: str, value: object) -> object:
         except ValueError as error:
             raise InvalidInput(str(error), pointer="/ttl") from None
     if name in {"remote", "central_checks"}:
-        if not isinstance(value, bool):
+        found = value if isinstance(value, bool) else _FLAGS.get(value) if isinstance(value, str) else None
+        if found is None:
             raise InvalidInput(f"{value!r} is neither true nor false", pointer=f"/{name}")
-        return value
+        return found
     if name in {"docker", "networks", "envs", "services", "dialects"}:
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):

@@ -51,9 +51,8 @@ def sighting(life: Life, refusal: str = "") -> Document:
         if said.check is not None:
             found["check"] = check_document(said.check)
     if told is not None:
-        port = next(iter(told.instance.ports.values()))
-        host = told.place.address
-        found |= {"address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}", "way": _line(told.place.way)}
+        end = told.instance.endpoint(next(iter(told.instance.ports)))
+        found |= {"address": str(end), "way": _line(told.place.way)}
     rejected = life.rejected if told is not None else proof.rejected(None) if proof is not None else ()
     found["rejected"] = [_line(each) for each in rejected[:MOST_LINES]]
     problems = life.problems[:MOST_LINES]

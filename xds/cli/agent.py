@@ -20,6 +20,12 @@ SIGN_OF_LIFE_S = 20.0
 Config = Annotated[
     str, typer.Option(envvar="FAIRLEAD_AGENT_CONFIG", metavar="PATH", help="YAML file with these settings.")
 ]
+Overlay = Annotated[
+    str,
+    typer.Option(
+        envvar="FAIRLEAD_AGENT_CONFIG_ENV", metavar="NAME", help="Lay the overlay for NAME over it: FILE.NAME.yaml."
+    ),
+]
 Docker = Annotated[
     Texts, typer.Option(metavar="URL", help="An engine: unix:///PATH or tcp://HOST:PORT. Else DOCKER_HOST. Repeatable.")
 ]
@@ -45,6 +51,7 @@ Status = Annotated[bool, typer.Option("--status", help="Print how the agent in D
 def agent(
     ctx: typer.Context,
     config: Config = "",
+    config_env: Overlay = "",
     docker: Docker = None,
     certificates: Certificates = None,
     id: Name = None,  # noqa: A002 - the option's name
@@ -72,20 +79,32 @@ def agent(
     lists = {"docker": docker, "networks": network, "envs": env, "services": service, "dialects": dialect}
     flags: dict[str, object] = {**said, **{name: value or None for name, value in lists.items()}}
     flags |= {"remote": remote or None, "central_checks": central_checks or None, "data_dir": data_dir}
-    _run(connection(ctx), flags, config, log_level, status)
-
-
-def _run(known: Connection, flags: Mapping[str, object], config: str, log_level: str, status: bool) -> None:
-    from xds.agent.settings import AgentSettings
-
+    if config_env and not config:
+        raise Failed("--config-env lays an overlay over a file: name that with --config", Exit.INVALID)
     file = Path(config) if config else None
+    _run(connection(ctx), flags, file, config_env, log_level, status)
+
+
+def _run(
+    known: Connection, flags: Mapping[str, object], file: Path | None, overlay: str, log_level: str, status: bool
+) -> None:
+    if status and (folder := flags["data_dir"]):  # a health check asks often, and need not know what settings are
+        _show(Path(str(folder)))
+        return
+
+    from xds.agent.settings import AgentSettings
+    from xds.cli.config.file import overlay_of
+    from xds.cli.config.settings import configured_agent
+
+    files = [] if file is None else [file, *([overlay_of(file, overlay)] if overlay else [])]
 
     def read() -> AgentSettings:
-        return AgentSettings.read(os.environ, flags, file)
+        said = {} if file is None else configured_agent(file, overlay, os.environ)
+        return AgentSettings.read(os.environ, flags, said)
 
     settings = read()
     if status:
-        _show(settings.data_dir / "status.json")
+        _show(settings.data_dir)
         return
     if log_level not in {"debug", "info", "warning", "error"}:
         raise Failed(f"{log_level!r} is not debug, info, warning or error", Exit.INVALID)
@@ -94,13 +113,14 @@ def _run(known: Connection, flags: Mapping[str, object], config: str, log_level:
 
     from xds.agent.service import serve
 
-    serve(settings, known.server, known.token, read, file)
+    serve(settings, known.server, known.token, read, files)
 
 
-def _show(path: Path) -> None:
+def _show(folder: Path) -> None:
     """Print the status that a running agent keeps; Failed where none does, exit code 1 where it is not well."""
     from xds.control.clock import SystemClock
 
+    path = folder / "status.json"
     try:
         age = SystemClock().wall().timestamp() - path.stat().st_mtime
         text = path.read_text(encoding="utf-8")

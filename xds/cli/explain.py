@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -14,6 +15,7 @@ from xds.cli.health_words import decided
 from xds.cli.kinds import KINDS, SAFE_IN_PATH, SAFE_OF_ENGINES
 from xds.cli.objects import Env
 from xds.cli.output import Cell, Format, Output, Row, console_print, field, print_json, table, text, weights
+from xds.cli.preview import preview_words
 from xds.model.names import DEFAULT_ENV
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def explain(
         elif service is None:
             print_container(found)
         else:
-            _print_service(found)
+            _print_service(found, client.get(f"/v1/rollouts/{found['rollout']}") if found.get("rollout") else {})
             if _is_container(client, name):
                 typer.echo(f"a container is called so, too: fairlead explain --container {name}", err=True)
 
@@ -96,11 +98,12 @@ def _is_container(client: Client, name: str) -> bool:
     return True
 
 
-def _print_service(found: Row) -> None:
+def _print_service(found: Row, rollout: Row) -> None:
     typer.echo(
         f"{found['env']}/{found['service']}  stable {text(found.get('stable'))}  rollout {text(found.get('rollout'))}"
     )
-    typer.echo(f"wanted     {weights(found.get('wanted'))}\npublished  {weights(found.get('effective'))}\n")
+    typer.echo(f"wanted     {weights(found.get('wanted'))}\npublished  {weights(found.get('effective'))}")
+    typer.echo("".join(f"{words}\n" for words in preview_words(rollout)))
     subsets: dict[str, Cell] = {
         "subset": field("name"), "wanted": lambda row: f"{row.get('wanted')} %",
         "published": lambda row: f"{row.get('effective')} %", "serving": field("serving"),
@@ -116,8 +119,18 @@ def _print_service(found: Row) -> None:
         "acked": lambda row: weights(row.get("acked")), "says": field("message"),
     }  # fmt: skip
     policy = {"field": field("field"), "value": field("value"), "by": field("by")}
+    proposals: dict[str, Cell] = {
+        "proposed by": field("version"), "field": field("field"), "wanted": field("wanted"), "holds": field("holds"),
+    }  # fmt: skip
     shared = {name: KINDS[name].columns for name in ("routes", "overlays", "breakers", "problems")}
-    parts = {"subsets": subsets, "instances": members, "nodes": envoys, "policy": policy, **shared}
+    parts: dict[str, Mapping[str, Cell]] = {
+        "subsets": subsets,
+        "instances": members,
+        "nodes": envoys,
+        "policy": policy,
+        "proposals": proposals,
+    }
+    parts.update(shared)
     for name, columns in parts.items():
         rows = cast("list[Row]", found.get(name) or [])
         if rows:

@@ -120,9 +120,7 @@ def _agent(settings: Settings, section: Mapping[str, object]) -> Callable[[Servi
     from xds.agent.run import Agent
     from xds.agent.settings import AgentSettings
 
-    told = AgentSettings.read(
-        os.environ, {"data_dir": settings.data_dir / "agent", "central_checks": True, **section}, None
-    )
+    told = AgentSettings.read(os.environ, {"data_dir": settings.data_dir / "agent", "central_checks": True, **section})
     _ = told.endpoints  # said now if they cannot be used
 
     async def beside(serving: Serving) -> None:

@@ -12,7 +12,8 @@ import typer
 
 from xds.cli.exits import Exit, Failed
 from xds.cli.output import Cell, Row, field, table, text, weights
-from xds.cli.verdict import Rollout, Verdict, Wanted, line, verdict
+from xds.cli.preview import preview_words
+from xds.cli.verdict import Rollout, Verdict, Wanted, judged, line, verdict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -105,6 +106,8 @@ def picture(rollout: Rollout) -> RenderableType:
         at = cast("int", rollout.get("step"))
         steps = [f"[{step['weight']} %]" if here == at else f"{step['weight']} %" for here, step in enumerate(plan)]
         parts.append(Text("plan  " + " → ".join(steps)))
+    parts += [Text(words) for words in preview_words(rollout)]
+    parts += [Text(words) for words in judged(rollout)]
     nodes = cast("list[Row]", cast("Row", rollout.get("gate") or {}).get("nodes") or [])
     parts.append(table(NODES, nodes) if nodes else Text("no live Envoy holds a route of the service", style="yellow"))
     return Group(*parts)
@@ -118,6 +121,8 @@ def print_status(rollout: Rollout) -> None:
     plan = cast("list[Row]", rollout.get("plan") or [])
     if plan:
         typer.echo("plan  " + " → ".join(f"{step['weight']} % {text(step.get('pause'))}" for step in plan))
+    for words in (*preview_words(rollout), *judged(rollout)):
+        typer.echo(words)
     nodes = cast("list[Row]", cast("Row", rollout.get("gate") or {}).get("nodes") or [])
     if nodes:
         console_print(table(NODES, nodes))

@@ -1,7 +1,8 @@
 """The gate: is a service's weight live? Pure, from what was published, sent, acknowledged and refused.
 
 A weight is done when every live node that holds a route of the service has acknowledged a version of that route which
-carries it, and nothing else is on its way there. No live node is `blocked`, never done: a control plane that nobody
+carries it, and nothing else is on its way there. Beside a preview, which versions of the same weights may carry or not,
+it has to be the version that is published now. No live node is `blocked`, never done: a control plane that nobody
 listens to has moved nobody. So are weights that were taken back because Envoys refused them.
 """
 
@@ -53,17 +54,26 @@ class GateStatus:
     nodes: tuple[NodeGate, ...]
 
 
-def gate(
-    service: ServiceKey, publisher: Publisher, nodes: Sequence[NodeState], *, waited: float, now: float
+def gate(  # noqa: PLR0913 - whose gate it is, what is known, when, and how much is asked
+    service: ServiceKey,
+    publisher: Publisher,
+    nodes: Sequence[NodeState],
+    *,
+    waited: float,
+    now: float,
+    exact: bool = False,
 ) -> GateStatus:
-    """Return the state of a service's gate; `waited` is how long the present weights have been wanted, in seconds."""
+    """Return the state of a service's gate; `waited` is how long the present weights have been wanted, in seconds.
+
+    `exact` asks for the routes as they are published now, and not for their weights alone.
+    """
     carriers = publisher.carriers(service)
     parts = [
         part
         for state in nodes
         if state.is_live(now)
         for key in _held(carriers, publisher, state)
-        if (part := _part(service, key, publisher, state, waited)) is not None
+        if (part := _part(service, key, publisher, state, waited, exact=exact)) is not None
     ]
     live = {part.node for part in parts}
     acked = len(live - {part.node for part in parts if part.state is not GateState.DONE})
@@ -137,8 +147,8 @@ def _held(carriers: Iterable[ResourceKey], publisher: Publisher, state: NodeStat
     ]
 
 
-def _part(
-    service: ServiceKey, key: ResourceKey, publisher: Publisher, state: NodeState, waited: float
+def _part(  # noqa: PLR0913 - the same, for one resource of one node
+    service: ServiceKey, key: ResourceKey, publisher: Publisher, state: NodeState, waited: float, *, exact: bool
 ) -> NodeGate | None:
     wanted = publisher.wanted(key, service)
     if wanted is None:
@@ -148,9 +158,11 @@ def _part(
     sent = publisher.weights(key, sent_version.version, service) if sent_version else None
     acked = publisher.weights(key, acked_version.version, service) if acked_version else None
     name = state.node.id
-    if (frozen := publisher.frozen(key)) and wanted != publisher.published(key, service):
+    if (frozen := publisher.frozen(key)) and (exact or wanted != publisher.published(key, service)):
         return NodeGate(name, wanted, sent, acked, GateState.BLOCKED, f"has not got it: {frozen.reason}")
-    if acked == wanted and (sent_version is None or sent == wanted):
+    current = publisher.seen(key.type, state.group).get(key.name) if exact else None
+    versions = {each.version for each in (current, sent_version, acked_version) if each is not None}
+    if acked == wanted and (sent_version is None or sent == wanted) and not (exact and len(versions) > 1):
         return NodeGate(name, wanted, sent, acked, GateState.DONE)
     if held.nack is not None and key.name in held.nack.versions and sent == wanted:
         return NodeGate(name, wanted, sent, acked, GateState.BLOCKED, f"refused: {held.nack.message}")

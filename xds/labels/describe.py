@@ -14,25 +14,27 @@ from dataclasses import dataclass
 from typing import Final
 
 from xds.labels import table
-from xds.labels.description import DEFAULT_DRAIN, Canary, Container, Described, Description
+from xds.labels.canary import canary
+from xds.labels.description import DEFAULT_DRAIN, Container, Described, Description
 from xds.labels.health import health
 from xds.labels.keys import PREFIX
 from xds.labels.policy import service_labels
 from xds.labels.reading import ALIAS, Found, ours_among, read
 from xds.labels.routes import routes
 from xds.labels.values import FLAG, check_text
-from xds.labels.words import Entry
 from xds.model.instance import DEFAULT_PORT, DEFAULT_VERSION, DEFAULT_WEIGHT, MAX_PORTS
 from xds.model.labels import MAX_KEY, MAX_LABELS, MAX_TOTAL, check_labels
 from xds.model.names import DEFAULT_ENV, ServiceKey, check_id
 from xds.model.problems import InvalidInput
 from xds.model.reach import covers
-from xds.model.split import TOTAL
 
 COMPOSE_PROJECT: Final = "com.docker.compose.project"
 COMPOSE_SERVICE: Final = "com.docker.compose.service"
 IMAGE_VERSION: Final = "org.opencontainers.image.version"
 MAX_DRAIN: Final = 3600.0
+META_KEYS: Final = MAX_LABELS // 2
+META_TOTAL: Final = MAX_TOTAL // 2
+"""Of the metadata: the rest of it is for what is found of a container."""
 _NOT_IN_IDS: Final = re.compile(r"[^a-z0-9._-]+")
 _TAG: Final = re.compile(r":([A-Za-z0-9_][A-Za-z0-9._-]{0,127})\Z")
 _SHORT_DIGEST: Final = 12
@@ -90,12 +92,13 @@ def describe(labels: Mapping[str, str], container: Container, claims: Claims = A
         metadata=_metadata(found),
         network=network,
         address=found.one(table.ADDRESS_) or "auto",
+        ingress=found.one(table.INGRESS_),
         check=check,
         awaits_engine=awaits_engine,
         drain=_drain(found),
         policy=policy,
         routes=routes(found, service, policy.protocol, ports),
-        canary=_canary(found),
+        canary=canary(found, version, policy.protocol),
     )
     return Described(None if found.refused else description, tuple(found.problems), wanted=True)
 
@@ -179,19 +182,6 @@ def _drain(found: Found) -> float:
     return seconds
 
 
-def _canary(found: Found) -> Canary:
-    if not found.says("canary"):
-        return Canary()
-    most, steps = found.one(table.MOST), found.one(table.STEPS_) or ()
-    return Canary(
-        entry=found.one(table.CANARY) or Entry.AUTO,
-        steps=steps,
-        interval=found.one(table.STEP_INTERVAL),
-        most=TOTAL if most is None else most,
-        auto_promote=found.one(table.AUTO_PROMOTE) or False,
-    )
-
-
 def _network(found: Found, labels: Mapping[str, str], container: Container) -> str:
     """Return the network as the engine calls it: a compose file's own name of it stands there behind the project's."""
     said = found.one(table.NETWORK) or ""
@@ -209,6 +199,10 @@ def _network(found: Found, labels: Mapping[str, str], container: Container) -> s
 def _metadata(found: Found) -> dict[str, str]:
     kept: dict[str, str] = {}
     for name, value in found.named(table.META).items():
+        if len(kept) == META_KEYS or sum(map(len, (*kept, *kept.values(), name, value))) > META_TOTAL:
+            words = f"more than {META_KEYS} of them, or {META_TOTAL} characters in all, are not kept"
+            found.lose(table.META, (name,), words)
+            continue
         try:
             kept = check_labels({**kept, name: value}, pointer="")
         except InvalidInput as error:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from xds.labels.words import Entry
+from xds.model.analysis import Analysis
 from xds.model.balancing import Balancing, Outlier
 from xds.model.breaker import Limits, Rule
 from xds.model.check import Check
-from xds.model.instance import DEFAULT_WEIGHT, Instance
+from xds.model.instance import DEFAULT_WEIGHT, Address, Instance
 from xds.model.names import ServiceKey
+from xds.model.preview import Preview
 from xds.model.problems import Problem
 from xds.model.rollout import WAITS, Step
 from xds.model.route import Retry, Route
@@ -65,13 +67,19 @@ class ServiceLabels:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """How a version would like to come in. `steps` and `most` are 10,000ths; `interval` None waits for somebody."""
+    """How a version would like to come in. `steps` and `most` are 10,000ths; `interval` None waits for somebody.
+
+    With `by_evidence` it waits for nobody then, but for enough good requests, as `analysis` has them.
+    """
 
     entry: Entry = Entry.AUTO
     steps: tuple[int, ...] = ()
     interval: float | None = None
     most: int = TOTAL
     auto_promote: bool = False
+    preview: Preview | None = None
+    analysis: Analysis | None = None
+    by_evidence: bool = False
 
     @property
     def plan(self) -> tuple[Step, ...]:
@@ -83,7 +91,18 @@ class Canary:
             return (Step(TOTAL, 0.0),)
         if self.entry is Entry.MANUAL:
             return ()
-        return (WAITS, *(Step(weight, self.interval) for weight in self.steps if weight <= self.most))
+        pause = 0.0 if self.interval is None and self.by_evidence else self.interval
+        return (WAITS, *(Step(weight, pause) for weight in self.steps if weight <= self.most))
+
+    @property
+    def criteria(self) -> Analysis | None:
+        """Return by what its rollout is judged; what comes in with everybody at once is not."""
+        return None if self.entry is Entry.OFF else self.analysis
+
+    @property
+    def shown(self) -> Preview | None:
+        """Return who sees it while its rollout lasts; nobody where it begins none that waits."""
+        return self.preview if self.entry is Entry.AUTO else None
 
     @property
     def promotes(self) -> bool:
@@ -96,7 +115,8 @@ class Description:
     """One container, understood. `ports` by name, the first is its own; `labels` are what its instance carries.
 
     `network` and `address` say where to look for its address: `auto`, `container`, `published`, `host`, or an IP
-    address. `check` is how to ask it, None for not at all; `awaits_engine` whether the engine's word counts as well.
+    address. `ingress` is where its sidecar listens, at its own address where it has no host. `check` is how to ask it,
+    None for not at all; `awaits_engine` whether the engine's word counts as well.
     """
 
     container: Container
@@ -110,6 +130,7 @@ class Description:
     metadata: Mapping[str, str] = field(default_factory=dict)
     network: str = ""
     address: str = "auto"
+    ingress: Address | None = None
     check: Check | None = None
     awaits_engine: bool = False
     drain: float = DEFAULT_DRAIN
@@ -120,14 +141,22 @@ class Description:
     @property
     def instance_id(self) -> str:
         """Return an id for its instance: the service's name, and the container's id as tools show it."""
-        tail = _NOT_IN_IDS.sub("-", (self.container.id or self.container.name).lower())
-        return f"{self.service.name[:100]}-{tail[:_SHORT_ID] or 'container'}"
+        return f"{self.service.name[:100]}-{short_id(self.container.id or self.container.name) or 'container'}"
 
-    def instance(self, address: str, *, owner: str = "", ports: Mapping[str, int] | None = None) -> Instance:
-        """Return its instance at an address; `ports` where others than its own lead there, as published ones do.
+    def instance(
+        self,
+        address: str,
+        *,
+        owner: str = "",
+        ports: Mapping[str, int] | None = None,
+        ingress: Address | None = None,
+    ) -> Instance:
+        """Return its instance at an address; `ports`, `ingress` where others lead there, as published ones do.
 
         InvalidInput for an address that no instance can have. Lease, epoch and seq are for those who register it.
         """
+        if ingress is None and self.ingress is not None:
+            ingress = Address(self.ingress.host or address, self.ingress.port)
         return Instance(
             id=self.instance_id,
             service=self.service,
@@ -139,9 +168,15 @@ class Description:
             zone=self.zone,
             labels=self.labels,
             metadata=self.metadata,
+            ingress=ingress,
             check=self.check,
             owner=owner,
         )
+
+
+def short_id(container: str) -> str:
+    """Return a container's id as it ends its instance's."""
+    return _NOT_IN_IDS.sub("-", container.lower())[:_SHORT_ID]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,18 +15,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
+from xds.model.analysis import LONGEST_ANSWER
 from xds.model.duration import read_duration
-from xds.model.instance import check_host
+from xds.model.instance import Address, check_host
 from xds.model.labels import MAX_VALUE
 from xds.model.names import check_id
 from xds.model.problems import InvalidInput
 from xds.model.route import MatchKind
 from xds.model.split import KeySource, SplitKey, weight_from_percent
+from xds.net.targets import never_called
 
 T = TypeVar("T")
 _Word = TypeVar("_Word", bound=StrEnum)
 _FLAGS: Final = {"true": True, "on": True, "false": False, "off": False}
 _TEMPLATE: Final = re.compile(r"\$\{|\{\{")
+_NOT_IN_BOUNDS: Final = re.compile(r"[^0-9.a-z]")
+_HUNDREDTHS: Final = re.compile(r"\d{1,3}(\.\d{1,2})?\Z")
 _SECONDS: Final = re.compile(r"\d{1,9}(\.\d{1,6})?\Z")
 _MATCHES: Final = {"~": MatchKind.REGEX, "^": MatchKind.PREFIX}
 ADDRESSES: Final = ("auto", "container", "published", "host")
@@ -109,7 +113,22 @@ def _key(text: str) -> SplitKey:
 
 
 def _address(text: str) -> str:
-    return text if text in ADDRESSES else check_host(text, pointer="")
+    return text if text in ADDRESSES else _reachable(check_host(text, pointer=""))
+
+
+def _ingress(text: str) -> Address:
+    """Return where a sidecar listens; without a host it is the address of whoever says so."""
+    if ":" not in text:
+        return Address("", PORT.read(text))
+    place = Address.parse(text, pointer="")
+    return Address(_reachable(place.host), place.port)
+
+
+def _reachable(host: str) -> str:
+    """Return an address that users may be sent to; whoever writes a label does not open a metadata service to them."""
+    if reason := never_called(host):
+        raise InvalidInput(f"{host} is not called: {reason}")
+    return host
 
 
 def _match(text: str) -> tuple[MatchKind, str]:
@@ -118,6 +137,40 @@ def _match(text: str) -> tuple[MatchKind, str]:
         return (MatchKind.PRESENT if text == "*" else MatchKind.ABSENT), ""
     kind = _MATCHES.get(text[:1])
     return (MatchKind.EXACT, text) if kind is None else (kind, text[1:])
+
+
+def _bound(sign: str, unit: str, example: str, read: Callable[[str], T]) -> Callable[[str], T]:
+    """Return the reader of a bound: a value with or without its sign before it and its unit behind it."""
+
+    def bound(text: str) -> T:
+        start = len(sign) if text.startswith(sign) else 0
+        rest = text[start:]
+        number = rest.strip().removesuffix(unit).rstrip()
+        at = start + len(rest) - len(rest.lstrip())
+        if number[:1] in {"<", ">", "="}:
+            raise InvalidInput(f"{shown(text)} begins with another sign than {sign}, at position {at + 1}")
+        if found := _NOT_IN_BOUNDS.search(number):
+            where = f"{shown(found[0])} at position {at + found.start() + 1}"
+            raise InvalidInput(f"{shown(text)} is no bound such as {example}: {where} is not allowed")
+        try:
+            return read(number)
+        except InvalidInput as error:
+            raise InvalidInput(f"{error.message}, at position {at + 1}, as in {example}") from None
+
+    return bound
+
+
+def _percent(text: str) -> int:
+    if not _HUNDREDTHS.match(text):
+        raise InvalidInput(f"{shown(text)} is no number with two decimals at most")
+    return weight_from_percent(float(text), pointer="")
+
+
+def _answer_time(text: str) -> float:
+    seconds = _seconds(text)
+    if not 0 < seconds <= LONGEST_ANSWER:
+        raise InvalidInput(f"{shown(text)} is no time that an answer may take")
+    return seconds
 
 
 def whole(least: int, most: int) -> Type[int]:
@@ -162,4 +215,8 @@ STEPS: Final = Type("list of percent", _steps)
 PATH: Final = Type("path", _path)
 KEY: Final = Type("`header:NAME`, `cookie:NAME` or `source-ip`", _key)
 ADDRESS: Final = Type("`auto`, `container`, `published`, `host` or an IP address", _address)
+INGRESS: Final = Type("port, or IP address with a port", _ingress)
 MATCH: Final = Type("`value`, `~regex`, `^prefix`, `*` (present) or `!` (absent)", _match)
+LEAST_RATE: Final = Type("`>=` percent", _bound(">=", "%", ">=99", _percent))
+MOST_DELTA: Final = Type("`<=` percentage points", _bound("<=", "pp", "<=0.5pp", _percent))
+MOST_TIME: Final = Type("`<=` duration", _bound("<=", "", "<=500ms", _answer_time))

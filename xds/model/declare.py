@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from xds.model.analysis import Analysis
 from xds.model.breaker import Forced
 from xds.model.intent import Declared, Kind, Ref, ref
 from xds.model.names import ServiceKey
-from xds.model.rollout import Event, Step
+from xds.model.preview import Preview
+from xds.model.rollout import Event, Rollout, Step
 
 
 class Put(NamedTuple):
@@ -28,12 +30,20 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class StartRollout:
-    """Begin to move a service's users to `version`, along `plan`."""
+    """Begin to move a service's users to `version`, along `plan`; `preview` shows it to some beside that."""
 
     service: ServiceKey
     version: str
     plan: tuple[Step, ...] = ()
     auto_promote: bool = False
+    preview: Preview | None = None
+    analysis: Analysis | None = None
+
+    def rollout(self, rollout_id: str, stable: str, owner: str) -> Rollout:
+        """Return the rollout as it begins; InvalidInput for one that cannot be."""
+        begun = Rollout.start(rollout_id, self.service, self.version, stable, self.plan)
+        asked = replace(begun, auto_promote=self.auto_promote, preview=self.preview, analysis=self.analysis)
+        return replace(asked, owner=owner)
 
 
 @dataclass(frozen=True, slots=True)

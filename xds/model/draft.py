@@ -148,7 +148,8 @@ class Draft:
         salt = declared.split.salt or held.split.salt or str(declared.key)
         port = declared.upstream_port or held.upstream_port
         split = Split(segments, declared.split.key, salt)
-        return replace(declared, stable=stable, split=split, upstream_port=port, forced=held.forced)
+        declared = replace(declared, stable=stable, split=split, upstream_port=port)
+        return replace(declared, forced=held.forced, preview=held.preview)
 
     def _with_port(self, service: Service) -> Service:
         """Give a TCP service the local port that tells it apart, and refuse one that another service has."""
@@ -254,8 +255,7 @@ class Draft:
         stem, number = f"{start.service.name}-{start.version}"[:120], 1
         while (known := self.get(Ref(Kind.ROLLOUT, f"{stem}-{number}"))) is not None and known != active:
             number += 1
-        rollout = Rollout.start(f"{stem}-{number}", start.service, start.version, service.stable, start.plan)
-        rollout = replace(rollout, auto_promote=start.auto_promote, owner=declaration.actor)
+        rollout = start.rollout(f"{stem}-{number}", service.stable, declaration.actor)
         if not start.plan:
             rollout = replace(rollout, weight=held.get(start.version, 0))  # nobody has asked to move anybody yet
         if active and active.id != rollout.id:
@@ -277,7 +277,7 @@ class Draft:
         """Write the rollout, and the service where its weights or its stable version follow from it."""
         weights = rollout.weights
         stable = rollout.version if rollout.phase is Phase.SUCCEEDED else service.stable
-        after = replace(service, stable=stable, split=service.split.shift(weights))
+        after = replace(service, stable=stable, split=service.split.shift(weights), preview=rollout.shown)
         if after != service:
             self._write(after, declaration)
         return self._write(rollout, declaration)

@@ -92,7 +92,8 @@ class Overlays:
         pin = self._pins.get(service.key)
         if pin is None:
             return service
-        return replace(service, split=Split.whole(pin.version, key=service.split.key, salt=service.split.salt))
+        split = Split.whole(pin.version, key=service.split.key, salt=service.split.salt)
+        return replace(service, split=split, preview=None)
 
 
 def _reach(overlay: Overlay) -> _Reach:

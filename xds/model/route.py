@@ -207,7 +207,7 @@ class Route:
                 raise InvalidInput(f"{method!r} is not a method, as in GET", pointer=f"/methods/{at}")
         for group, matches in groups.items():
             for at, match in enumerate(matches):
-                _check_value_match(match, pointer=f"/{group}/{at}")
+                check_value_match(match, pointer=f"/{group}/{at}")
         for at, match in enumerate(self.queries):
             if match.kind is MatchKind.ABSENT:
                 raise InvalidInput("the absence of a parameter cannot be matched", pointer=f"/queries/{at}")
@@ -215,7 +215,8 @@ class Route:
             raise InvalidInput(f"priority {self.priority} is beyond {MAX_PRIORITY}", pointer="/priority")
 
 
-def _check_value_match(match: ValueMatch, *, pointer: str) -> None:
+def check_value_match(match: ValueMatch, *, pointer: str) -> None:
+    """Refuse a comparison that no request can pass; InvalidInput at `pointer`."""
     if not _TOKEN.match(match.name):
         raise InvalidInput(f"{match.name[:64]!r} is not a name to match by", pointer=pointer)
     if len(match.value) > MAX_PATTERN or _UNSENDABLE.search(match.value):

@@ -19,6 +19,7 @@ from xds.model.instance import check_port
 from xds.model.labels import check_labels
 from xds.model.names import EVERY as _EVERY
 from xds.model.names import ServiceKey, check_id
+from xds.model.preview import Preview
 from xds.model.problems import InvalidInput
 from xds.model.route import Retry, check_subsets, check_timeout
 from xds.model.selector import Selector
@@ -63,7 +64,7 @@ class Service:
     service always gets one). `breaker` is a rule, False for none, and `allow_from` who may call (`*` is everybody);
     where one of these or `limits` is None, labels decide, and
     then policies; where `timeout` or `retry` is, policies do. `forced` are breakers held by operators, by subset; they
-    stay when the policy is declared anew.
+    stay when the policy is declared anew, as does the `preview` of a rollout in progress.
     """
 
     key: ServiceKey
@@ -72,6 +73,7 @@ class Service:
     subsets: tuple[Subset, ...] = ()
     stable: str = ""
     split: Split = Split()
+    preview: Preview | None = None
     balancing: Balancing = Balancing.ROUND_ROBIN
     hash_key: SplitKey = SplitKey()
     outlier: Outlier | None = None
@@ -98,6 +100,8 @@ class Service:
             parse_callers(self.allow_from, pointer="/allow_from")
         if self.balancing in BY_HASH and not self.protocol.is_http:
             raise InvalidInput(f"{self.balancing} needs requests, and TCP has none", pointer="/balancing")
+        if self.preview is not None and not self.protocol.is_http:
+            raise InvalidInput("a TCP service has no requests to match or to copy", pointer="/preview")
         check_labels(self.labels)
         check_id(self.key.env, pointer="/env", what="env")
         check_id(self.key.name, pointer="/name", what="service name")

@@ -13,19 +13,18 @@ from dataclasses import dataclass
 
 from xds.model.labels import escape
 from xds.model.names import Key
-from xds.model.policy import ServicePolicy
+from xds.model.policy import Mirror, ServicePolicy
 from xds.model.problems import InvalidInput, Problem, Severity
 from xds.model.route import Route
 from xds.model.service import Protocol, Service
 from xds.model.split import Split
 from xds.model.view import ServiceView
-from xds.wire.filter_schema import RouteBreaker
 
 from . import naming
 from .assembly import Assembly
 from .clusters import cluster
 from .policy import OwnLabels, Policy, policy
-from .routes import Rule, catch_all, rule
+from .routes import Rule, Shown, Target, catch_all, rule
 from .splits import Effective, effective
 from .treatment import RETRY_CONDITIONS, Treated
 from .validate import REFUSED
@@ -116,6 +115,8 @@ def product(view: ServiceView, ports: Set[str], before: Product | None, endpoint
 
 def _shape(view: ServiceView, ports: Set[str], endpoints: Assembly, before: Product | None) -> Shape:
     wanted = set(view.subsets) | set(view.service.split.weights)
+    if view.service.preview is not None:
+        wanted.add(view.service.preview.version)
     for route in view.routes:
         wanted |= {route.subset} - {""} if route.split is None else set(route.split.weights)
     offered = tuple(sorted(ports))
@@ -157,6 +158,9 @@ class _Maker:
         if (mirror := self._shape.policy.mirror) is not None and self._treated().mirror is None:
             message = f"there is no version or subset {mirror.subset!r} to mirror to; nothing is copied until there is"
             self._warn("service", str(service.key), "/mirror/subset", message)
+        if (preview := service.preview) is not None and preview.version not in self._shape.serving[""]:
+            message = f"no instance of {preview.version!r} can serve: what its preview matches follows the split"
+            self._warn("service", str(service.key), "/preview", message)
         by_host: dict[str, list[Rule]] = {}
         inside: dict[str, list[Rule]] = {name: []} if service.protocol.is_http else {}
         for declared in self._shape.routes:
@@ -204,8 +208,9 @@ class _Maker:
             key_of = split.key if split.key.name else service.split.key
             split = Split(split.segments, key_of, split.salt or service.split.salt)
         found = effective(split, self._shape.serving.get(port, frozenset()), service.stable)
-        breaker = self._breaker(found.split, port)
-        made = rule(self._treated(), route, found.split, port, breaker, inherits=not (route.split or route.subset))
+        inherits = not (route.split or route.subset)
+        shown = self._shown(port) if inherits else None
+        made = rule(self._treated(), route, self._target(found.split, port), shown, inherits=inherits)
         if route.split or route.subset or port:
             self._report(found, "route", key, "/subset" if route.subset else "/split")
         if route.retry:
@@ -213,17 +218,29 @@ class _Maker:
         return made
 
     def _catch_all(self, split: Split, port: str = "") -> Rule:
-        return catch_all(self._treated(), split, port, self._breaker(split, port))
+        return catch_all(self._treated(), self._target(split, port), self._shown(port))
+
+    def _shown(self, port: str) -> Shown | None:
+        """Return where the requests go that the service's preview is for; None where nobody there serves them."""
+        preview, split = self._service.preview, self._service.split
+        if preview is None or preview.version not in self._shape.serving.get(port, ()):
+            return None
+        return Shown(preview, self._target(Split.whole(preview.version, key=split.key, salt=split.salt), port))
 
     def _treated(self) -> Treated:
-        """Return the service with how its requests are treated; copies for nobody are left out."""
+        """Return the service with how its requests are treated; copies for nobody are left out.
+
+        A preview's copies go before those of policies: Envoy would make both, and a policy's do not end with a rollout.
+        """
         holds, mirror = self._shape.policy, self._shape.policy.mirror
+        if (preview := self._service.preview) is not None and preview.mirror:
+            mirror = Mirror(preview.version, preview.mirror)
         known = mirror is None or bool(mirror.service) or mirror.subset in self._shape.subsets
         return Treated(self._service, holds.timeout, holds.retry, mirror if known else None)
 
-    def _breaker(self, split: Split, port: str) -> RouteBreaker | None:
+    def _target(self, split: Split, port: str) -> Target:
         clusters = {naming.cluster(self._service.key.name, subset, port): subset for subset in split.weights}
-        return self._shape.policy.at(clusters, self._service)
+        return Target(split, port, self._shape.policy.at(clusters, self._service))
 
     def _port(self, route: Route) -> str:
         """Return the named port that a route goes to, "" for the service's own; InvalidInput if it cannot be."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from envoy_data_plane.envoy.config.core.v3 import DataSource
@@ -19,7 +19,8 @@ from envoy_data_plane.envoy.config.route.v3 import Route as RouteMessage
 from envoy_data_plane.google.protobuf import Any as AnyMessage
 
 from xds.model.names import ServiceKey
-from xds.model.route import Route, ValueMatch
+from xds.model.preview import Conditions, Preview
+from xds.model.route import PathMatch, Route
 from xds.model.service import Service
 from xds.model.split import KeySource, Split, SplitKey
 from xds.wire.codec import encode
@@ -43,8 +44,28 @@ _CONFIGURATION_HOSTS = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """Where requests go: among which clusters of a port ("" is the service's own), and past which breakers."""
+
+    split: Split
+    port: str = ""
+    breaker: RouteBreaker | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A preview, and where the requests go that it is for."""
+
+    preview: Preview
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule as encoded Routes, one for each group of methods that is treated alike, in the order of matching.
+    """One rule as encoded Routes, in the order of matching.
+
+    One for each group of methods that is treated alike, and before those the same of a preview: whatever the rule
+    matches, the preview's requests among them go to its version.
 
     `name` is the route's key name, or the service's for what it answers by itself. `weights` are those of the service's
     own split after fall-back, None for a rule with a split of its own; `named_port` tells that they hold for a port
@@ -66,32 +87,25 @@ class Rule:
     also: str = ""
 
 
-def rule(  # noqa: PLR0913 - a route, its service, and what is known of both
-    treated: Treated, route: Route, split: Split, port: str, breaker: RouteBreaker | None = None, *, inherits: bool
-) -> Rule:
-    """Return the rule of a declared route with the effective `split`; InvalidInput for what Envoy would refuse."""
-    service = treated.service
-    target = _target(service, split, port, breaker)
-    match = encoded_match(route.path, route.methods, *_conditions(route))
-    bodies = tuple(
-        _body(route.key.name, encoded_match(route.path, methods, *_conditions(route)), policy, target)
-        for methods, policy in treated.encoded(split, port, route)
-    )
-    weights = split.weights if inherits else None
-    needs = clusters_of(service.key.name, split, port)
+def rule(treated: Treated, route: Route, target: Target, shown: Shown | None = None, *, inherits: bool) -> Rule:
+    """Return the rule of a declared route with the effective split; InvalidInput for what Envoy would refuse."""
+    match = encoded_match(route.path, route.methods, route.headers, route.cookies, route.queries)
+    bodies = (*_previewed(treated, route.key.name, route, shown), *_bodies(treated, route.key.name, route, target))
+    weights = target.split.weights if inherits else None
     also = treated.mirror.service if treated.mirror else ""
-    at, what = order(route), signature(route)
-    return Rule(at, what, service.key, route.key.name, match, bodies, weights, bool(port), needs, also)
+    at, what, needs = order(route), signature(route), _needs(treated.service, target, shown)
+    key, named_port = treated.service.key, bool(target.port)
+    return Rule(at, what, key, route.key.name, match, bodies, weights, named_port, needs, also)
 
 
-def catch_all(treated: Treated, split: Split, port: str = "", breaker: RouteBreaker | None = None) -> Rule:
+def catch_all(treated: Treated, target: Target, shown: Shown | None = None) -> Rule:
     """Return the rule by which a service answers under its own name whatever its routes do not match."""
-    service, name = treated.service, naming.host(treated.service.key.name, port)
-    target = _target(service, split, port, breaker)
-    bodies = tuple(_body(name, everything(methods), policy, target) for methods, policy in treated.encoded(split, port))
-    needs = clusters_of(service.key.name, split, port)
+    key, name = treated.service.key, naming.host(treated.service.key.name, target.port)
+    bodies = (*_previewed(treated, name, None, shown), *_bodies(treated, name, None, target))
+    needs = _needs(treated.service, target, shown)
     also = treated.mirror.service if treated.mirror else ""
-    return Rule(CATCH_ALL, None, service.key, name, everything(), bodies, split.weights, bool(port), needs, also)
+    weights, named_port = target.split.weights, bool(target.port)
+    return Rule(CATCH_ALL, None, key, name, everything(), bodies, weights, named_port, needs, also)
 
 
 def withheld(hidden: Rule) -> bytes:
@@ -133,13 +147,33 @@ def _configuration(name: str) -> bytes:
     return encode(RouteConfiguration(name=name, ignore_port_in_host_matching=True))
 
 
-def _conditions(route: Route) -> tuple[tuple[ValueMatch, ...], tuple[ValueMatch, ...], tuple[ValueMatch, ...]]:
-    return route.headers, route.cookies, route.queries
+def _previewed(treated: Treated, name: str, route: Route | None, shown: Shown | None) -> Iterator[bytes]:
+    """Yield the encoded Routes of a preview, which gets no copies of what goes there anyway."""
+    if shown is not None:
+        alone = replace(treated, mirror=None)
+        for alternative in shown.preview.alternatives:
+            yield from _bodies(alone, name, route, shown.target, alternative)
 
 
-def _body(name: str, match: bytes, policy: bytes, target: tuple[bytes, bytes]) -> bytes:
+def _bodies(
+    treated: Treated, name: str, route: Route | None, target: Target, more: Conditions = ((), ())
+) -> Iterator[bytes]:
+    """Yield the encoded Routes of a route, or (None) of what a service answers by itself, under more conditions."""
+    where = _where(treated.service, target)
+    path, queries = (PathMatch(), ()) if route is None else (route.path, route.queries)
+    headers, cookies = more if route is None else (route.headers + more[0], route.cookies + more[1])
+    for methods, policy in treated.encoded(target.split, target.port, route):
+        yield _body(name, encoded_match(path, methods, headers, cookies, queries), policy, where)
+
+
+def _needs(service: Service, target: Target, shown: Shown | None) -> frozenset[str]:
+    targets = (target,) if shown is None else (target, shown.target)
+    return frozenset().union(*(clusters_of(service.key.name, each.split, each.port) for each in targets))
+
+
+def _body(name: str, match: bytes, policy: bytes, where: tuple[bytes, bytes]) -> bytes:
     """Return an encoded Route; `match` and `policy` are encoded too."""
-    weighted, facts = target
+    weighted, facts = where
     return b"".join(
         (
             field(_ROUTE_MATCH, match),
@@ -150,9 +184,10 @@ def _body(name: str, match: bytes, policy: bytes, target: tuple[bytes, bytes]) -
     )
 
 
-def _target(service: Service, split: Split, port: str, breaker: RouteBreaker | None) -> tuple[bytes, bytes]:
+def _where(service: Service, target: Target) -> tuple[bytes, bytes]:
     """Return where a route leads, as Envoy's choice among clusters and as the filter's facts of it."""
-    return field(_ACTION_WEIGHTED, _weighted(service, split, port)), _facts(service, split, port, breaker)
+    split, port = target.split, target.port
+    return field(_ACTION_WEIGHTED, _weighted(service, split, port)), _facts(service, split, port, target.breaker)
 
 
 def _weighted(service: Service, split: Split, port: str) -> bytes:

@@ -82,6 +82,11 @@ async def test_a_canary_with_another_policy_on_another_host_proposes_and_takes_n
     assert await names(one, "routes") == ["web.api"]
     assert other.policy.proposals[0] == "web v2: timeout would be 9.0; 5.0 holds"
     assert one.policy.proposals == other.policy.proposals
+    explained = (await one.ask("GET", "/v1/services/web:explain"))["proposals"]
+    assert isinstance(explained, list)
+    assert [(each["version"], each["field"]) for each in explained] == [
+        ("v2", "timeout"), ("v2", "route web.api"), ("v2", "route web.new"),
+    ]  # fmt: skip
 
 
 async def test_hosts_whose_containers_differ_come_to_one_result(one: Host, other: Host) -> None:
@@ -108,6 +113,16 @@ async def test_what_a_set_declares_for_itself_is_no_word_of_a_container(one: Hos
     await one.runs("a", route__api__path="/v1")
     await one.policy.declare()
     assert await names(one, "routes") == ["web.api"]
+
+
+# ------------------------------------------------------------------------------------------------------------ rollouts
+async def test_a_rollout_that_labels_begin_shows_its_version_to_whom_they_name(one: Host) -> None:
+    await one.runs("a")
+    await one.runs("b", "v2", canary__steps="5,100", canary__match__header__x_canary="insider", canary__mirror="10%")
+    await one.policy.declare()
+    begun = await one.ask("GET", "/v1/rollouts/web-v2-1")
+    assert begun["preview"] == {"headers": {"x_canary": {"exact": "insider"}}, "cookies": {}, "mirror": 10}
+    assert (begun["weight"], await service(one)) == (0, {**await service(one), "stable": "v1"})
 
 
 # ------------------------------------------------------------------------------------------------------------- routes

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import httpx
+import pytest
 
 from tests.feature.api.running import Egress
 from tests.harness.waiting import until
@@ -176,3 +177,32 @@ async def test_the_record_of_a_rollout_is_forgotten_once_it_is_over(
     await _reaches(web, envoy, phase="aborted")
     assert (await web.delete("/v1/rollouts/web-v2-1")).status_code == 204
     assert (await web.get("/v1/rollouts")).json()["items"] == []
+
+
+async def test_a_preview_is_told_as_it_was_asked_for(web: httpx.AsyncClient) -> None:
+    preview = {"headers": {"x-canary": "insider", "x-tester": {"present": True}}, "cookies": {"beta": {"regex": "a|b"}}}
+    document = {"service": "web", "version": "v2", "plan": [{"weight": 0, "pause": None}], "preview": preview}
+    started = await web.post("/v1/rollouts", json=document)
+    assert started.json()["preview"] == {
+        "headers": {"x-canary": {"exact": "insider"}, "x-tester": {"present": True}},
+        "cookies": {"beta": {"regex": "a|b"}},
+        "mirror": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("preview", "pointer"),
+    [
+        ({}, "/preview"),
+        ({"mirror": 100.5}, "/preview/mirror"),
+        ({"headers": {"x y": "1"}}, "/preview/headers/x y"),
+        ({"cookies": {"beta": {"regex": "("}}}, "/preview/cookies/beta/regex"),
+        ({"queries": {"a": "1"}}, "/preview/queries"),
+    ],
+)
+async def test_a_preview_that_cannot_be_is_refused_at_its_place(
+    web: httpx.AsyncClient, preview: dict[str, object], pointer: str
+) -> None:
+    refused = await web.post("/v1/rollouts", json={"service": "web", "version": "v2", "preview": preview})
+    assert refused.status_code == 422
+    assert refused.json()["pointer"] == pointer

@@ -40,10 +40,16 @@ def envoy(declared: None, plane: Plane, programs: Programs) -> Program:
 
 
 def test_a_plan_goes_from_step_to_step_and_is_promoted(envoy: Program, fairlead: Fairlead) -> None:
-    told = fairlead("canary", "start", "web", "v2", "--steps", "5,50,100", "--pause", "0s", "--wait", "--timeout", "60")
+    plan = ("--steps", "5,50,100", "--pause", "0s", "--match", "header:x-canary=insider", "--mirror", "5")
+    told = fairlead("canary", "start", "web", "v2", *plan, "--wait", "--timeout", "60")
     steps = [line for line in told.stdout.splitlines() if "holding" in line or "shifting" in line or "paused" in line]
     assert any("v2 5 %" in line for line in steps)
     assert "the plan is finished" in told.stdout.splitlines()[-1]
+    shown = (
+        "beside that v2 gets requests with header x-canary = insider\nbeside that v2 gets copies of 5 % of all requests"
+    )
+    for asked in (("canary", "status", "web"), ("explain", "web")):
+        assert shown in fairlead(*asked).stdout
     assert "1 of 1 Envoys" in fairlead("canary", "status", "web").stdout
     assert "v2 is stable" in fairlead("canary", "promote", "web", "--wait", "--timeout", "60").stdout
     assert "stable v2" in fairlead("explain", "web").stdout

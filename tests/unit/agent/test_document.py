@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.docker.engine_said import WEB, WEB_ID, facts, running
+from tests.unit.docker.engine_said import WEB, WEB_ID, Story, facts, running
 from xds.agent import presence
 from xds.agent.document import document
 from xds.agent.policy import item
@@ -15,6 +15,7 @@ from xds.agent.presence import Presence
 from xds.api.convert.instance import instance_of
 from xds.api.schemas.instance import InstanceIn
 from xds.client.errors import RegisterAgain
+from xds.model.instance import Address
 
 LABELS = {
     "fairlead.service": "web", "fairlead.port": "8080", "fairlead.zone": "eu-1b", "fairlead.health.http": "/up",
@@ -39,6 +40,24 @@ def test_the_document_is_one_that_the_api_takes() -> None:
 def test_the_check_stays_here_unless_it_is_handed_over() -> None:
     registered = running(facts(labels=LABELS)).containers.registered()[WEB]
     assert "check" not in document(registered, ttl=15.0)
+
+
+def test_a_sidecar_is_registered_and_asked_in_place_of_the_port_behind_it() -> None:
+    behind = running(facts(labels={**LABELS, "fairlead.ingress": "15006"})).containers.registered()[WEB]
+    said = document(behind, ttl=15.0, checked=True)
+    taken = instance_of(InstanceIn.model_validate({**said, "id": WEB_ID}), "api:agent")
+    assert (taken.ingress, taken.ports) == (Address("172.17.0.2", 15006), {"default": 8080})
+    assert taken.check is not None
+    assert taken.check.port == 15006
+
+
+def test_a_sidecar_on_another_address_is_asked_by_the_agent_alone() -> None:
+    """A check goes to an instance's own address."""
+    story = Story().runs(facts(labels={**LABELS, "fairlead.ingress": "10.0.0.9:15006"}))
+    story.listed(WEB)
+    story.passes(1)
+    said = document(story.containers.registered()[WEB], ttl=15.0, checked=True)
+    assert (said["address"], said["ingress"], "check" in said) == ("172.17.0.2", "10.0.0.9:15006", False)
 
 
 def test_one_good_answer_is_enough_where_the_control_plane_counts_on() -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from xds.agent.settings import AgentSettings
 from xds.cli.config.file import Configuration, read
 from xds.cli.config.keys import keys
+from xds.cli.config.settings import configured_agent
 from xds.cli.main import app
 from xds.config import Settings
 from xds.model.problems import InvalidInput
@@ -150,3 +152,43 @@ def test_show_tells_where_each_value_comes_from_and_hides_secrets(base: Path) ->
 def test_every_setting_has_one_place_and_one_variable() -> None:
     assert len({key.variable for key in keys().values()}) == len(keys())
     assert {"ads_limits.max_streams", "leases.share", "quota.instances", "journal.age"} <= keys().keys()
+
+
+# ------------------------------------------------------------------------------------------------------ an agent's file
+def test_an_agents_file_has_overlays_and_variables_as_well(tmp_path: Path) -> None:
+    """M28, M65."""
+    base = tmp_path / "agent.yaml"
+    base.write_text("zone: ${ZONE:-eu-1a}\nnetworks: ['${NETWORK}']\nremote: ${REMOTE:-false}\nttl: 15s\n")
+    base.with_name("agent.prod.yaml").write_text("ttl: 30s\naddress: ${HOST_ADDRESS}\n")
+    env = {"NETWORK": "front", "HOST_ADDRESS": "10.0.0.7", "REMOTE": "true"}
+    plain = AgentSettings.read({}, {}, configured_agent(base, "", env | {"REMOTE": ""}))
+    assert (plain.zone, plain.networks, plain.remote, plain.ttl) == ("eu-1a", ("front",), False, 15.0)
+    laid = AgentSettings.read({}, {}, configured_agent(base, "prod", env | {"ZONE": "eu-1b"}))
+    assert (laid.zone, laid.remote, laid.ttl, laid.address) == ("eu-1b", True, 30.0, "10.0.0.7")
+    assert AgentSettings.read({}, {}, configured_agent(Path("compose/agent.yaml"), "", {})).networks
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("colour: blue", "agent.yaml:1:1: colour is no setting"),
+        ("ttl: 15s\nzon: a", "agent.yaml:2:1: zon is no setting; did you mean zone?"),
+        ("zone: ${ZONE}", "agent.yaml:1:1: ZONE is not set, and has no default"),
+        ("- a", "holds no settings"),
+        ("a: [", "agent.yaml:"),
+        (None, "cannot be read: no such file"),
+    ],
+)
+def test_an_agents_file_that_cannot_be_is_refused_at_its_place(tmp_path: Path, text: str | None, words: str) -> None:
+    file = tmp_path / "agent.yaml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(InvalidInput) as refused:
+        configured_agent(file, "", {})
+    assert words in refused.value.message
+    assert refused.value.pointer == "/config"
+
+
+def test_an_overlay_lies_over_a_file(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["agent", "--config-env", "prod", "--status"], env={"FAIRLEAD_AGENT_CONFIG": None})
+    assert (done.exit_code, "name that with --config" in done.output) == (2, True)

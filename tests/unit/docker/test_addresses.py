@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.docker.engine_said import CART, facts
 from xds.labels.describe import describe
+from xds.model.instance import Address
 from xds.sources.docker.addresses import Places, Standpoint, mapped_for_own, places
 from xds.sources.docker.facts import Facts
 
@@ -122,8 +123,35 @@ def test_all_its_ports_have_to_be_published_there() -> None:
 def test_a_check_on_a_port_of_its_own_is_asked_where_that_is_published() -> None:
     known = facts(ports={**EVERYWHERE, "9000/tcp": [{"HostIp": "0.0.0.0", "HostPort": "19000"}]})
     own, published = found(known, health__http="/up", health__port="9000").candidates
-    assert (own.asked, own.ports, own.relayed) == (9000, {"default": 8080}, False)
-    assert (published.asked, published.ports, published.relayed) == (19000, {"default": 18080}, True)
+    assert (own.asked.port, own.ports, own.relayed) == (9000, {"default": 8080}, False)
+    assert (published.asked.port, published.ports, published.relayed) == (19000, {"default": 18080}, True)
+
+
+def test_a_sidecars_port_is_where_envoys_and_its_check_go_and_its_own_has_to_be_reached_by_nobody() -> None:
+    known = facts(networks={"front": "10.1.0.2"}, ports={"15006/tcp": [{"HostIp": "0.0.0.0", "HostPort": "25006"}]})
+    own, published = found(known, ingress="15006").candidates
+    for each, end in (own, Address("10.1.0.2", 15006)), (published, Address("127.0.0.1", 25006)):
+        assert (each.ingress, each.asked, each.ports) == (end, end, {"default": 8080})
+    assert own.way == "network front, its sidecar on port 15006"
+
+
+def test_the_other_ports_of_one_behind_a_sidecar_are_reached_without_it() -> None:
+    (own,) = found(facts(), ingress="15006", ports__admin="9000", health__http="/up", health__port="9000").candidates
+    assert own.ends == {"default": Address("172.17.0.2", 15006), "admin": Address("172.17.0.2", 9000)}
+    assert own.asked == Address("172.17.0.2", 9000)
+
+
+@pytest.mark.parametrize(
+    "known", [facts(), facts(mode="host", networks={"host": ""}), facts(mode="none", networks={"none": ""})]
+)
+def test_a_sidecar_with_an_address_of_its_own_is_all_that_has_to_be_reached(known: Facts) -> None:
+    for stand in HOST, REMOTE:
+        (only,) = found(known, stand, ingress="192.0.2.9:15006").candidates
+        assert only.ends == {"default": Address("192.0.2.9", 15006)}
+        assert (only.asked, only.address) == (
+            only.ingress,
+            "172.17.0.2" if known.attachments[0].addresses else stand.host,
+        )
 
 
 def test_a_udp_port_is_no_way_in() -> None:
@@ -162,3 +190,7 @@ def test_a_label_that_names_the_hosts_port_is_explained() -> None:
     assert mapped_for_own(described, known) == (
         "port default is 18080, which is the host's; inside the container it is 8080 (published 18080 to 8080)"
     )
+    labels = {"fairlead.service": "web", "fairlead.port": "80", "fairlead.ingress": "18080"}
+    described = describe(labels, known.container).description
+    assert described is not None
+    assert mapped_for_own(described, known).startswith("port ingress is 18080, which is the host's")

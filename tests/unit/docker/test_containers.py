@@ -54,6 +54,31 @@ def test_an_answer_that_is_not_followed_by_another_does_not_count() -> None:
     assert story.told == AT
 
 
+def test_a_place_from_which_nobody_answers_holds_up_no_other_one() -> None:
+    """A network that cannot be reached from here is silent for as long as anybody waits."""
+    story = Story().runs(facts(networks={"front": "10.1.0.2", "gone": "10.2.0.2"}))
+    story.silent.add("10.2.0.2")
+    story.good.clear()
+    story.listed(WEB)
+    story.passes(0.5)
+    story.good.add("10.1.0.2")
+    story.passes(0.15)
+    assert story.told == {WEB_ID: "10.1.0.2"}
+    told = story.containers.registered()[WEB].instance.metadata["docker.rejected"]
+    assert told.startswith("10.2.0.2 (network gone): no answer yet")
+
+
+def test_a_better_place_is_given_the_time_to_answer() -> None:
+    story = Story(stand=Standpoint(networks=("gone",)))
+    story.runs(facts(networks={"front": "10.1.0.2", "gone": "10.2.0.2"}))
+    story.silent.add("10.2.0.2")
+    story.listed(WEB)
+    story.passes(0.5)
+    assert story.told == {}
+    story.silence_ends("no answer on port 8080 within 1 s")
+    assert story.told == {WEB_ID: "10.1.0.2"}
+
+
 def test_a_healthcheck_of_the_image_is_waited_for() -> None:
     story = Story().runs(facts(health="starting"))
     story.listed(WEB)
@@ -166,7 +191,7 @@ def test_a_death_withdraws_at_once_though_the_engine_still_says_that_it_runs() -
     story = running()
     story.hears(event("die"))
     assert story.told == {}
-    story.passes(60)
+    story.passes(1.9)
     assert story.told == {}
 
 
@@ -174,6 +199,7 @@ def test_a_death_that_only_the_kernel_tells_withdraws_at_once() -> None:
     story = running()
     story.containers.died(WEB, 4711, story.now)
     story.settle()
+    story.passes(60)  # the engine hangs, and has not noticed
     assert story.words[-1] == f"-{WEB_ID}: its process ended"
 
 
@@ -181,6 +207,19 @@ def test_the_death_of_another_process_is_none_of_its() -> None:
     story = running()
     story.containers.died(WEB, 4712, story.now)
     story.settle()
+    assert story.told == AT
+
+
+@pytest.mark.parametrize("started", [0.5, 1.5])
+def test_t1_an_engine_whose_clock_was_set_back_is_believed_a_moment_later(started: float) -> None:
+    """It says that the container runs since before its death, and goes on saying so."""
+    story = running()
+    story.hears(event("die", at=2.0))
+    story.runs(facts(started=started))
+    story.hears(event("start", at=started))
+    story.passes(1.0)
+    assert story.told == {}
+    story.passes(2.0)
     assert story.told == AT
 
 
@@ -351,6 +390,19 @@ def test_who_uses_anothers_network_goes_and_comes_with_it() -> None:
     story.hears(event("start", CART, at=9.0))
     story.passes(0.2)
     assert story.told == {WEB_ID: "10.1.0.7"}
+
+
+def test_a_network_whose_container_was_removed_is_asked_for_once() -> None:
+    """Its processes may go on in it; they are reached by nobody."""
+    shared = facts(mode=f"container:{CART}", networks={})
+    story = running(facts(CART, labels={}, networks={"front": "10.1.0.7"}), shared)
+    assert story.told == {WEB_ID: "10.1.0.7"}
+    story.engine[CART] = None
+    story.hears(event("destroy", CART))
+    story.listed(WEB)
+    story.passes(60)
+    assert story.told == {}
+    assert "that container does not run" in story.containers.states()["web"]
 
 
 # ------------------------------------------------------------------------------------------- the engine's own check

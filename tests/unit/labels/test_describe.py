@@ -10,6 +10,7 @@ from tests.unit.labels.labelled import WEB, described, understood, words
 from xds.labels.describe import Claims, describe
 from xds.labels.description import Container, ServiceLabels
 from xds.model.check import Check, CheckKind
+from xds.model.instance import Address
 from xds.model.names import ServiceKey
 
 
@@ -48,7 +49,7 @@ def test_everything_that_a_container_can_say_of_itself() -> None:
         {
             "version": "2.4.1", "port": "8080", "ports.admin": "9000", "env": "prod", "region": "eu", "zone": "eu-1a",
             "weight": "50", "tags": "blue, eu", "meta.commit": "1f0c", "network": "front", "address": "published",
-            "drain": "30s", "io.example.team": "shop",
+            "drain": "30s", "io.example.team": "shop", "ingress": "15006",
         },
         replace(WEB, ports=(8080, 9000)),
     ).description  # fmt: skip
@@ -58,6 +59,8 @@ def test_everything_that_a_container_can_say_of_itself() -> None:
     assert (instance.ports, instance.weight) == ({"default": 8080, "admin": 9000}, 50)
     assert (instance.region, instance.zone, instance.metadata) == ("eu", "eu-1a", {"commit": "1f0c"})
     assert (found.network, found.address, found.drain) == ("front", "published", 30)
+    assert instance.ingress == Address("10.0.0.7", 15006)
+    assert understood({"ingress": "10.0.0.9:15006"}).instance("10.0.0.7").ingress == Address("10.0.0.9", 15006)
     assert instance.labels["io.example.team"] == "shop"
     assert (instance.labels["tag.blue"], instance.labels["tag.eu"]) == ("true", "true")
 
@@ -135,6 +138,10 @@ def test_what_a_host_may_not_speak_for_is_refused() -> None:
         ("ports.admin", "9e3", "'9e3' is not a whole number"),
         ("ports.Admin", "9000", "'A' at position 1 is not allowed"),
         ("address", "metadata.internal", "is not an IPv4 or IPv6 address"),
+        ("address", "169.254.169.254", "is not called: link-local, where clouds keep their metadata"),
+        ("ingress", "[::ffff:169.254.169.254]:80", "is not called: link-local, where clouds keep their metadata"),
+        ("ingress", "sidecar:15006", "is not an IPv4 or IPv6 address"),
+        ("ingress", "0", "'0' is not between 1 and 65535"),
     ],
 )
 def test_a_mistake_in_what_a_container_is_costs_the_container(label: str, value: str, message: str) -> None:
@@ -158,6 +165,15 @@ def test_an_impossible_weight_costs_the_weight(value: str) -> None:
     assert found.description is not None
     assert found.description.weight == 100
     assert [problem.pointer for problem in found.problems] == ["/labels/fairlead.weight"]
+
+
+def test_more_metadata_than_there_is_room_for_costs_the_rest_of_it() -> None:
+    many = described({f"meta.key{number:03}": "x" for number in range(200)})
+    heavy = described({f"meta.key{number:03}": "x" * 4000 for number in range(20)})
+    for found, kept in (many, 128), (heavy, 8):
+        assert found.description is not None
+        assert len(found.description.metadata) == kept
+        assert "in all, are not kept; it is left out" in words(found)[0]
 
 
 def test_a_check_cannot_be_sent_to_another_place() -> None:
@@ -226,7 +242,7 @@ def test_labels_of_others_that_cannot_be_kept_are_nobodys_mistake() -> None:
 
 
 def test_what_nothing_acts_on_yet_is_said() -> None:
-    found = described({"canary.p99": "<=500ms"})
-    assert words(found) == ["fairlead.canary.p99: '<=500ms' is understood, and nothing acts on it yet"]
+    found = described({"spiffe": "checkout"})
+    assert words(found) == ["fairlead.spiffe: 'checkout' is understood, and nothing acts on it yet"]
     assert found.description is not None
     assert found.description.policy == ServiceLabels()

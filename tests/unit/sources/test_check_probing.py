@@ -239,6 +239,15 @@ async def test_m20_a_registered_port_where_nobody_listens_is_found_before_there_
         assert (await asker.ask(check, wrong)).good, "afterwards the check speaks for it"
 
 
+async def test_the_port_behind_a_sidecar_is_reached_by_the_sidecar_alone(asker: Asker) -> None:
+    async with serving(says(OK)) as sidecar:
+        own = (("http", free_port()),)
+        behind = Target("t", replace(HTTP, port=sidecar), "127.0.0.1", own, Stage.STARTING, 0.0, behind=True)
+        outcome = await asker.prober.ask(behind)
+        assert outcome is not None
+        assert outcome.good
+
+
 # -- gRPC, on real servers ------------------------------------------------------------------------------------------
 
 

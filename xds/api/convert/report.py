@@ -5,14 +5,15 @@ from __future__ import annotations
 from xds.api.convert.breaker import breakers_of
 from xds.api.convert.overlay import overlays_of
 from xds.api.convert.policy import holds_out
+from xds.api.convert.proposal import proposals_of
 from xds.api.convert.rollout import node_gate_out
 from xds.api.convert.route import route_out
 from xds.api.convert.verdict import verdict_out
 from xds.api.convert.weights import percents
 from xds.api.scalars import write_percent
 from xds.api.schemas.report import ExplainOut, MemberOut, StandingProblem, SubsetReport
+from xds.control.measuring import Breakers
 from xds.control.plane import ControlPlane
-from xds.control.ports import Breakers
 from xds.control.status import ServiceStatus
 from xds.model.intent import ref
 from xds.model.names import ServiceKey
@@ -43,6 +44,7 @@ def explain(plane: ControlPlane, breakers: Breakers, key: ServiceKey) -> Explain
         routes=[route_out(route, revision=revisions.get(ref(route), 0)) for route in view.routes],
         rollout=None if rollout is None else rollout.id,
         policy=holds_out(plane.policy(key)),
+        proposals=proposals_of(plane.intent, key),
         overlays=overlays_of(plane, key),
         breakers=list(breakers_of(plane, key, breakers.reported(key.env)).values()),
         problems=[problem_out(problem) for problem in status.problems],

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
+from xds.api.convert.matches import matches_of, matches_out
 from xds.api.convert.pointers import renamed
 from xds.api.convert.weights import maybe_duration, retry_of, retry_out, split_of, weights_out
-from xds.api.schemas.route import PathModel, RouteIn, RouteOut, ValueModel
+from xds.api.schemas.route import PathModel, RouteIn, RouteOut
 from xds.model.labels import escape
 from xds.model.names import Key, ServiceKey
 from xds.model.problems import InvalidInput
-from xds.model.route import MatchKind, PathKind, PathMatch, Route, ValueMatch
+from xds.model.route import PathKind, PathMatch, Route
 from xds.translate.regex import check_regex
 
 
@@ -19,7 +18,7 @@ def route_of(document: RouteIn, env: str, owner: str, name: str | None = None) -
     service = ServiceKey.of(document.service, env)
     full = _full_name(document, name)
     given = {"headers": document.headers, "cookies": document.cookies, "queries": document.queries}
-    matches = {group: _matches(documents, group) for group, documents in given.items()}
+    matches = {group: matches_of(documents, group) for group, documents in given.items()}
     places = {
         f"/{group}/{at}": f"/{group}/{escape(match.name)}"
         for group, found in matches.items()
@@ -56,9 +55,9 @@ def route_out(route: Route, *, revision: int) -> RouteOut:
         hosts=list(route.hosts),
         path={route.path.kind.value: route.path.value},
         methods=list(route.methods),
-        headers=_matches_out(route.headers),
-        cookies=_matches_out(route.cookies),
-        queries=_matches_out(route.queries),
+        headers=matches_out(route.headers),
+        cookies=matches_out(route.cookies),
+        queries=matches_out(route.queries),
         priority=route.priority,
         rewrite=route.rewrite,
         timeout=maybe_duration(route.timeout),
@@ -89,27 +88,3 @@ def _path(document: PathModel) -> PathMatch:
     if document.regex is not None:
         return PathMatch(PathKind.REGEX, check_regex(document.regex, pointer="/path/regex"))
     return PathMatch(PathKind.PREFIX, document.prefix or "")
-
-
-def _matches(documents: Mapping[str, ValueModel], group: str) -> tuple[ValueMatch, ...]:
-    return tuple(_match(name, document, f"/{group}/{escape(name)}") for name, document in documents.items())
-
-
-def _match(name: str, document: ValueModel, place: str) -> ValueMatch:
-    if document.present is not None:
-        return ValueMatch(name, MatchKind.PRESENT if document.present else MatchKind.ABSENT)
-    if document.prefix is not None:
-        return ValueMatch(name, MatchKind.PREFIX, document.prefix)
-    if document.regex is not None:
-        return ValueMatch(name, MatchKind.REGEX, check_regex(document.regex, pointer=f"{place}/regex"))
-    return ValueMatch(name, MatchKind.EXACT, document.exact or "")
-
-
-def _matches_out(matches: Sequence[ValueMatch]) -> dict[str, dict[str, str | bool]]:
-    found: dict[str, dict[str, str | bool]] = {}
-    for match in matches:
-        if match.kind in {MatchKind.PRESENT, MatchKind.ABSENT}:
-            found[match.name] = {"present": match.kind is MatchKind.PRESENT}
-        else:
-            found[match.name] = {match.kind.value: match.value}
-    return found

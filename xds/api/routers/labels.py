@@ -9,7 +9,10 @@ from fastapi import APIRouter
 
 from xds.api.body import BATCH, DocumentRoute, check_items
 from xds.api.caller import CallerOf, SettingsOf
+from xds.api.convert.analysis import analysis_out
 from xds.api.convert.declared import document_of
+from xds.api.convert.preview import preview_out
+from xds.api.convert.proposal import proposal_out
 from xds.api.openapi import writes
 from xds.api.scalars import write_percent
 from xds.api.schemas.labels import (
@@ -17,7 +20,6 @@ from xds.api.schemas.labels import (
     DescribeOut,
     LabelProblemOut,
     LabelsIn,
-    ProposalOut,
     StaleOut,
     WaitingOut,
 )
@@ -70,7 +72,7 @@ async def describe_labels(document: DescribeIn, caller: CallerOf, settings: Sett
         documents=[document_of(each) for each in (*(instance for _, _, instance in instances), *declared)],
         sources=[*(at for at, _, _ in instances), *(None for _ in declared)],
         problems=problems + [_problem(each, None) for one in merged for each in one.problems],
-        proposals=[_proposal(one, at) for one in merged for at in range(len(one.proposals))],
+        proposals=[proposal_out(each) for one in merged for each in one.proposals],
         waiting=[each for one in merged for each in _waiting(intent, one)],
         stale=[*_stale(intent, owner, merged)] if document.registered else [],
     )
@@ -116,18 +118,6 @@ def _problem(problem: Problem, item: int | None) -> LabelProblemOut:
     return LabelProblemOut(item=item, pointer=problem.pointer, detail=problem.message, severity=problem.severity.value)
 
 
-def _proposal(merged: Merged, at: int) -> ProposalOut:
-    one = merged.proposals[at]
-    return ProposalOut(
-        service=one.service.name,
-        env=one.service.env,
-        version=one.version,
-        field=one.field,
-        holds=one.holds,
-        wanted=one.wanted,
-    )
-
-
 def _waiting(intent: Intent, merged: Merged) -> list[WaitingOut]:
     seen: dict[str, str] = {}
     for rollout in intent.rollouts.values():
@@ -147,6 +137,8 @@ def _waiting(intent: Intent, merged: Merged) -> list[WaitingOut]:
                 for step in each.canary.plan
             ],
             auto_promote=each.canary.promotes,
+            preview=preview_out(each.canary.shown),
+            analysis=analysis_out(each.canary.criteria),
             rollout=seen.get(each.version),
         )
         for each in merged.waiting

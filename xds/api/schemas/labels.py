@@ -8,7 +8,9 @@ from pydantic import ConfigDict, Field, JsonValue
 from pydantic.config import JsonDict
 
 from xds.api.scalars import Duration, Line, Name
+from xds.api.schemas.analysis import CRITERIA, AnalysisOut
 from xds.api.schemas.base import Input, Output
+from xds.api.schemas.preview import PREVIEW_OUT, PreviewOut
 
 _LABELS: JsonDict = {"service": "checkout", "version": "2.4.1", "port": 8080, "route": {"api": {"path": "/v1"}}}
 _ITEM: JsonDict = {"address": "10.0.0.7", "labels": _LABELS}
@@ -34,6 +36,8 @@ _WAITING: JsonDict = {
     "entry": "auto",
     "plan": _PLAN,
     "auto_promote": False,
+    "preview": PREVIEW_OUT,
+    "analysis": CRITERIA,
     "rollout": None,
 }
 _STALE: JsonDict = {"name": "checkout.api", "env": "default", "abandoned": False}
@@ -93,7 +97,7 @@ class ProposalOut(Output):
 
 
 class WaitingOut(Output):
-    """A version without users, and the plan of the rollout that it would like.
+    """A version without users, the plan of the rollout that it would like, and who sees it meanwhile.
 
     `rollout` is the last one that it was part of, as the new version or as the old one; null: it was never seen before.
     """
@@ -106,6 +110,8 @@ class WaitingOut(Output):
     entry: str
     plan: list[dict[str, JsonValue]]
     auto_promote: bool
+    preview: PreviewOut | None
+    analysis: AnalysisOut | None
     rollout: str | None
 
 

@@ -7,6 +7,7 @@ from pydantic.config import JsonDict
 
 from xds.api.schemas.base import Output, Page
 from xds.api.schemas.breaker import BreakerOut
+from xds.api.schemas.labels import ProposalOut
 from xds.api.schemas.overlay import OverlayOut
 from xds.api.schemas.rollout import NodeGateOut
 from xds.api.schemas.route import RouteOut
@@ -126,6 +127,7 @@ class ExplainOut(Output):
                     "routes": [],
                     "rollout": None,
                     "policy": [{"field": "timeout", "value": "5s", "by": "policy strict"}],
+                    "proposals": [],
                     "overlays": [],
                     "breakers": [],
                     "problems": [],
@@ -146,6 +148,7 @@ class ExplainOut(Output):
     routes: list[RouteOut]
     rollout: str | None = Field(description="the id of the rollout in progress")
     policy: list[HoldsOut] = Field(description="how its requests are treated, and who says so")
+    proposals: list[ProposalOut] = Field(description="what labels of its instances say, and what does not hold")
     overlays: list[OverlayOut] = Field(description="what operators laid over it and its instances")
     breakers: list[BreakerOut]
     problems: list[StandingProblem]

@@ -8,7 +8,9 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict, JsonValue
 
 from xds.api.scalars import Duration, Name, Percent
+from xds.api.schemas.analysis import CRITERIA, JUDGEMENT, AnalysisIn, AnalysisOut, JudgementOut
 from xds.api.schemas.base import Input, Output, Page
+from xds.api.schemas.preview import PREVIEW_OUT, PreviewIn, PreviewOut
 
 _PLAN: list[JsonValue] = [{"weight": 5, "pause": "30s"}, {"weight": 50, "pause": None}, {"weight": 100, "pause": "0s"}]
 _NODE: JsonDict = {
@@ -32,6 +34,9 @@ _OUT: JsonDict = {
     "step": 0,
     "plan": _PLAN,
     "auto_promote": False,
+    "preview": PREVIEW_OUT,
+    "analysis": CRITERIA,
+    "judgement": JUDGEMENT,
     "gate": {"state": "waiting", "reason": "", "acked": 0, "live": 1, "nodes": [_NODE]},
     "revision": 12,
     "change": 31,
@@ -58,6 +63,8 @@ class RolloutIn(Input):
     version: Name
     plan: list[StepIn] = Field(default_factory=list, max_length=100)
     auto_promote: bool = False
+    preview: PreviewIn | None = None
+    analysis: AnalysisIn | None = None
 
 
 class SetWeightIn(Input):
@@ -115,6 +122,9 @@ class RolloutOut(Output):
     step: int
     plan: list[StepOut]
     auto_promote: bool
+    preview: PreviewOut | None = Field(description="while the rollout is on its way; over, what it was")
+    analysis: AnalysisOut | None
+    judgement: JudgementOut | None = Field(description="of the present weight; the last one where nobody uses it")
     gate: GateOut | None
     revision: int
     change: int = Field(description="pass it as `wait` to be answered when something has changed")

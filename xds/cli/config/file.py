@@ -83,6 +83,15 @@ def read(path: Path, env: Mapping[str, str], overlay: str = "") -> Configuration
     return found
 
 
+def read_agent(path: Path, env: Mapping[str, str], overlay: str = "") -> Configuration:
+    """Read the file of an agent, whose settings stand at the top, and its overlay; InvalidInput as `read` has it."""
+    found = Configuration()
+    for file in [path, *([overlay_of(path, overlay)] if overlay else [])]:
+        found.files.append(file)
+        _Reading(file, env, found).agent(load(file), "")
+    return found
+
+
 def overlay_of(path: Path, name: str) -> Path:
     """Return the file of an overlay; InvalidInput for a name that is none."""
     if not is_id(name):
@@ -141,7 +150,7 @@ class _Reading:
             if name == "version":
                 continue
             if name == AGENT and isinstance(value, CommentedMap):
-                self.agent(value)
+                self.agent(value, f"{AGENT}.")
             elif name in sections and isinstance(value, CommentedMap):
                 for inner, number in value.items():
                     self.take(value, inner, number, f"{name}.{inner}")
@@ -151,14 +160,14 @@ class _Reading:
             else:
                 self.take(said, name, value, str(name))
 
-    def agent(self, section: CommentedMap) -> None:
+    def agent(self, section: CommentedMap, before: str) -> None:
         known = [each.name for each in fields(AgentSettings)]
         for name, value in section.items():
             if name in known:
                 self.into.agent[name] = self.filled(section, name, value)
                 self.into.agent_places[name] = self.place(section, name)
             else:
-                words = f"agent.{name} is no setting{nearest(str(name), known)}"
+                words = f"{before}{name} is no setting{nearest(str(name), known)}"
                 self.note(section, name, Level.ERROR, words)
 
     def outdated(self, said: CommentedMap, name: str, key: Key, version: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from xds.agent.settings import AgentSettings
-from xds.cli.config.file import Configuration, Finding, Place, place_of, read
+from xds.cli.config.file import Configuration, Finding, Place, place_of, read, read_agent
 from xds.cli.exits import Exit, Failed, complain
 from xds.cli.lint.findings import Level
 from xds.config import Settings
@@ -23,7 +23,7 @@ def problems(found: Configuration, env: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(place, Level.ERROR, error.message)
     for name, value in found.agent.items():
         try:
-            AgentSettings.read({}, {name: value}, None)
+            AgentSettings.read({}, {name: value})
         except InvalidInput as error:
             yield Finding(found.agent_places[name], Level.ERROR, f"agent.{name}: {error.message}")
 
@@ -41,3 +41,12 @@ def configured(file: str, overlay: str, env: Mapping[str, str]) -> Configuration
     for each in found.findings:
         complain(f"{each.place}: {each.message}")
     return found
+
+
+def configured_agent(path: Path, overlay: str, env: Mapping[str, str]) -> Mapping[str, object]:
+    """Return what an agent is told by its file; InvalidInput, with every place, where a key is wrong."""
+    found = read_agent(path, env, overlay)
+    if found.findings:
+        message = "; ".join(f"{each.place}: {each.message}" for each in found.findings)
+        raise InvalidInput(message, pointer="/config")
+    return found.agent

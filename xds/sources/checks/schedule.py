@@ -62,13 +62,17 @@ class Schedule:
                 self._forget(entry.name.key)
 
     def _take_up(self, instance: Instance, now: float) -> None:
-        check, ports = instance.check, tuple(instance.ports.items())
+        check = instance.check
+        if check is None:
+            return
+        asked = (check, instance.address, tuple(instance.ports.items()))
+        behind = instance.ingress is not None
         known = self._targets.get(instance.id)
-        if check is None or (known and (known.check, known.host, known.ports) == (check, instance.address, ports)):
+        if known and (known.check, known.host, known.ports, known.behind) == (*asked, behind):
             return
         health = self._health(instance.id)
         stage = Stage.STARTING if health is Health.STARTING else Stage.UNKNOWN
-        self._targets[instance.id] = Target(instance.id, check, instance.address, ports, stage, now)
+        self._targets[instance.id] = Target(instance.id, *asked, stage, now, behind)
         spread = check.period if stage is Stage.UNKNOWN or check.kind is CheckKind.TTL else BOOT_FIRST
         wait = check.interval if check.kind is CheckKind.TTL else spread * self._chance()
         self._push(now + wait, instance.id)

@@ -45,7 +45,7 @@ class Stage(Enum):
 
 @dataclass(slots=True)
 class Target:
-    """One instance that is checked. Times are monotonic seconds."""
+    """One instance that is checked, `behind` a sidecar or not. Times are monotonic seconds."""
 
     id: str
     check: Check
@@ -53,6 +53,7 @@ class Target:
     ports: tuple[tuple[str, int], ...]
     stage: Stage
     since: float
+    behind: bool = False
     good: int = 0
     bad: int = 0
     boot: float = BOOT_FIRST
@@ -70,10 +71,13 @@ class Target:
 
     @property
     def elsewhere(self) -> tuple[tuple[str, int], ...]:
-        """Return the registered ports that the check itself says nothing of, while they have to prove themselves."""
+        """Return the registered ports that the check itself says nothing of, while they have to prove themselves.
+
+        The first of one that is behind a sidecar is reached by that one alone.
+        """
         if self.stage is not Stage.STARTING or any(number == self.port for _, number in self.ports):
             return ()
-        return self.ports
+        return self.ports[1:] if self.behind else self.ports
 
     def take(self, outcome: Outcome, at: float, *, blind: bool = False) -> None:
         """Count one answer; `at` is when the question was asked. Silence is no loss to a checker that is `blind`."""

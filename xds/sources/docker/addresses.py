@@ -18,7 +18,8 @@ from xds.sources.docker.facts import Attachment, Facts
 LOOPBACK: Final = "127.0.0.1"
 _BRIDGE: Final = "bridge"
 _CHECK: Final = "/check"
-"""Where the check's port stands among the others; no port can be called that."""
+_INGRESS: Final = "/ingress"
+"""Where the ports of its check and its sidecar stand among the others; no port can be called that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,22 @@ class Standpoint:
 class Candidate:
     """An address that may lead to a container, the ports that do so there, and the way in words.
 
-    `asked` is the port that its check goes to from there. Where it is `relayed`, the engine's proxy accepts connections
-    whether anybody listens behind it or not.
+    `asked` is where its check goes, `ingress` where its sidecar listens: then nobody else has to reach the first port.
+    Where it is `relayed`, the engine's proxy accepts connections whether anybody listens behind it or not.
     """
 
     address: str
     ports: Mapping[str, int]
     way: str
-    asked: int
+    asked: Address
+    ingress: Address | None = None
     relayed: bool = False
+
+    @property
+    def ends(self) -> dict[str, Address]:
+        """Return where Envoys are sent, by the name of the port."""
+        ends = {name: Address(self.address, number) for name, number in self.ports.items()}
+        return ends if self.ingress is None else ends | {next(iter(ends)): self.ingress}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +77,28 @@ class _Search:
 
     def add(self, address: str, way: str, ports: Mapping[str, int] | None = None) -> None:
         ways = dict(self.wanted if ports is None else ports)
-        asked = ways.pop(_CHECK, 0) or next(iter(ways.values()))
-        self.found.append(Candidate(address, ways, way, asked, relayed=ports is not None))
+        check, ingress = ways.pop(_CHECK, 0), self.said.ingress
+        if ingress is not None:
+            ingress = ingress if ingress.host else Address(address, ways.pop(_INGRESS))
+            way = f"{way}, its sidecar on port {ingress.port}"
+        own, number = next(iter(self.said.ports.items()))
+        ways = {own: number} | ways
+        asked = Address(address, check) if check else ingress or Address(address, ways[own])
+        self.found.append(Candidate(address, ways, way, asked, ingress, relayed=ports is not None))
 
     @property
     def wanted(self) -> dict[str, int]:
-        """Return the ports that have to be reachable: its own, and its check's."""
-        check = self.said.check
-        return dict(self.said.ports) | ({} if check is None or check.port is None else {_CHECK: check.port})
+        """Return the ports that have to be reachable: its sidecar's or its own, its others', and its check's."""
+        own, *others = self.said.ports.items()
+        check, ingress = self.said.check, self.said.ingress
+        first = dict([own]) if ingress is None else {} if ingress.host else {_INGRESS: ingress.port}
+        return first | dict(others) | ({} if check is None or check.port is None else {_CHECK: check.port})
+
+    def sidecar(self) -> None:
+        """Its sidecar's address is said, and nothing else of it has to be reached: any address of its own will do."""
+        attached = _ordered(self.owner.attachments, self.stand.networks)
+        own = next((address for each in attached for address in each.addresses), self.stand.host)
+        self.add(own, "fairlead.ingress")
 
     def reject(self, what: str, why: str) -> None:
         self.rejected.append(f"{what}: {why}")
@@ -131,7 +153,9 @@ def places(said: Description, facts: Facts, owner: Facts | None, stand: Standpoi
         "host": search.host,
     }
     mode = search.owner.mode
-    if said.address in ways:
+    if said.address == "auto" and not search.wanted:
+        search.sidecar()
+    elif said.address in ways:
         ways[said.address]()
     elif said.address != "auto":
         search.add(said.address, "fairlead.address")
@@ -150,7 +174,8 @@ def places(said: Description, facts: Facts, owner: Facts | None, stand: Standpoi
 
 def mapped_for_own(said: Description, facts: Facts) -> str:
     """Return what is wrong where a label names the port of the host in place of the container's own; else nothing."""
-    for name, number in said.ports.items():
+    ingress = {} if said.ingress is None or said.ingress.host else {"ingress": said.ingress.port}
+    for name, number in (dict(said.ports) | ingress).items():
         for inside, outside in sorted(facts.published.items()):
             if number != inside and any(place.port == number for place in outside):
                 return (
@@ -186,7 +211,7 @@ def _unique(found: Iterable[Candidate]) -> Iterable[Candidate]:
     """Return candidates without those that lead to the same place as an earlier one."""
     seen = set()
     for each in found:
-        key = (each.address, tuple(each.ports.items()))
+        key = (each.address, tuple(each.ends.items()))
         if key not in seen:
             seen.add(key)
             yield each

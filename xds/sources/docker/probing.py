@@ -10,11 +10,9 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import Sequence
 from typing import Final
 
 from xds.model.check import Check, CheckKind
-from xds.model.instance import Address
 from xds.net.dialer import Connection, Dialer
 from xds.net.targets import LOOPBACK, PRIVATE, BlockedTarget, Targets
 from xds.sources.checks.grpc_health import not_serving
@@ -27,24 +25,20 @@ SILENCE: Final = 0.05  # seconds in which a proxy would have hung up
 _DIALER: Final = Dialer(Targets((*PRIVATE, *LOOPBACK)))  # containers live in private networks, or publish on this host
 
 
-async def ask(places: Sequence[Candidate], check: Check) -> list[str]:
-    """Ask all places at once; return "" for each that answers well, else why not."""
+async def ask(place: Candidate, check: Check) -> str:
+    """Ask a place; return "" where it answers well, else why not."""
     patience = min(check.deadline, PATIENCE)
-    return list(await asyncio.gather(*(_ask(each, check, patience) for each in places)))
-
-
-async def _ask(place: Candidate, check: Check, patience: float) -> str:
     try:
         async with asyncio.timeout(patience):
-            async with _DIALER.dial(place.address, place.asked) as opened:
+            async with _DIALER.dial(place.asked.host, place.asked.port) as opened:
                 wrong = await _question(opened, place, check)
             return wrong or await _elsewhere(place)
     except BlockedTarget as blocked:
         return str(blocked)
     except TimeoutError:
-        return f"no answer on port {place.asked} within {patience:g} s"
+        return f"no answer on port {place.asked.port} within {patience:g} s"
     except (OSError, asyncio.LimitOverrunError, asyncio.IncompleteReadError, ValueError) as error:
-        return f"port {place.asked}: {_words(error)}"
+        return f"port {place.asked.port}: {_words(error)}"
 
 
 async def _question(opened: Connection, place: Candidate, check: Check) -> str:
@@ -53,25 +47,24 @@ async def _question(opened: Connection, place: Candidate, check: Check) -> str:
         case CheckKind.HTTP:
             return await _http(opened.reader, opened.writer, place, check)
         case CheckKind.GRPC:
-            authority = str(Address(place.address, place.asked))
-            wrong = await not_serving(opened.reader, opened.writer, check.service, authority, MOST)
-            return wrong and f"port {place.asked}: {wrong}"
+            wrong = await not_serving(opened.reader, opened.writer, check.service, str(place.asked), MOST)
+            return wrong and f"port {place.asked.port}: {wrong}"
         case _:
-            return await _behind(opened.reader, place.asked) if place.relayed else ""
+            return await _behind(opened.reader, place.asked.port) if place.relayed else ""
 
 
 async def _elsewhere(place: Candidate) -> str:
     """Return which registered port nobody listens on, though the check answers on another one."""
-    if place.asked in place.ports.values():
+    if place.asked in place.ends.values():
         return ""
-    for name, port in place.ports.items():
+    for name, end in place.ends.items():
         try:
-            async with _DIALER.dial(place.address, port) as opened:
-                wrong = await _behind(opened.reader, port) if place.relayed else ""
+            async with _DIALER.dial(end.host, end.port) as opened:
+                wrong = await _behind(opened.reader, end.port) if place.relayed else ""
         except ConnectionRefusedError:
             wrong = "nobody listens there"
         if wrong:
-            return f"port {port} ({name}): {wrong}, though port {place.asked} answers"
+            return f"port {end.port} ({name}): {wrong}, though port {place.asked.port} answers"
     return ""
 
 
@@ -85,16 +78,16 @@ async def _behind(reader: asyncio.StreamReader, port: int) -> str:
 
 
 async def _http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, place: Candidate, check: Check) -> str:
-    host = check.host or str(Address(place.address, place.asked))
+    host = check.host or str(place.asked)
     writer.write(
         f"GET {check.path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: fairlead-agent\r\nconnection: close\r\n\r\n".encode()
     )
     await writer.drain()
     words = (await reader.readuntil(b"\n")).split(maxsplit=2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/1") or not words[1].isdigit():
-        return f"port {place.asked} does not speak HTTP"
+        return f"port {place.asked.port} does not speak HTTP"
     status = int(words[1])
-    return "" if 200 <= status < 300 else f"{status} for {check.path} on port {place.asked}"
+    return "" if 200 <= status < 300 else f"{status} for {check.path} on port {place.asked.port}"
 
 
 def _words(error: Exception) -> str:

@@ -1,0 +1,30 @@
+"""What labels say of a service and does not hold, outward."""
+
+from __future__ import annotations
+
+from xds.api.schemas.labels import ProposalOut
+from xds.labels.merge import Proposal, merge
+from xds.labels.registered import redescribe
+from xds.model.intent import Intent
+from xds.model.names import ServiceKey
+
+
+def proposal_out(proposal: Proposal) -> ProposalOut:
+    """Return a proposal as a document."""
+    return ProposalOut(
+        service=proposal.service.name,
+        env=proposal.service.env,
+        version=proposal.version,
+        field=proposal.field,
+        holds=proposal.holds,
+        wanted=proposal.wanted,
+    )
+
+
+def proposals_of(intent: Intent, key: ServiceKey) -> list[ProposalOut]:
+    """Return what labels of a service's instances say that is other than what stands, whoever declared that."""
+    members = (intent.instances[member] for member in sorted(intent.members_of(key)))
+    found = [description for each in members if (description := redescribe(each)) is not None]
+    if not found:
+        return []
+    return [proposal_out(each) for each in merge(found, intent.services.get(key), "", intent.routes_of(key)).proposals]
