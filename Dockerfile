@@ -12,7 +12,6 @@ COPY compose/answers.sh /answers.sh
 FROM python AS demo
 COPY compose/app.py /app.py
 USER 65532:65532
-HEALTHCHECK --interval=2s --timeout=2s --retries=3 CMD ["bash", "/answers.sh", "8080", "/"]
 CMD ["python", "-SE", "/app.py"]
 
 # Exact versions of the whole tree, also of what builds the package. Compiled here, since nothing is written at run time.
@@ -33,6 +32,6 @@ ENV PATH=/opt/fairlead/bin:$PATH
 USER 65532:65532
 WORKDIR /data
 EXPOSE 15080 15010
-HEALTHCHECK --interval=2s --timeout=2s --retries=5 --start-period=20s CMD ["bash", "/answers.sh", "15080", "/readyz"]
+HEALTHCHECK --interval=2s --timeout=10s --retries=5 --start-period=20s CMD ["bash", "/answers.sh", "15080", "/readyz"]
 ENTRYPOINT ["fairlead"]
 CMD ["serve", "--data-dir", "/data", "--api", "0.0.0.0:15080", "--ads", "0.0.0.0:15010"]

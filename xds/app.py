@@ -77,6 +77,7 @@ async def serve(
         leases = WheelLeases(clock, settings.leases)
         plane = ControlPlane(store=store, clock=clock, leases=leases, filter=admitted, quotas=settings.quotas)
         telemetry = _telemetry(plane, settings)
+        plane.analyst.traffic = telemetry.traffic
         async with asyncio.TaskGroup() as tasks:
             ads = await _start_ads(plane, telemetry, settings)
             try:

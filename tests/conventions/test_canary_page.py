@@ -7,14 +7,17 @@ import re
 from itertools import product
 
 from tests.harness.repo import ROOT
+from xds.model.analysis import Judgement, Verdict
 from xds.model.names import ServiceKey
 from xds.model.problems import Conflict
 from xds.model.rollout import (
     STEPS,
     Abort,
     Acked,
+    Doubted,
     Elapsed,
     Event,
+    Failed,
     Pause,
     Phase,
     Promote,
@@ -27,9 +30,12 @@ from xds.model.rollout import (
 
 PAGE = ROOT / "docs" / "canary.md"
 TABLE = re.compile(r"(<!-- every step[^\n]*-->\n\n).*?(\n<!-- end -->)", re.DOTALL)
+BAD = Judgement(Verdict.FAIL, ())
 EVENTS: dict[str, Event] = {
     "last ACK": Acked(),
     "pause over": Elapsed(),
+    "judged bad": Failed(BAD),
+    "doubted": Doubted(BAD),
     "`pause`": Pause(),
     "`resume`": Resume(),
     "`set-weight`": SetWeight(1000),

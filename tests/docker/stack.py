@@ -15,7 +15,7 @@ from tests.harness import images
 from tests.harness.docker_engine import DockerEngine
 from tests.harness.ports import free_port
 from tests.harness.processes import Programs
-from tests.harness.repo import ROOT
+from tests.harness.repo import ROOT, tracked_files
 
 FILE: Final = "docker-compose.envoy.yml"
 _BUILD_S: Final = 480
@@ -44,20 +44,19 @@ class Stack:
             "FAIRLEAD_LISTEN": f"127.0.0.1:{self.port}",
             "TMPDIR": str(folder),
         }
-        self.folder.mkdir()
-        shutil.copy(ROOT / FILE, self.folder)
-        shutil.copytree(
-            ROOT / "compose", self.folder / "compose", ignore=shutil.ignore_patterns("secrets", "__pycache__")
-        )
+        for file in tracked_files():
+            place = self.folder / file.relative_to(ROOT)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, place)
 
     def build(self) -> None:
-        """Make the images that a registry would give, and build the shipped Dockerfile as `up` would."""
+        """Make the images that a registry would give, and build the shipped ones: Compose finds each step done."""
         self.engine.docker("import", *images.base_settings(), str(images.base_archive()), images.BASE)
         context = images.envoy_context(self.folder.parent / "envoy")
         self.shell(f"docker build -q -t {images.ENVOY} {context}", _BUILD_S)
         for target, name in (("demo", "fairlead-demo:local"), ("fairlead", "fairlead:local")):
             # --network=host: this engine's own networks lead nowhere.
-            self.shell(f"docker build -q --network=host --target {target} -t {name} {ROOT}", _BUILD_S)
+            self.shell(f"docker build -q --network=host --target {target} -t {name} .", _BUILD_S)
 
     def shell(self, script: str, timeout: float = 240) -> str:
         """What a script prints, run by bash in the folder; AssertionError with all of its words when it fails."""
@@ -73,10 +72,12 @@ class Stack:
         return self.shell(f"docker compose -f {FILE} {words}").strip()
 
     def use_program(self, folder: Path) -> None:
-        """Put a `docker` on the path that knows `compose`, where the installed one does not."""
-        if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0:
+        """Put a `docker` on the path that knows `compose`: $FAIRLEAD_COMPOSE, or the program where no plugin is."""
+        told = os.environ.get("FAIRLEAD_COMPOSE", "")
+        plugin = ["docker", "compose", "version"]
+        if not told and subprocess.run(plugin, capture_output=True, check=False).returncode == 0:
             return
-        docker, compose = shutil.which("docker"), shutil.which("docker-compose")
+        docker, compose = shutil.which("docker"), told or shutil.which("docker-compose")
         assert compose is not None, "docker-compose is missing: scripts/system-parts.sh test installs it"
         folder.mkdir()
         shim = folder / "docker"

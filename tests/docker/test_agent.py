@@ -21,6 +21,7 @@ from tests.harness.load import Load, ask, request
 from tests.harness.plane import Plane
 from tests.harness.processes import Programs
 from tests.harness.waiting import wait_until
+from xds.model.instance import Address
 from xds.sources.docker.endpoint import Endpoint
 from xds.sources.docker.engine import ALLOWED, Engine, EngineError
 
@@ -29,7 +30,8 @@ WEB: Final = {"fairlead.service": "web", "fairlead.port": "8080", "fairlead.vers
 
 def _asked(instance: dict[str, Any]) -> str:
     """What answers where an instance is registered."""
-    return httpx.get(f"http://{instance['address']}:{instance['port']}/", timeout=5, trust_env=False).text.strip()
+    place = Address(instance["address"], instance["port"])
+    return httpx.get(f"http://{place}/", timeout=5, trust_env=False).text.strip()
 
 
 def test_every_network_mode_is_registered_where_it_really_answers(
@@ -64,6 +66,27 @@ def test_every_network_mode_is_registered_where_it_really_answers(
     assert "127.0.0.1" not in {found[name]["address"] for name in inside}
     assert found["joined"]["address"] == found["own"]["address"]
     host.says("none", "it has no network")
+
+
+def test_every_way_to_publish_is_found_and_what_leads_nowhere_is_said(host: Host, engine: DockerEngine) -> None:
+    """M09: -P, two bindings, IPv6, and a port of UDP alone."""
+    published = {**WEB, "fairlead.address": "published"}
+    exposed = {name: value for name, value in published.items() if name != "fairlead.port"}
+    engine.run("exposed", "--expose=8080", "-P", labels=exposed)
+    engine.run("twice", "-p", "127.0.0.1::8080", "-p", "127.0.0.2::8080", labels=published)
+    engine.docker("network", "create", "--ipv6", "--subnet=fd00:f1:ead::/64", "six")
+    engine.run("six", "--network=six")
+    engine.run("loopback6", "--network=six", "-p", "[::1]::8080", labels=published)
+    engine.run("datagrams", "-p", "127.0.0.1::8080/udp", labels=published)
+    names = ("exposed", "twice", "six", "loopback6")
+    found = host.awaits(*names)
+    assert {name: _asked(found[name]) for name in names} == {name: name for name in names}
+    assert (found["exposed"]["address"], found["loopback6"]["address"]) == ("127.0.0.1", "::1")
+    rejected = {name: each["metadata"].get("docker.rejected", "") for name, each in found.items()}
+    assert re.search(r"127\.0\.0\.[12] \(published on .*\): answers, too", rejected["twice"])
+    (six,) = re.findall(r"(fd00:f1:ead::\d+) \(network six\)", rejected["six"])  # IPv4 goes first
+    assert _asked({"address": six, "port": 8080}) == "six"
+    host.says("datagrams", "published: port 8080 is not")
 
 
 def test_a_stop_withdraws_before_the_end(host: Host, engine: DockerEngine) -> None:

@@ -16,12 +16,16 @@ from xds.sources.docker.engine import ALLOWED
 
 
 class SaidEngine:
-    """`containers` are inspections by id, `asked` what was asked; a `dumb` one takes questions and answers none."""
+    """`containers` are inspections by id, `asked` what was asked; a `dumb` one takes questions and answers none.
+
+    `odd` are ids of containers that it lists and cannot inspect.
+    """
 
     def __init__(self, *containers: Mapping[str, Any], version: str = "1.41", least: str = "1.12") -> None:
         self.containers = {each["Id"]: each for each in containers}
         self.asked: list[str] = []
         self.dumb = False
+        self.odd: set[str] = set()
         self.versions = {"ApiVersion": version, "MinAPIVersion": least, "Version": "said"}
         self._followers: set[asyncio.StreamWriter] = set()
         self._open: set[asyncio.StreamWriter] = set()
@@ -81,7 +85,10 @@ class SaidEngine:
             return 200, self.versions
         if path.endswith("/containers/json"):
             return 200, [_line(each) for each in self.containers.values() if each["State"]["Running"]]
-        known = self.containers.get(path.split("/")[-2])
+        identity = path.split("/")[-2]
+        if identity in self.odd:
+            return 500, {"message": "it cannot be read"}
+        known = self.containers.get(identity)
         return (404, {"message": "No such container"}) if known is None else (200, known)
 
 

@@ -8,12 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.harness.declared import WEB, Book, instance
+from xds.model.analysis import Judgement, Verdict
 from xds.model.problems import Conflict, InvalidInput
 from xds.model.rollout import (
     Abort,
     Acked,
+    Doubted,
     Elapsed,
     Event,
+    Failed,
     Pause,
     Phase,
     Promote,
@@ -23,8 +26,9 @@ from xds.model.rollout import (
 )
 from xds.model.split import Segment
 
+BAD = Judgement(Verdict.HARD_FAIL, ())
 EVENTS: st.SearchStrategy[Event] = st.one_of(
-    st.sampled_from([Acked(), Elapsed(), Pause(), Resume(), Promote(), Abort()]),
+    st.sampled_from([Acked(), Elapsed(), Failed(BAD), Doubted(BAD), Pause(), Resume(), Promote(), Abort()]),
     st.builds(SetWeight, st.integers(-1, 10_001)),
 )
 HAPPENINGS = st.lists(st.one_of(st.just(Acked()), EVENTS), max_size=25)

@@ -28,7 +28,7 @@ RETRY: Final = 2.0
 AT_ONCE: Final = 500  # containers of one request, and of one service: the others of it are registered already
 ABANDONED: Final = 600.0  # seconds without any container of its service, after which a route goes
 
-_ROLLOUT: Final = ("service", "env", "version", "plan", "auto_promote", "preview")
+_ROLLOUT: Final = ("service", "env", "version", "plan", "auto_promote", "preview", "analysis")
 
 Request = Callable[[str, str, Mapping[str, object] | None], Awaitable[Mapping[str, object]]]
 Document = Mapping[str, Any]

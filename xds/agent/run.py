@@ -124,11 +124,13 @@ class Agent:
         waiting = list(self._followers)
         while waiting:
             for each in [each for each in waiting if each.settled]:
-                waiting.remove(each)
-                self.ledger.settle(each.containers.instance_ids(), str(each.engine.endpoint))
+                if not each.containers.unseen:
+                    waiting.remove(each)
+                self.ledger.settle(each.containers.runs(self.ledger.standing()), str(each.engine.endpoint))
                 self._reporter.wake()
             await asyncio.sleep(LOOK)
-        self.ledger.settle({name for each in self._followers for name in each.containers.instance_ids()})
+        known = self.ledger.standing()
+        self.ledger.settle({name for each in self._followers for name in each.containers.runs(known)})
         self._reporter.wake()
 
     def _tell(self, engine: str, words: Sequence[Told]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from xds.control.ports import Breakers, Traffic
+from xds.control.measuring import Breakers, Traffic
 
 
 class Telemetry(Protocol):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from xds.cli.completion import services
 from xds.cli.connection import connection
 from xds.cli.exits import EXITS_HELP
 from xds.cli.kinds import path_of
@@ -23,7 +24,7 @@ group = typer.Typer(
     epilog=EXITS_HELP,
 )
 
-Service = Annotated[str, typer.Argument(help="The service's name.")]
+Service = Annotated[str, typer.Argument(help="The service's name.", autocompletion=services)]
 Subset = Annotated[str, typer.Argument(help="Its version, or a declared subset.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it goes into the journal.")]
 For = Annotated[str, typer.Option("--for", metavar="TIME", help="How long, as in 10m; without it, until `auto`.")]

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from xds.cli.completion import services
 from xds.cli.connection import connection
+from xds.cli.criteria import (
+    P99,
+    DataWait,
+    ErrorDelta,
+    MinRequests,
+    NoRollback,
+    SuccessRate,
+    WithoutData,
+    criteria,
+)
 from xds.cli.exits import EXITS_HELP, Exit, Failed, complain
 from xds.cli.kinds import path_of
 from xds.cli.objects import Env
@@ -29,12 +40,15 @@ group = typer.Typer(
     help="""Move users to a new version, a step at a time.
 
     A weight is done when every live Envoy that holds the route has acknowledged it; a step that an Envoy refuses, or
-    does not answer for 10 s, is blocked and the plan does not go on. Name a rollout by its id, or by its service.
+    does not answer for 10 s, is blocked and the plan does not go on. With criteria it is judged by what Envoys report,
+    too. Name a rollout by its id, or by its service.
     """,
     epilog=EXITS_HELP,
 )
 
-Name = Annotated[str, typer.Argument(metavar="SERVICE|ID", help="A service's name, or a rollout's id.")]
+Name = Annotated[
+    str, typer.Argument(metavar="SERVICE|ID", help="A service's name, or a rollout's id.", autocompletion=services)
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is confirmed; the exit code tells how it ended.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=0, metavar="SECONDS", help="How long to wait: then exit 4.")]
 Patience = Annotated[
@@ -57,20 +71,29 @@ class Ending:
 @group.command()
 def start(
     ctx: typer.Context,
-    service: Annotated[str, typer.Argument(help="The service whose users move.")],
+    service: Annotated[str, typer.Argument(help="The service whose users move.", autocompletion=services)],
     version: Annotated[str, typer.Argument(help="The version they move to; it has instances already.")],
     steps: Annotated[
         str, typer.Option("--steps", metavar="LIST", help="Weights in percent, as in 5,25,50,100; none: set by hand.")
     ] = "",
     pause: Annotated[
         str,
-        typer.Option("--pause", metavar="TIME", help="How long each step is held once confirmed; `ask` waits for you."),
-    ] = "30s",
+        typer.Option(
+            "--pause", metavar="TIME", help="How long each step is held once confirmed, else 30s; `ask` waits for you."
+        ),
+    ] = "",
     auto_promote: Annotated[
         bool, typer.Option("--auto-promote", help="Make the version stable after the last step, without asking.")
     ] = False,
     match: Matches = None,
     mirror: Mirror = "",
+    min_requests: MinRequests = None,
+    success_rate: SuccessRate = "",
+    p99: P99 = "",
+    error_delta: ErrorDelta = "",
+    no_data: WithoutData = None,
+    no_data_after: DataWait = "",
+    no_rollback: NoRollback = False,
     env: Env = DEFAULT_ENV,
     wait: Wait = False,
     timeout: Timeout = HOUR,
@@ -79,13 +102,17 @@ def start(
 ) -> None:
     """Begin a rollout. Without --steps it starts at 0 % and waits for `set-weight`.
 
-    `fairlead canary start web v2 --steps 5,25,50,100 --pause 30s --wait`.
+    `fairlead canary start web v2 --steps 5,25,50,100 --pause 30s --wait`. With criteria, as in `--min-requests 200
+    --success-rate 99 --p99 500ms`, a step goes on only when it was good, and what is bad is taken back.
     """
+    judged = criteria(min_requests, success_rate, p99, error_delta, no_data, no_data_after, no_rollback=no_rollback)
     body: dict[str, object] = {"service": service, "env": env, "version": version, "auto_promote": auto_promote}
     if preview := preview_of(match or (), percent(mirror or "0")):
         body["preview"] = preview
+    if judged:
+        body["analysis"] = judged
     if steps:
-        held = _pause(pause)
+        held = _pause(pause or ("30s" if min_requests is None else "0s"))
         body["plan"] = [{"weight": percent(part), "pause": held} for part in steps.split(",")]
     with connection(ctx).client() as client:
         found = client.post("/v1/rollouts", body)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from xds.cli.completion import services
 from xds.cli.connection import connection
 from xds.cli.exits import EXITS_HELP
 from xds.cli.objects import Env, EnvOrAll
@@ -38,7 +39,10 @@ def list_held(ctx: typer.Context, env: EnvOrAll = DEFAULT_ENV, output: Output = 
 @group.command()
 def release(
     ctx: typer.Context,
-    service: Annotated[str, typer.Argument(help="Only this service's instances; none: all of the environment.")] = "",
+    service: Annotated[
+        str,
+        typer.Argument(help="Only this service's instances; none: all of the environment.", autocompletion=services),
+    ] = "",
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it goes into the journal.")] = "",
     env: Env = DEFAULT_ENV,
     output: Output = Format.TABLE,

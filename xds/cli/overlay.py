@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from xds.cli.completion import overlays, services
 from xds.cli.connection import connection
 from xds.cli.exits import Exit, Failed
 from xds.cli.kinds import path_of
@@ -65,7 +66,7 @@ def weight(
 
 def pin(
     ctx: typer.Context,
-    service: Annotated[str, typer.Argument(help="The service's name.")],
+    service: Annotated[str, typer.Argument(help="The service's name.", autocompletion=services)],
     version: Annotated[str, typer.Argument(help="Where all of its users go.")],
     lasts: For = "",
     reason: Reason = "",
@@ -83,7 +84,9 @@ def pin(
 
 def undo(
     ctx: typer.Context,
-    overlay: Annotated[str, typer.Argument(help="Its id, as `fairlead get overlays` shows it.")],
+    overlay: Annotated[
+        str, typer.Argument(help="Its id, as `fairlead get overlays` shows it.", autocompletion=overlays)
+    ],
 ) -> None:
     """Take an overlay back: what is declared holds again."""
     with connection(ctx).client() as client:

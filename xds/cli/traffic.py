@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
+from xds.cli.completion import services
 from xds.cli.connection import connection
 from xds.cli.kinds import path_of
 from xds.cli.objects import Env
@@ -16,7 +17,7 @@ from xds.model.names import DEFAULT_ENV
 
 def traffic(
     ctx: typer.Context,
-    service: Annotated[str, typer.Argument(help="The service's name.")],
+    service: Annotated[str, typer.Argument(help="The service's name.", autocompletion=services)],
     window: Annotated[str, typer.Option("--window", metavar="TIME", help="How far back, at most 1m.")] = "",
     nodes: Annotated[bool, typer.Option("--nodes", help="Also what each Envoy measured.")] = False,
     env: Env = DEFAULT_ENV,

@@ -44,7 +44,10 @@ def verdict(rollout: Rollout, wanted: Wanted, *, blocked_for: float, patience: f
     name, version = rollout.get("id"), rollout.get("version")
     if phase == "aborted":
         done = wanted is Wanted.ABORTED
-        return Verdict(Exit.DONE if done else Exit.BLOCKED, f"{name} aborted: every user is on {rollout.get('stable')}")
+        words = f"{name} aborted: every user is on {rollout.get('stable')}"
+        if (reason := str(rollout.get("reason") or "")).startswith("taken back"):
+            words += f", {reason}"
+        return Verdict(Exit.DONE if done else Exit.BLOCKED, words)
     if phase == "succeeded":
         if wanted is Wanted.ABORTED:
             return Verdict(Exit.BLOCKED, f"{name} had already ended: {version} is stable")
@@ -83,6 +86,13 @@ def line(rollout: Rollout) -> str:
     if reason := rollout.get("reason") or _gate(rollout).get("reason"):
         words.append(str(reason))
     return " · ".join(words)
+
+
+def judged(rollout: Rollout) -> list[str]:
+    """Return how it is judged, criterion by criterion, in a line each."""
+    judgement = cast("Mapping[str, object]", rollout.get("judgement") or {})
+    findings = cast("list[Mapping[str, object]]", judgement.get("findings") or [])
+    return [f"{each.get('verdict')!s:9} {each.get('words')}" for each in findings]
 
 
 def _gate(rollout: Rollout) -> Mapping[str, object]:

@@ -13,7 +13,7 @@ import typer
 from xds.cli.exits import Exit, Failed
 from xds.cli.output import Cell, Row, field, table, text, weights
 from xds.cli.preview import preview_words
-from xds.cli.verdict import Rollout, Verdict, Wanted, line, verdict
+from xds.cli.verdict import Rollout, Verdict, Wanted, judged, line, verdict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -107,6 +107,7 @@ def picture(rollout: Rollout) -> RenderableType:
         steps = [f"[{step['weight']} %]" if here == at else f"{step['weight']} %" for here, step in enumerate(plan)]
         parts.append(Text("plan  " + " → ".join(steps)))
     parts += [Text(words) for words in preview_words(rollout)]
+    parts += [Text(words) for words in judged(rollout)]
     nodes = cast("list[Row]", cast("Row", rollout.get("gate") or {}).get("nodes") or [])
     parts.append(table(NODES, nodes) if nodes else Text("no live Envoy holds a route of the service", style="yellow"))
     return Group(*parts)
@@ -120,7 +121,7 @@ def print_status(rollout: Rollout) -> None:
     plan = cast("list[Row]", rollout.get("plan") or [])
     if plan:
         typer.echo("plan  " + " → ".join(f"{step['weight']} % {text(step.get('pause'))}" for step in plan))
-    for words in preview_words(rollout):
+    for words in (*preview_words(rollout), *judged(rollout)):
         typer.echo(words)
     nodes = cast("list[Row]", cast("Row", rollout.get("gate") or {}).get("nodes") or [])
     if nodes:

@@ -106,6 +106,7 @@ class ControlPlane:
         self.feed = Feed(store)
         self._loop.committer.listen(self.feed.add)
         self.health, self.followers = self._loop.health, self._loop.followers
+        self.analyst = self._loop.driver.analyst
         self.heartbeats: list[Callable[[str], None]] = []
 
     def use_filter(self, admitted: Admitted) -> None:
@@ -228,12 +229,14 @@ class ControlPlane:
         return view.shared("names", lambda: tuple(view))
 
     def rollout_status(self, rollout_id: str) -> RolloutStatus:
-        """Return a rollout with its gate; NotFound."""
+        """Return a rollout with its gate and its judgement; NotFound."""
         rollout = self.intent.rollouts.get(rollout_id)
         if rollout is None:
             raise NotFound(f"rollout {rollout_id} does not exist")
-        found = self._loop.driver.status(rollout, self.roster.nodes(), self.clock.monotonic())
-        return RolloutStatus(rollout, self.intent.revisions.get(ref(rollout), 0), found)
+        now = self.clock.monotonic()
+        found = self._loop.driver.status(rollout, self.roster.nodes(), now)
+        judgement = self.analyst.judgement(rollout, now)
+        return RolloutStatus(rollout, self.intent.revisions.get(ref(rollout), 0), found, judgement)
 
     def service_status(self, key: ServiceKey) -> ServiceStatus:
         """Return a service as wanted, as published and as acknowledged; NotFound."""

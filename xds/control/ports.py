@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from xds.model.breaker import Reported
 from xds.model.health import Health
 from xds.model.instance import Instance
 from xds.model.intent import Declared, Ref
 from xds.model.problems import Problem
-from xds.model.traffic import Measured
 from xds.model.view import Member
 from xds.wire.types import ResourceType
 
@@ -290,29 +288,4 @@ class Leases(Protocol):
 
     def remaining(self, instance_id: str) -> Lease | None:
         """Return what is left, or None for an instance without a lease."""
-        ...
-
-
-class Traffic(Protocol):
-    """What Envoys measured lately."""
-
-    @property
-    def seconds(self) -> float:
-        """How far back it is known, at most."""
-        ...
-
-    def measured(self, env: str, clusters: Sequence[str], seconds: float | None = None) -> Measured:
-        """Return what was measured of these clusters together over the last `seconds`, all there is without."""
-        ...
-
-
-class Breakers(Protocol):
-    """How breakers stand, as Envoys tell it."""
-
-    def reported(self, env: str) -> Mapping[str, Mapping[str, Reported]]:
-        """Return what is known of an environment's breakers, by cluster and node, both in order."""
-        ...
-
-    def of_node(self, node: str) -> Mapping[str, Reported]:
-        """Return what one Envoy tells, by cluster, in order."""
         ...

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from xds.cache.roster import LIVE_AFTER_CLOSE, NodeState
+from xds.control.analysis import Analyst, why
 from xds.control.gate import SILENCE, GateState, GateStatus, caught_up, gate
 from xds.control.publisher import Publisher
 from xds.model.declare import Declaration, StepRollout
@@ -41,6 +42,7 @@ class RolloutDriver:
         self._left: dict[str, float] = {}
         self._resumed: dict[str, float] = {}
         self._stay: dict[str, float] = {}
+        self.analyst = Analyst(intent)
 
     def restored(self, now: float) -> None:
         """Give Envoys time to come back after a restart, before rollouts go on and endpoints that were leaving go.
@@ -56,12 +58,13 @@ class RolloutDriver:
         deadlines: list[float] = []
         active = [rollout for rollout in self._intent.rollouts.values() if not rollout.phase.is_over]
         self._since = {r.id: self._since.get(r.id, (_mark(r), now)) for r in active}
+        self.analyst.keep(self._since.keys())
         for rollout in active:
             if self._since[rollout.id][0] != _mark(rollout):
                 self._since[rollout.id] = (_mark(rollout), now)
             event, deadline = self._due(rollout, nodes, now)
             if event is not None:
-                declarations.append(Declaration(StepRollout(rollout.id, event), ACTOR, operator=True))
+                declarations.append(Declaration(StepRollout(rollout.id, event), ACTOR, why(event), operator=True))
             if deadline is not None and deadline > now:
                 deadlines.append(deadline)
         release = self._released(nodes, now)
@@ -107,17 +110,22 @@ class RolloutDriver:
     def _due(self, rollout: Rollout, nodes: Sequence[NodeState], now: float) -> tuple[Event | None, float | None]:
         if self._intent.overlays.pin(rollout.service) is not None:  # nobody sees the weight: no pause of it goes by
             self._since[rollout.id] = (_mark(rollout), now)
+            self.analyst.forget(rollout.id)
             return None, None
         since = self._since[rollout.id][1]
+        event, again = self.analyst.look(rollout, now)
+        if event is not None or (rollout.phase is Phase.HOLDING and again is not None):
+            return event, again
         if rollout.phase is Phase.HOLDING:
             pause = rollout.plan[rollout.step].pause or 0.0
             return (Elapsed(), None) if now >= since + pause else (None, since + pause)
         if rollout.acked:
-            return None, None
+            return None, again
         if self.status(rollout, nodes, now).state is GateState.DONE:
             return Acked(), None
         resumed = self._resumed.get(rollout.id, now)
-        return None, resumed if now < resumed else since + SILENCE
+        waited = resumed if now < resumed else since + SILENCE
+        return None, waited if again is None or now < waited < again else again
 
     def _released(self, nodes: Sequence[NodeState], now: float) -> tuple[str, ...]:
         self._left = {member: self._left.get(member, now) for member in self._intent.leaving}

@@ -6,6 +6,7 @@ In memory, like the agents themselves: an agent tells all of it anew when it reg
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -63,7 +64,7 @@ class Sightings:
         return (Seen(agent, each) for agent, known in self._seen.items() for each in known.values())
 
     def find(self, called: str, agent: str = "") -> Seen:
-        """Return the container of that id, name, instance or beginning of an id, in this order.
+        """Return the container of that id, name, instance, beginning of an id or name in a compose file, in this order.
 
         NotFound says what there is instead; Conflict `ambiguous` names those that are meant by it.
         """
@@ -111,11 +112,17 @@ def _starts(sighting: Sighting, called: str) -> bool:
     return len(called) >= SHORTEST_PREFIX and sighting.id.startswith(called)
 
 
+def _of_compose(sighting: Sighting, called: str) -> bool:
+    """Compose calls a container PROJECT-SERVICE-NUMBER; before its second version, with _ between them."""
+    return re.fullmatch(rf".+[-_]{re.escape(called)}[-_][0-9]+", sighting.name) is not None
+
+
 _WAYS: Final[tuple[Callable[[Sighting, str], bool], ...]] = (
     lambda sighting, called: sighting.id == called,
     lambda sighting, called: sighting.name == called,
     lambda sighting, called: sighting.instance == called,
     _starts,
+    _of_compose,
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xds.control.gate import GateStatus, NodeGate
+from xds.model.analysis import Judgement
 from xds.model.problems import Problem
 from xds.model.rollout import Rollout
 from xds.model.view import ServiceView
@@ -13,11 +14,12 @@ from xds.model.view import ServiceView
 
 @dataclass(frozen=True, slots=True)
 class RolloutStatus:
-    """A rollout with the state of its gate; `state` is its phase, or `blocked`."""
+    """A rollout with the state of its gate, and how it is judged; `state` is its phase, or `blocked`."""
 
     rollout: Rollout
     revision: int
     gate: GateStatus
+    judgement: Judgement | None = None
 
     @property
     def state(self) -> str:

@@ -1,4 +1,4 @@
-"""How a version would like to come in, by its labels: the plan of its rollout, and who sees it before others."""
+"""How a version would like to come in, by its labels: the plan of its rollout, who sees it first, how it is judged."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from xds.labels.description import Canary
 from xds.labels.keys import AnyKey
 from xds.labels.reading import Found
 from xds.labels.words import Entry
+from xds.model.analysis import Analysis
 from xds.model.preview import Preview
 from xds.model.problems import InvalidInput
 from xds.model.route import MatchKind, ValueMatch
@@ -34,7 +35,23 @@ def canary(found: Found, version: str, protocol: Protocol | None) -> Canary:
         most=TOTAL if most is None else most,
         auto_promote=found.one(table.AUTO_PROMOTE) or False,
         preview=preview,
+        analysis=_analysis(found),
+        by_evidence=found.one(table.MIN_REQUESTS) is not None,
     )
+
+
+def _analysis(found: Found) -> Analysis | None:
+    """Return by what its steps are judged; None where no label says anything of it."""
+    said = {
+        "min_requests": found.one(table.MIN_REQUESTS),
+        "success_rate": found.one(table.SUCCESS_RATE),
+        "p99": found.one(table.P99),
+        "error_delta": found.one(table.ERROR_DELTA),
+        "no_data": found.one(table.NO_DATA),
+        "rollback": found.one(table.ROLLBACK),
+    }
+    known = {name: value for name, value in said.items() if value is not None}
+    return Analysis(**known) if known else None  # type: ignore[arg-type]  # each value is of the key of that name
 
 
 def _preview(found: Found, version: str, protocol: Protocol | None) -> Preview | None:

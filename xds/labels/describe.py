@@ -32,6 +32,9 @@ COMPOSE_PROJECT: Final = "com.docker.compose.project"
 COMPOSE_SERVICE: Final = "com.docker.compose.service"
 IMAGE_VERSION: Final = "org.opencontainers.image.version"
 MAX_DRAIN: Final = 3600.0
+META_KEYS: Final = MAX_LABELS // 2
+META_TOTAL: Final = MAX_TOTAL // 2
+"""Of the metadata: the rest of it is for what is found of a container."""
 _NOT_IN_IDS: Final = re.compile(r"[^a-z0-9._-]+")
 _TAG: Final = re.compile(r":([A-Za-z0-9_][A-Za-z0-9._-]{0,127})\Z")
 _SHORT_DIGEST: Final = 12
@@ -196,6 +199,10 @@ def _network(found: Found, labels: Mapping[str, str], container: Container) -> s
 def _metadata(found: Found) -> dict[str, str]:
     kept: dict[str, str] = {}
     for name, value in found.named(table.META).items():
+        if len(kept) == META_KEYS or sum(map(len, (*kept, *kept.values(), name, value))) > META_TOTAL:
+            words = f"more than {META_KEYS} of them, or {META_TOTAL} characters in all, are not kept"
+            found.lose(table.META, (name,), words)
+            continue
         try:
             kept = check_labels({**kept, name: value}, pointer="")
         except InvalidInput as error:

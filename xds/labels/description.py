@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from xds.labels.words import Entry
+from xds.model.analysis import Analysis
 from xds.model.balancing import Balancing, Outlier
 from xds.model.breaker import Limits, Rule
 from xds.model.check import Check
@@ -66,7 +67,10 @@ class ServiceLabels:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """How a version would like to come in. `steps` and `most` are 10,000ths; `interval` None waits for somebody."""
+    """How a version would like to come in. `steps` and `most` are 10,000ths; `interval` None waits for somebody.
+
+    With `by_evidence` it waits for nobody then, but for enough good requests, as `analysis` has them.
+    """
 
     entry: Entry = Entry.AUTO
     steps: tuple[int, ...] = ()
@@ -74,6 +78,8 @@ class Canary:
     most: int = TOTAL
     auto_promote: bool = False
     preview: Preview | None = None
+    analysis: Analysis | None = None
+    by_evidence: bool = False
 
     @property
     def plan(self) -> tuple[Step, ...]:
@@ -85,7 +91,13 @@ class Canary:
             return (Step(TOTAL, 0.0),)
         if self.entry is Entry.MANUAL:
             return ()
-        return (WAITS, *(Step(weight, self.interval) for weight in self.steps if weight <= self.most))
+        pause = 0.0 if self.interval is None and self.by_evidence else self.interval
+        return (WAITS, *(Step(weight, pause) for weight in self.steps if weight <= self.most))
+
+    @property
+    def criteria(self) -> Analysis | None:
+        """Return by what its rollout is judged; what comes in with everybody at once is not."""
+        return None if self.entry is Entry.OFF else self.analysis
 
     @property
     def shown(self) -> Preview | None:
@@ -129,8 +141,7 @@ class Description:
     @property
     def instance_id(self) -> str:
         """Return an id for its instance: the service's name, and the container's id as tools show it."""
-        tail = _NOT_IN_IDS.sub("-", (self.container.id or self.container.name).lower())
-        return f"{self.service.name[:100]}-{tail[:_SHORT_ID] or 'container'}"
+        return f"{self.service.name[:100]}-{short_id(self.container.id or self.container.name) or 'container'}"
 
     def instance(
         self,
@@ -161,6 +172,11 @@ class Description:
             check=self.check,
             owner=owner,
         )
+
+
+def short_id(container: str) -> str:
+    """Return a container's id as it ends its instance's."""
+    return _NOT_IN_IDS.sub("-", container.lower())[:_SHORT_ID]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,10 @@ from xds.labels.values import (
     INGRESS,
     ITEMS,
     KEY,
+    LEAST_RATE,
     MATCH,
+    MOST_DELTA,
+    MOST_TIME,
     PATH,
     PERCENT,
     PORT,
@@ -25,7 +28,8 @@ from xds.labels.values import (
     whole,
     whole_percent,
 )
-from xds.labels.words import DockerHealth, Entry, NoData
+from xds.labels.words import DockerHealth, Entry
+from xds.model.analysis import ENOUGH, MOST_REQUESTS, NoData
 from xds.model.balancing import MOST_FAILURES, Balancing, Outlier
 from xds.model.callers import ALLOW_FROM
 from xds.model.check import MAX_COUNT, Check, CheckKind
@@ -145,6 +149,20 @@ STEPS_ = Key("canary.steps", STEPS, "the weights of its rollout", "none: weights
 STEP_INTERVAL = Key("canary.interval", SECONDS, "how long each is held", "until somebody says so", "2m", "canary")
 MOST = Key("canary.max", PERCENT, "no step goes beyond", "`100`", "50", "canary")
 AUTO_PROMOTE = Key("canary.auto-promote", FLAG, "promotes after the last step", "`false`", "true", "canary")
+MIN_REQUESTS = Key(
+    "canary.min-requests", whole(1, MOST_REQUESTS), "requests that a step needs before it is judged; without an "
+    "interval it goes on as soon as they were good", f"`{ENOUGH}` where it is judged", "200", "canary",
+)  # fmt: skip
+SUCCESS_RATE = Key("canary.success-rate", LEAST_RATE, "share of its requests that must not fail", "", ">=99", "canary")
+P99 = Key("canary.p99", MOST_TIME, "time that 99 of 100 answers stay within", "", "<=500ms", "canary")
+ERROR_DELTA = Key(
+    "canary.vs-stable.error-delta", MOST_DELTA, "how many more of its requests may fail than of the stable version's",
+    "", "<=0.5pp", "canary",
+)  # fmt: skip
+NO_DATA = Key("canary.no-data", one_of(NoData), "what too few requests mean", "`pause`", "fail", "canary")
+ROLLBACK = Key(
+    "canary.auto-rollback", FLAG, "takes it back when it is judged bad; else it pauses", "`true`", "false", "canary"
+)
 STICKY = Key("canary.sticky", KEY, "what keeps a user with a version", "`source-ip`", "cookie:uid")
 MATCH_HEADER = Key("canary.match.header.<header>", MATCH, "requests with this header go to it while its rollout lasts, "
                    "also at 0 %; of several matches one is enough", "", "insider", "canary")  # fmt: skip
@@ -152,14 +170,6 @@ MATCH_COOKIE = Key("canary.match.cookie.<cookie>", MATCH, "the same by a cookie"
 MIRROR = Key("canary.mirror", PERCENT, "share of all requests that it gets as copies while its rollout lasts; what "
              "copies do is real, and their answers are thrown away", "`0`", "10%", "canary")  # fmt: skip
 LATER = (
-    Key("canary.min-requests", whole(1, 10**9), "requests that a step needs before it is judged", "", "200",
-        "canary", acts=False),
-    Key("canary.success-rate", TEXT, "what must hold, or it is taken back", "", ">=99", "canary", acts=False),
-    Key("canary.p99", TEXT, "what must hold, or it is taken back", "", "<=500ms", "canary", acts=False),
-    Key("canary.vs-stable.error-delta", TEXT, "what must hold, or it is taken back", "", "<=0.5pp", "canary",
-        acts=False),
-    Key("canary.no-data", one_of(NoData), "what too few requests mean", "`pause`", "fail", "canary", acts=False),
-    Key("canary.auto-rollback", FLAG, "takes it back when it is judged bad", "", "true", "canary", acts=False),
     Key("spiffe", ID, "the name in its certificate", "", "checkout", acts=False),
 )  # fmt: skip
 
@@ -235,7 +245,8 @@ SECTIONS: Final = (
     Section(
         "Canary",
         "How this version would like to come in. What runs is in the API, and outlives the container.",
-        (CANARY, STEPS_, STEP_INTERVAL, MOST, AUTO_PROMOTE, MATCH_HEADER, MATCH_COOKIE, MIRROR, *LATER),
+        (CANARY, STEPS_, STEP_INTERVAL, MOST, AUTO_PROMOTE, MATCH_HEADER, MATCH_COOKIE, MIRROR, MIN_REQUESTS,
+         SUCCESS_RATE, P99, ERROR_DELTA, NO_DATA, ROLLBACK, *LATER),
     ),
 )  # fmt: skip
 """In the order in which people read about them."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
+from xds.model.analysis import LONGEST_ANSWER
 from xds.model.duration import read_duration
 from xds.model.instance import Address, check_host
 from xds.model.labels import MAX_VALUE
@@ -28,6 +29,8 @@ T = TypeVar("T")
 _Word = TypeVar("_Word", bound=StrEnum)
 _FLAGS: Final = {"true": True, "on": True, "false": False, "off": False}
 _TEMPLATE: Final = re.compile(r"\$\{|\{\{")
+_NOT_IN_BOUNDS: Final = re.compile(r"[^0-9.a-z]")
+_HUNDREDTHS: Final = re.compile(r"\d{1,3}(\.\d{1,2})?\Z")
 _SECONDS: Final = re.compile(r"\d{1,9}(\.\d{1,6})?\Z")
 _MATCHES: Final = {"~": MatchKind.REGEX, "^": MatchKind.PREFIX}
 ADDRESSES: Final = ("auto", "container", "published", "host")
@@ -136,6 +139,40 @@ def _match(text: str) -> tuple[MatchKind, str]:
     return (MatchKind.EXACT, text) if kind is None else (kind, text[1:])
 
 
+def _bound(sign: str, unit: str, example: str, read: Callable[[str], T]) -> Callable[[str], T]:
+    """Return the reader of a bound: a value with or without its sign before it and its unit behind it."""
+
+    def bound(text: str) -> T:
+        start = len(sign) if text.startswith(sign) else 0
+        rest = text[start:]
+        number = rest.strip().removesuffix(unit).rstrip()
+        at = start + len(rest) - len(rest.lstrip())
+        if number[:1] in {"<", ">", "="}:
+            raise InvalidInput(f"{shown(text)} begins with another sign than {sign}, at position {at + 1}")
+        if found := _NOT_IN_BOUNDS.search(number):
+            where = f"{shown(found[0])} at position {at + found.start() + 1}"
+            raise InvalidInput(f"{shown(text)} is no bound such as {example}: {where} is not allowed")
+        try:
+            return read(number)
+        except InvalidInput as error:
+            raise InvalidInput(f"{error.message}, at position {at + 1}, as in {example}") from None
+
+    return bound
+
+
+def _percent(text: str) -> int:
+    if not _HUNDREDTHS.match(text):
+        raise InvalidInput(f"{shown(text)} is no number with two decimals at most")
+    return weight_from_percent(float(text), pointer="")
+
+
+def _answer_time(text: str) -> float:
+    seconds = _seconds(text)
+    if not 0 < seconds <= LONGEST_ANSWER:
+        raise InvalidInput(f"{shown(text)} is no time that an answer may take")
+    return seconds
+
+
 def whole(least: int, most: int) -> Type[int]:
     """Return the type of whole numbers within bounds."""
     return Type(f"whole number, {least} to {most}", lambda text: _whole(text, least, most))
@@ -180,3 +217,6 @@ KEY: Final = Type("`header:NAME`, `cookie:NAME` or `source-ip`", _key)
 ADDRESS: Final = Type("`auto`, `container`, `published`, `host` or an IP address", _address)
 INGRESS: Final = Type("port, or IP address with a port", _ingress)
 MATCH: Final = Type("`value`, `~regex`, `^prefix`, `*` (present) or `!` (absent)", _match)
+LEAST_RATE: Final = Type("`>=` percent", _bound(">=", "%", ">=99", _percent))
+MOST_DELTA: Final = Type("`<=` percentage points", _bound("<=", "pp", "<=0.5pp", _percent))
+MOST_TIME: Final = Type("`<=` duration", _bound("<=", "", "<=500ms", _answer_time))

@@ -19,11 +19,3 @@ class Entry(StrEnum):
     AUTO = "auto"
     MANUAL = "manual"
     OFF = "off"
-
-
-class NoData(StrEnum):
-    """What it means that too little was measured."""
-
-    PAUSE = "pause"
-    FAIL = "fail"
-    PASS = "pass"

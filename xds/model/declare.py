@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from xds.model.analysis import Analysis
 from xds.model.breaker import Forced
 from xds.model.intent import Declared, Kind, Ref, ref
 from xds.model.names import ServiceKey
@@ -36,11 +37,13 @@ class StartRollout:
     plan: tuple[Step, ...] = ()
     auto_promote: bool = False
     preview: Preview | None = None
+    analysis: Analysis | None = None
 
     def rollout(self, rollout_id: str, stable: str, owner: str) -> Rollout:
         """Return the rollout as it begins; InvalidInput for one that cannot be."""
         begun = Rollout.start(rollout_id, self.service, self.version, stable, self.plan)
-        return replace(begun, auto_promote=self.auto_promote, preview=self.preview, owner=owner)
+        asked = replace(begun, auto_promote=self.auto_promote, preview=self.preview, analysis=self.analysis)
+        return replace(asked, owner=owner)
 
 
 @dataclass(frozen=True, slots=True)

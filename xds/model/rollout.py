@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from xds.model.analysis import Analysis, Judgement
 from xds.model.names import ServiceKey, check_id
 from xds.model.preview import Preview
 from xds.model.problems import Conflict, InvalidInput
 from xds.model.split import TOTAL
 
 MAX_STEPS = 100
+MAX_JUDGED = 50
 MAX_PAUSE = 7 * 86_400.0
 
 
@@ -68,7 +70,23 @@ class Acked:
 
 @dataclass(frozen=True, slots=True)
 class Elapsed:
-    """The present step's pause is over."""
+    """The present step's pause is over, and it was judged good where it is judged at all."""
+
+    judgement: Judgement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The version was judged bad: everybody is given back."""
+
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """The version was judged bad, or could not be judged: the plan stops where it is, and somebody decides."""
+
+    judgement: Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +116,25 @@ class Abort:
     """An operator returns every user to the stable version."""
 
 
-Event = Acked | Elapsed | Pause | Resume | SetWeight | Promote | Abort
+Event = Acked | Elapsed | Failed | Doubted | Pause | Resume | SetWeight | Promote | Abort
 
 STEPS: Mapping[tuple[Phase, type[Event]], Phase] = {
     (Phase.SHIFTING, Acked): Phase.HOLDING,
+    (Phase.SHIFTING, Failed): Phase.ABORTING,
+    (Phase.SHIFTING, Doubted): Phase.PAUSED,
     (Phase.SHIFTING, Pause): Phase.PAUSED,
     (Phase.SHIFTING, SetWeight): Phase.SHIFTING,
     (Phase.SHIFTING, Promote): Phase.PROMOTING,
     (Phase.SHIFTING, Abort): Phase.ABORTING,
     (Phase.HOLDING, Elapsed): Phase.SHIFTING,
+    (Phase.HOLDING, Failed): Phase.ABORTING,
+    (Phase.HOLDING, Doubted): Phase.PAUSED,
     (Phase.HOLDING, Pause): Phase.PAUSED,
     (Phase.HOLDING, SetWeight): Phase.SHIFTING,
     (Phase.HOLDING, Promote): Phase.PROMOTING,
     (Phase.HOLDING, Abort): Phase.ABORTING,
     (Phase.PAUSED, Acked): Phase.PAUSED,
+    (Phase.PAUSED, Failed): Phase.ABORTING,
     (Phase.PAUSED, Pause): Phase.PAUSED,
     (Phase.PAUSED, Resume): Phase.SHIFTING,
     (Phase.PAUSED, SetWeight): Phase.SHIFTING,
@@ -127,12 +150,22 @@ STEPS: Mapping[tuple[Phase, type[Event]], Phase] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What was said of a step in the end: its index in the plan (-1 without one), its weight, and the judgement."""
+
+    step: int
+    weight: int
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """A canary in progress, or the record of one that is over.
 
     `step` is the index into `plan` (-1 before the first, or without a plan), `weight` the share in 10,000ths that is
     wanted now, `acked` whether that weight has been acknowledged, `manual` whether an operator set it. `preview` is who
     reaches the new version beside that, as long as the rollout is on its way.
+    `analysis` is by what it is judged, `judged` the last steps that were, the oldest first.
     """
 
     id: str
@@ -149,6 +182,8 @@ class Rollout:
     reason: str = ""
     owner: str = ""
     preview: Preview | None = None
+    analysis: Analysis | None = None
+    judged: tuple[Judged, ...] = ()
 
     @classmethod
     def start(
@@ -177,6 +212,11 @@ class Rollout:
     def shown(self) -> Preview | None:
         """Return the preview that holds: none once everybody goes to the new version, or back."""
         return self.preview if self.phase in {Phase.SHIFTING, Phase.HOLDING, Phase.PAUSED} else None
+
+    @property
+    def last_judgement(self) -> Judgement | None:
+        """Return the last word about a step."""
+        return self.judged[-1].judgement if self.judged else None
 
     @property
     def is_untouched(self) -> bool:
@@ -217,10 +257,22 @@ def advance(rollout: Rollout, event: Event) -> Rollout:
             return replace(rollout, phase=phase, reason="paused by an operator")
         case Resume():
             return _next(rollout) if rollout.acked else replace(rollout, phase=phase, reason="")
-        case Elapsed():
-            return _next(rollout)
+        case Elapsed(judgement):
+            return _next(rollout if judgement is None else _noted(rollout, judgement))
+        case Failed(judgement):
+            reason = f"taken back: {judgement.reason}"
+            return replace(_noted(rollout, judgement), phase=phase, weight=0, acked=False, reason=reason)
+        case Doubted(judgement):
+            reason = f"{judgement.reason}: resume, promote or abort"
+            return replace(_noted(rollout, judgement), phase=phase, reason=reason)
         case Acked():
             return _acked(replace(rollout, acked=True), phase)
+
+
+def _noted(rollout: Rollout, judgement: Judgement) -> Rollout:
+    """Keep what was said of the present step."""
+    said = Judged(rollout.step, rollout.weight, judgement)
+    return replace(rollout, judged=(*rollout.judged, said)[-MAX_JUDGED:])
 
 
 def _acked(rollout: Rollout, phase: Phase) -> Rollout:

@@ -58,6 +58,15 @@ class Latency:
             rest -= count
         return found
 
+    def is_bounded(self, share: float) -> bool:
+        """Say whether the quantile of `share` is the time itself, and no lower bound of it."""
+        endless = sum(count for (_, upto), count in self.buckets.items() if math.isinf(upto))
+        return endless <= (1 - share) * self.count
+
+    def beyond(self, bound: float) -> int:
+        """Return how many were longer than `bound` for certain: in buckets that begin there or later."""
+        return sum(count for (above, _), count in self.buckets.items() if above >= bound)
+
 
 @dataclass(slots=True)
 class Answers:

@@ -80,28 +80,33 @@ class LoadReports:
         """Ask for reports, and again when there are other clusters, but once between two reports.
 
         Envoy counts for a new cluster only from an answer or a report on that comes after it. But each answer begins
-        its interval anew: asked at every change, it would never come to report.
+        its interval anew: asked at every change, it would never come to report. Sooner than it was told to it may.
         """
-        told = self._clusters(client.env)
-        await call.write(self._wish(told, client))
+        told = self._wanted(client)
+        await call.write(self._wish(*told, client))
         may_ask.set()
         while True:
-            await asyncio.sleep(self._settings.notice)
-            names = self._clusters(client.env)
-            if names != told and may_ask.is_set():
+            await self._traffic.tallies.wait(self._settings.notice)
+            wanted = self._wanted(client)
+            if wanted != told and (may_ask.is_set() or wanted[1] < told[1]):
                 may_ask.clear()
-                told = names
-                await call.write(self._wish(told, client))
+                told = wanted
+                await call.write(self._wish(*told, client))
 
-    def _wish(self, names: Sequence[str], client: Reporter) -> bytes:
+    def _wanted(self, client: Reporter) -> tuple[Sequence[str], float]:
+        """Return of which clusters a client is to report, and how often (seconds)."""
+        is_judged = self._traffic.tallies.is_open(client.env)
+        interval = self._settings.judged_interval if is_judged else self._settings.report_interval
+        return self._clusters(client.env), interval
+
+    def _wish(self, names: Sequence[str], interval: float, client: Reporter) -> bytes:
         """Return the encoded answer that asks for every cluster, by name where the client needs that."""
         by_name = [] if SENDS_ALL in client.features else list(names)
-        interval = datetime.timedelta(seconds=self._settings.report_interval)
         return encode(
             LoadStatsResponse(
                 clusters=by_name,
                 send_all_clusters=not by_name,
-                load_reporting_interval=interval,
+                load_reporting_interval=datetime.timedelta(seconds=interval),
                 report_endpoint_granularity=True,
             )
         )
@@ -124,7 +129,8 @@ class LoadReports:
             total.join(attempts)
             parts.append((Place(Kind.LOCALITY, _where(locality.locality)), attempts))
             parts += _endpoints(locality)
-        self._traffic.attempted(client, stats.cluster_name, total, parts)
+        covers = stats.load_report_interval.total_seconds() if stats.load_report_interval else 0.0
+        self._traffic.attempted(client, stats.cluster_name, total, parts, covers=covers)
 
 
 def _introduced(data: bytes) -> Reporter:

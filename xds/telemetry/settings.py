@@ -11,6 +11,8 @@ class TelemetrySettings:
 
     report_interval: float = 10.0
     """What load reports are asked for: one each so many seconds."""
+    judged_interval: float = 2.0
+    """... and in an environment where a rollout is judged by them, so that a bad version is seen within seconds."""
     notice: float = 2.0
     """How often each stream of load reports looks for new clusters; their traffic before that is not reported."""
     slots: int = 6

@@ -13,19 +13,24 @@ from xds.translate import naming
 
 from .reporter import Reporter
 from .settings import TelemetrySettings
+from .tallies import Tallies, Tally
 from .windows import Kind, Place, Sum, Window, total
 
 S = TypeVar("S", bound=Sum)
 
 
 class Traffic:
-    """Answers and attempts by (environment, cluster name). `clock` gives monotonic seconds."""
+    """Answers and attempts by (environment, cluster name). `clock` gives monotonic seconds.
+
+    `tallies` are counted beside the windows, without their bounds of time.
+    """
 
     def __init__(self, clock: Callable[[], float], settings: TelemetrySettings) -> None:
         self._clock = clock
         self._longest = settings.longest_name
         self._answers = _window(Answers, settings)
         self._attempts = _window(Attempts, settings)
+        self.tallies = Tallies(clock)
 
     @property
     def seconds(self) -> float:
@@ -50,13 +55,27 @@ class Traffic:
         if self._is_ours(cluster):
             place = Place(Kind.NODE, by.id)
             self._answers.add((by.env, cluster), place, answers, source=by.id, now=self._clock())
+            self.tallies.answered(by.env, by.id, cluster, answers)
 
-    def attempted(self, by: Reporter, cluster: str, whole: Attempts, parts: Iterable[tuple[Place, Attempts]]) -> None:
-        """Add what one client asked of a cluster: all of it, and its parts by endpoint and locality."""
+    def attempted(
+        self,
+        by: Reporter,
+        cluster: str,
+        whole: Attempts,
+        parts: Iterable[tuple[Place, Attempts]],
+        *,
+        covers: float = 0.0,
+    ) -> None:
+        """Add what one client asked of a cluster in the last `covers` seconds: all of it, and its parts by place."""
         if self._is_ours(cluster):
+            self.tallies.attempted(by.env, cluster, whole, covers)
             now = self._clock()
             for place, attempts in ((Place(Kind.NODE, by.id), whole), *parts):
                 self._attempts.add((by.env, cluster), place, attempts, source=by.id, now=now)
+
+    def tally(self, env: str, groups: Sequence[Iterable[str]]) -> Tally:
+        """Return what counts each of these groups of clusters from now on, until it is closed."""
+        return self.tallies.begin(env, groups)
 
     def measured(self, env: str, clusters: Sequence[str], seconds: float | None = None) -> Measured:
         """Return what was measured of these clusters together over the last `seconds`, all there is without."""

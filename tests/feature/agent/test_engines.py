@@ -24,6 +24,7 @@ from xds.agent.settings import AgentSettings
 from xds.api.settings import ApiSettings
 from xds.control.plane import ControlPlane
 from xds.model.problems import InvalidInput
+from xds.sources.docker import containers as containers_module
 from xds.sources.docker import engine as engine_module
 from xds.sources.docker import follow
 
@@ -105,6 +106,22 @@ async def test_an_engine_that_goes_away_costs_readiness_and_nobody_who_runs_ther
             await house.says("followed", ready=True)
 
 
+async def test_d1_it_follows_before_it_lists_and_hears_twice_what_a_cut_may_have_cost(house: House) -> None:
+    async with house.one.at(path(house.places[0])), house.two.at(path(house.places[1])), house.running():
+        await house.registered(WEB, CART)
+        house.one.containers[MORE] = container(MORE)
+        house.one.says("start", MORE, at=100.0)
+        await house.registered(WEB, CART, MORE)
+        began = len(house.one.asked)
+        del house.one.containers[MORE]  # and its end is told to nobody
+        await house.one.cut()
+        await house.registered(WEB, CART)
+        for asked in (house.one.asked[:began], house.one.asked[began:]):
+            kinds = [each.partition("?")[0].rpartition("/")[2] for each in asked if "_ping" not in each]
+            assert kinds[:4] == ["version", "events", "json", "json"], "the list, then everybody"
+        assert "since=98.0" in house.one.asked[began + 1]
+
+
 async def test_an_agent_that_finds_one_engine_away_still_knows_who_ended_on_the_other(house: House) -> None:
     async with house.one.at(path(house.places[0])):
         house.one.containers[MORE] = container(MORE)
@@ -114,6 +131,24 @@ async def test_an_agent_that_finds_one_engine_away_still_knows_who_ended_on_the_
         house.agent = house.another()
         async with house.running():
             await house.registered(WEB, CART)
+
+
+async def test_d2_a_container_that_cannot_be_inspected_outlives_a_restart_of_the_agent(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containers_module, "RETRY", 0.1)
+    async with house.one.at(path(house.places[0])), house.two.at(path(house.places[1])):
+        house.one.containers[MORE] = container(MORE)
+        async with house.running():
+            await house.registered(WEB, CART, MORE)
+        house.one.odd = {MORE}
+        del house.one.containers[WEB]
+        house.agent = house.another()
+        async with house.running():
+            await house.registered(CART, MORE)
+            del house.one.containers[MORE]
+            house.one.odd.clear()
+            await house.registered(CART)
 
 
 async def test_an_engine_that_takes_questions_and_answers_none_is_away(

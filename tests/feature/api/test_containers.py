@@ -47,6 +47,14 @@ async def test_a_container_is_found_by_name_id_beginning_and_instance(host: http
     assert found["check"]["kind"] == "tcp"
 
 
+@pytest.mark.parametrize("name", ["shop-cart-v1-1", "shop_cart-v1_12"])
+async def test_a_container_is_found_by_its_name_in_a_compose_file(host: httpx.AsyncClient, name: str) -> None:
+    others = [{**WEB, "id": "8" * 64, "name": "shop-cart-v1-sidecar-1"}, {**WEB, "id": "7" * 64, "name": "shop-cart-1"}]
+    await host.put(PATH, json={"items": [{**WEB, "id": "9" * 64, "name": name}, *others]})
+    assert (await host.get("/v1/containers/cart-v1")).json()["name"] == name
+    assert (await host.get("/v1/containers/cart")).json()["name"] == "shop-cart-1"
+
+
 async def test_a_name_on_two_hosts_asks_which_one_is_meant(host: httpx.AsyncClient) -> None:
     await host.put("/v1/agents/host-8", json={"ip": "10.0.0.8"})
     await host.put("/v1/agents/host-8/containers", json={"items": [{**WEB, "id": "9" * 64}]})

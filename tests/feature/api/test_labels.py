@@ -52,6 +52,7 @@ async def test_another_version_only_proposes_and_waits_for_a_rollout(api: httpx.
     ]
     assert found["waiting"] == [
         {"service": "checkout", "env": "default", "version": "v2", "entry": "auto", "auto_promote": False,
+         "preview": None, "analysis": None,
          "plan": [{"weight": 0, "pause": None}, {"weight": 5, "pause": "2m"}, {"weight": 100, "pause": "2m"}],
          "rollout": None},
     ]  # fmt: skip

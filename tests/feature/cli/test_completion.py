@@ -15,11 +15,11 @@ from xds.cli.completion import VARIABLE
 
 ASK = """
 source "$1"
-COMP_WORDS=("${@:2}"); COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 ))
+COMP_LINE="${*:2}"; COMP_POINT=${#COMP_LINE}
 $(complete -p fairlead | sed 's/.*-F \\([^ ]*\\).*/\\1/') fairlead
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-"""What bash does at a tabulator: set the words, call the function registered for the command, read its reply."""
+"""What bash does at a tabulator: set the line, call the function registered for the command, read its reply."""
 
 
 @pytest.fixture
@@ -44,12 +44,15 @@ def test_bash_completes_commands_options_kinds_and_names(script: Path, plane: Pl
     assert completed(script, plane, "watch", "ro") == ["routes", "rollouts"]
     assert completed(script, plane, "get", "instances", "w") == ["web-1"]
     assert completed(script, plane, "explain", "") == ["web"]
+    assert completed(script, plane, "--server", f"http://127.0.0.1:{plane.api}", "canary", "start", "w") == ["web"]
+    assert completed(script, plane, "drain", "web-1", "--reason", "'new disk'", "--fo") == ["--for", "--force"]
 
 
 @pytest.mark.parametrize(
     ("shell", "names", "asked"),
     [
-        ("zsh", ["#compdef fairlead", "complete_zsh", "compdef"], {"_TYPER_COMPLETE_ARGS": "fairlead watch ro"}),
+        ("zsh", ["#compdef fairlead", "complete_zsh", "compdef", "funcstack[1] == _fairlead"],
+         {"_TYPER_COMPLETE_ARGS": "fairlead watch ro"}),
         ("fish", ["complete --command fairlead", "complete_fish"],
          {"_TYPER_COMPLETE_ARGS": "fairlead watch ro", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}),
     ],

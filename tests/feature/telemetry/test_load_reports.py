@@ -20,6 +20,7 @@ from envoy_data_plane.google.protobuf import Struct, Value
 from tests.feature.ads.wire_client import WireClient, connect
 from tests.feature.telemetry.conftest import SETTINGS, Plane, reporting
 from tests.harness.waiting import until
+from xds.model.analysis import Counts
 from xds.model.traffic import Attempts
 from xds.wire.codec import encode
 
@@ -108,6 +109,30 @@ async def test_rule_36_where_there_are_other_clusters_a_client_is_asked_again_bu
     assert not waiting.done()
     await stream.write(report(cluster()))
     assert LoadStatsResponse.parse(await waiting).clusters == ([] if features else ["web/v1"])
+
+
+async def test_where_a_rollout_is_judged_reports_are_asked_for_sooner_at_once_and_only_there(
+    plane: Plane, client: WireClient
+) -> None:
+    """Sooner is asked for without waiting for a report: those of before may be ten seconds away."""
+    here, elsewhere = reporting(client), reporting(client)
+    await here.write(introduction(ALL))
+    await elsewhere.write(introduction(ALL, env="prod"))
+    for stream in (here, elsewhere):
+        await stream.read()
+    plane.clusters = {"default": ["web/v2"], "prod": ["db/v1"]}
+    for stream in (here, elsewhere):
+        await stream.read()
+    tally = plane.telemetry.traffic.tally("default", [["web/v2"]])
+    assert LoadStatsResponse.parse(await here.read()).load_reporting_interval == datetime.timedelta(seconds=2)
+    plane.now += 10
+    await here.write(report(cluster("web/v2")))
+    await until(lambda: tally.read()[0].asked == Counts(10, 3), what="it is counted")
+    tally.close()
+    assert LoadStatsResponse.parse(await here.read()).load_reporting_interval == datetime.timedelta(seconds=7.5)
+    await elsewhere.write(report(cluster("db/v1")))
+    plane.clusters = {"prod": ["db/v2"]}
+    assert LoadStatsResponse.parse(await elsewhere.read()).load_reporting_interval == datetime.timedelta(seconds=7.5)
 
 
 async def test_rule_36_where_no_cluster_is_known_all_are_asked_for_all_the_same(client: WireClient) -> None:

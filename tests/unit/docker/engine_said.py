@@ -79,6 +79,8 @@ class Story:
         self.reports: list[tuple[str, Signal]] = []
         self.engine: dict[str, Facts | str | None] = {}
         self.good: set[str] = set()
+        self.silent: set[str] = set()
+        self._waiting: list[Ask] = []
 
     def runs(self, *known: Facts) -> Story:
         """The engine has these containers, and their own addresses answer."""
@@ -106,6 +108,13 @@ class Story:
             self.settle()
         self.now = end
 
+    def silence_ends(self, why: str) -> None:
+        """Whoever was asked at a silent place has not answered in time."""
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            self.containers.answered(each, why, self.now)
+        self.settle()
+
     def settle(self) -> None:
         """Carry out what follows, until nothing does."""
         while effects := self.containers.effects():
@@ -120,8 +129,11 @@ class Story:
                     self.containers.not_inspected(identity, found, self.now)
                 else:
                     self.containers.inspected(identity, found, self.now)
-            case Ask(identity, number, places, _):
-                self.containers.answered(identity, number, self._answers([each.address for each in places]), self.now)
+            case Ask() if effect.place.address in self.silent:
+                self._waiting.append(effect)
+            case Ask():
+                good = effect.place.address in self.good
+                self.containers.answered(effect, "" if good else "nobody listens there", self.now)
             case Register(registration):
                 self.told[registration.instance.id] = registration.instance.address
                 self.words.append(f"+{registration.instance.id}")
@@ -132,9 +144,6 @@ class Story:
                 self.reports.append((instance_id, signal))
             case _:
                 pass
-
-    def _answers(self, addresses: Sequence[str]) -> list[str]:
-        return ["" if address in self.good else "nobody listens there" for address in addresses]
 
 
 def running(*known: Facts, **settings: Any) -> Story:

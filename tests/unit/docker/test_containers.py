@@ -54,6 +54,31 @@ def test_an_answer_that_is_not_followed_by_another_does_not_count() -> None:
     assert story.told == AT
 
 
+def test_a_place_from_which_nobody_answers_holds_up_no_other_one() -> None:
+    """A network that cannot be reached from here is silent for as long as anybody waits."""
+    story = Story().runs(facts(networks={"front": "10.1.0.2", "gone": "10.2.0.2"}))
+    story.silent.add("10.2.0.2")
+    story.good.clear()
+    story.listed(WEB)
+    story.passes(0.5)
+    story.good.add("10.1.0.2")
+    story.passes(0.15)
+    assert story.told == {WEB_ID: "10.1.0.2"}
+    told = story.containers.registered()[WEB].instance.metadata["docker.rejected"]
+    assert told.startswith("10.2.0.2 (network gone): no answer yet")
+
+
+def test_a_better_place_is_given_the_time_to_answer() -> None:
+    story = Story(stand=Standpoint(networks=("gone",)))
+    story.runs(facts(networks={"front": "10.1.0.2", "gone": "10.2.0.2"}))
+    story.silent.add("10.2.0.2")
+    story.listed(WEB)
+    story.passes(0.5)
+    assert story.told == {}
+    story.silence_ends("no answer on port 8080 within 1 s")
+    assert story.told == {WEB_ID: "10.1.0.2"}
+
+
 def test_a_healthcheck_of_the_image_is_waited_for() -> None:
     story = Story().runs(facts(health="starting"))
     story.listed(WEB)

@@ -167,6 +167,15 @@ def test_an_impossible_weight_costs_the_weight(value: str) -> None:
     assert [problem.pointer for problem in found.problems] == ["/labels/fairlead.weight"]
 
 
+def test_more_metadata_than_there_is_room_for_costs_the_rest_of_it() -> None:
+    many = described({f"meta.key{number:03}": "x" for number in range(200)})
+    heavy = described({f"meta.key{number:03}": "x" * 4000 for number in range(20)})
+    for found, kept in (many, 128), (heavy, 8):
+        assert found.description is not None
+        assert len(found.description.metadata) == kept
+        assert "in all, are not kept; it is left out" in words(found)[0]
+
+
 def test_a_check_cannot_be_sent_to_another_place() -> None:
     """Fault D3, a check on a metadata address: the default check holds instead."""
     found = described({"health.http": "http://169.254.169.254/latest", "health.interval": "1s"})
@@ -233,7 +242,7 @@ def test_labels_of_others_that_cannot_be_kept_are_nobodys_mistake() -> None:
 
 
 def test_what_nothing_acts_on_yet_is_said() -> None:
-    found = described({"canary.p99": "<=500ms"})
-    assert words(found) == ["fairlead.canary.p99: '<=500ms' is understood, and nothing acts on it yet"]
+    found = described({"spiffe": "checkout"})
+    assert words(found) == ["fairlead.spiffe: 'checkout' is understood, and nothing acts on it yet"]
     assert found.description is not None
     assert found.description.policy == ServiceLabels()

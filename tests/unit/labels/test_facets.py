@@ -9,6 +9,7 @@ import pytest
 from tests.unit.labels.labelled import WEB, described, understood, words
 from xds.labels.description import ServiceLabels
 from xds.labels.words import Entry
+from xds.model.analysis import Analysis, NoData
 from xds.model.balancing import Balancing, Outlier
 from xds.model.breaker import Limits
 from xds.model.preview import Preview
@@ -71,6 +72,16 @@ def test_a_breaker_may_be_forbidden() -> None:
         ({"hash": "sid"}, "'sid' is not header:NAME, cookie:NAME or source-ip; what it says of lb is left out"),
         ({"canary.steps": "5,1"}, "steps grow from one to the next, as in 1,5,25,50,100; what it says of canary is"),
         ({"canary.steps": "1,1e400"}, "not between 0 and 100 percent"),
+        ({"canary.success-rate": "<=99"}, "'<=99' begins with another sign than >=, at position 1; what it says of"),
+        ({"canary.success-rate": ">= 99,5"}, "'>= 99,5' is no bound such as >=99: ',' at position 6 is not allowed"),
+        ({"canary.success-rate": ">=99.555"}, "'99.555' is no number with two decimals at most, at position 3, as in"),
+        ({"canary.success-rate": ">=101%"}, "is not between 0 and 100 percent, at position 3, as in >=99; what"),
+        ({"canary.p99": "<=soon"}, "'soon' is not a duration, as in 500ms, 5s or 2m, at position 3, as in <=500ms"),
+        ({"canary.p99": "<=0s"}, "'0s' is no time that an answer may take, at position 3, as in <=500ms; what it"),
+        ({"canary.vs-stable.error-delta": "=<0.5pp"}, "begins with another sign than <=, at position 1; what it"),
+        ({"canary.vs-stable.error-delta": "<=pp"}, "'' is no number with two decimals at most, at position 3, as"),
+        ({"canary.min-requests": "0"}, "'0' is not between 1 and 1000000000; what it says of canary is left out"),
+        ({"canary.no-data": "shrug"}, "'shrug' is none of pause, fail, pass; what it says of canary is left out"),
         ({"breaker.errors": "1000"}, "less than or equal to 100"),
         ({"protocol": "tcp", "lb": "maglev"}, "maglev needs requests, and TCP has none"),
     ],
@@ -213,3 +224,35 @@ def test_a_wrong_preview_costs_what_is_said_of_the_canary_and_it_waits_at_nothin
     assert [each for each in words(found) if message in each and "canary is left out" in each], words(found)
     assert found.description is not None
     assert (found.description.canary.plan, found.description.canary.shown) == ((WAITS,), None)
+
+
+@pytest.mark.parametrize(
+    ("labels", "criteria"),
+    [
+        ({"canary.steps": "5,100"}, None),
+        ({"canary.success-rate": ">=99"}, Analysis(success_rate=9900)),
+        ({"canary.success-rate": ">= 99.95 %"}, Analysis(success_rate=9995)),
+        ({"canary.success-rate": "99"}, Analysis(success_rate=9900)),
+        ({"canary.p99": "<=500ms"}, Analysis(p99=0.5)),
+        ({"canary.p99": "1.5s"}, Analysis(p99=1.5)),
+        ({"canary.vs-stable.error-delta": "<=0.5pp"}, Analysis(error_delta=50)),
+        ({"canary.vs-stable.error-delta": "<= 1 pp"}, Analysis(error_delta=100)),
+        ({"canary.min-requests": "200", "canary.no-data": "fail", "canary.auto-rollback": "false"},
+         Analysis(200, no_data=NoData.FAIL, rollback=False)),
+        ({"canary": "off", "canary.success-rate": ">=99"}, None),
+    ],
+)  # fmt: skip
+def test_by_what_its_rollout_is_judged(labels: dict[str, str], criteria: Analysis | None) -> None:
+    assert understood(labels).canary.criteria == criteria
+
+
+@pytest.mark.parametrize(
+    ("labels", "pause"),
+    [
+        ({"canary.min-requests": "200"}, 0.0),
+        ({"canary.min-requests": "200", "canary.interval": "2m"}, 120.0),
+        ({"canary.success-rate": ">=99"}, None),
+    ],
+)
+def test_a_step_with_enough_requests_waits_for_nobody(labels: dict[str, str], pause: float | None) -> None:
+    assert understood({"canary.steps": "5", **labels}).canary.plan == (WAITS, Step(500, pause))

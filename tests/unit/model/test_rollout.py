@@ -9,14 +9,19 @@ from dataclasses import replace
 import pytest
 
 from tests.harness.declared import WEB
+from xds.model.analysis import Finding, Judgement, Verdict
 from xds.model.problems import Conflict, InvalidInput
 from xds.model.rollout import (
+    MAX_JUDGED,
     MAX_STEPS,
     STEPS,
     Abort,
     Acked,
+    Doubted,
     Elapsed,
     Event,
+    Failed,
+    Judged,
     Pause,
     Phase,
     Promote,
@@ -27,7 +32,11 @@ from xds.model.rollout import (
     advance,
 )
 
-EVENTS: tuple[Event, ...] = (Acked(), Elapsed(), Pause(), Resume(), SetWeight(4200), Promote(), Abort())
+BAD = Judgement(Verdict.FAIL, (Finding("success-rate", Verdict.FAIL, 91.2, 99, "%", 1204, "91.2 % is too little"),))
+GOOD = Judgement(Verdict.PASS, (Finding("requests", Verdict.PASS, 1204, 100, "requests", 1204, "1,204 requests"),))
+EVENTS: tuple[Event, ...] = (
+    Acked(), Elapsed(), Failed(BAD), Doubted(BAD), Pause(), Resume(), SetWeight(4200), Promote(), Abort(),
+)  # fmt: skip
 PAIRS = list(itertools.product(Phase, EVENTS))
 IDS = [f"{phase}-{type(event).__name__}" for phase, event in PAIRS]
 
@@ -178,3 +187,34 @@ def test_a_plan_has_a_bounded_number_of_steps() -> None:
     with pytest.raises(InvalidInput) as caught:
         started(*[Step(1)] * (MAX_STEPS + 1))
     assert caught.value.pointer == "/plan"
+
+
+def test_a_version_that_is_judged_bad_loses_its_users_and_keeps_the_evidence() -> None:
+    rollout = after(started(*PLAN), Acked(), Elapsed(GOOD), Acked(), Failed(BAD))
+    assert (rollout.phase, rollout.weights, rollout.acked) == (Phase.ABORTING, {"v1": 10_000, "v2": 0}, False)
+    assert rollout.reason == "taken back: 91.2 % is too little"
+    ended = after(rollout, Acked())
+    assert (ended.phase, ended.reason) == (Phase.ABORTED, rollout.reason)
+    assert ended.judged == (Judged(0, 500, GOOD), Judged(1, 2500, BAD))
+    assert ended.last_judgement == BAD
+
+
+def test_a_version_that_is_doubted_keeps_its_users_until_somebody_decides() -> None:
+    rollout = after(started(*PLAN), Acked(), Doubted(BAD))
+    assert (rollout.phase, rollout.weight, rollout.acked) == (Phase.PAUSED, 500, True)
+    assert rollout.reason == "91.2 % is too little: resume, promote or abort"
+    assert after(rollout, Resume()).weight == 2500
+    assert after(rollout, Failed(BAD)).phase is Phase.ABORTING, "it may still fail hard"
+
+
+def test_a_doubt_before_the_acknowledgement_stays_after_it() -> None:
+    rollout = after(started(*PLAN), Doubted(BAD), Acked())
+    assert (rollout.phase, rollout.acked) == (Phase.PAUSED, True)
+    assert "too little" in rollout.reason
+
+
+def test_only_the_last_judgements_are_kept() -> None:
+    rollout = started(*[Step(weight, 1.0) for weight in range(1, MAX_STEPS + 1)])
+    for _ in range(MAX_JUDGED + 10):
+        rollout = after(rollout, Acked(), Elapsed(GOOD))
+    assert [each.step for each in rollout.judged] == list(range(10, MAX_JUDGED + 10))

@@ -7,19 +7,25 @@ import json
 import pytest
 
 from tests.harness.declared import WEB, instance, route, service, split
+from xds.model.analysis import Analysis, Finding, Judgement, NoData, Verdict
 from xds.model.balancing import Balancing, Outlier
 from xds.model.gateway import Gateway, GatewayListener
 from xds.model.instance import Address, Instance
 from xds.model.intent import Declared, Kind, ref
 from xds.model.names import Key, ServiceKey
 from xds.model.problems import InvalidInput
-from xds.model.rollout import Phase, Rollout, Step
+from xds.model.rollout import Judged, Phase, Rollout, Step
 from xds.model.route import MatchKind, PathKind, PathMatch, Retry, ValueMatch
 from xds.model.selector import Selector
 from xds.model.service import Protocol, Subset
 from xds.model.split import KeySource, Split, SplitKey
 from xds.store import rows
 
+FINDINGS = (
+    Finding("success-rate", Verdict.FAIL, 91.2, 99.0, "%", 1204, "too little", certain=True),
+    Finding("p99", Verdict.NO_DATA, None, 250.0, "ms", 0, "no data"),
+)
+JUDGEMENT = Judgement(Verdict.FAIL, FINDINGS, 32.5)
 OBJECTS: tuple[Declared, ...] = (
     instance(),
     instance(
@@ -46,6 +52,8 @@ OBJECTS: tuple[Declared, ...] = (
     Rollout(
         "web-v2-1", WEB, "v2", "v1", (Step(500, None), Step(10_000, 3.5)), auto_promote=True, phase=Phase.ABORTING,
         step=1, weight=7, acked=True, manual=True, reason="why", owner="api:a",
+        analysis=Analysis(200, 9950, 0.5, 50, NoData.FAIL, 60.0, rollback=False),
+        judged=(Judged(0, 500, JUDGEMENT),),
     ),
 )  # fmt: skip
 
@@ -69,6 +77,12 @@ def test_a_field_of_a_newer_release_is_ignored_and_one_that_is_missing_takes_its
     body |= {"colour": {"from": "the future"}}
     del body["weight"], body["labels"]
     assert rows.read(Kind.INSTANCE, json.dumps(body).encode()) == instance()
+
+
+def test_a_rollout_of_before_there_were_judgements_has_none() -> None:
+    body = json.loads(rows.write(Kind.ROLLOUT, Rollout("web-v2-1", WEB, "v2", "v1")))
+    del body["analysis"], body["judged"]
+    assert rows.read(Kind.ROLLOUT, json.dumps(body).encode()) == Rollout("web-v2-1", WEB, "v2", "v1")
 
 
 @pytest.mark.parametrize(

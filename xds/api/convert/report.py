@@ -12,8 +12,8 @@ from xds.api.convert.verdict import verdict_out
 from xds.api.convert.weights import percents
 from xds.api.scalars import write_percent
 from xds.api.schemas.report import ExplainOut, MemberOut, StandingProblem, SubsetReport
+from xds.control.measuring import Breakers
 from xds.control.plane import ControlPlane
-from xds.control.ports import Breakers
 from xds.control.status import ServiceStatus
 from xds.model.intent import ref
 from xds.model.names import ServiceKey

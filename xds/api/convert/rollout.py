@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xds.api.convert.analysis import analysis_of, analysis_out, judgement_out
 from xds.api.convert.pointers import under
 from xds.api.convert.preview import preview_of, preview_out
 from xds.api.convert.weights import maybe_duration, percents
@@ -19,7 +20,8 @@ def start_of(document: RolloutIn, env: str) -> StartRollout:
     """Return the declaration that a document asks for."""
     plan = tuple(_step(step, f"/plan/{at}") for at, step in enumerate(document.plan))
     service, preview = ServiceKey.of(document.service, env), preview_of(document.preview, document.version)
-    return StartRollout(service, document.version, plan, document.auto_promote, preview)
+    analysis = analysis_of(document.analysis)
+    return StartRollout(service, document.version, plan, document.auto_promote, preview, analysis)
 
 
 def rollout_out(status: RolloutStatus, change: int) -> RolloutOut:
@@ -40,6 +42,8 @@ def rollout_out(status: RolloutStatus, change: int) -> RolloutOut:
         plan=[StepOut(weight=write_percent(step.weight), pause=maybe_duration(step.pause)) for step in rollout.plan],
         auto_promote=rollout.auto_promote,
         preview=preview_out(rollout.preview),
+        analysis=analysis_out(rollout.analysis),
+        judgement=judgement_out(status.judgement or rollout.last_judgement),
         gate=gate_out(status.gate),
         revision=status.revision,
         change=change,

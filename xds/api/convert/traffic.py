@@ -13,14 +13,14 @@ from xds.api.schemas.traffic import (
     SubsetTraffic,
     TrafficOut,
 )
+from xds.control.analysis import hosts_of
+from xds.control.measuring import Traffic
 from xds.control.plane import ControlPlane
-from xds.control.ports import Traffic
 from xds.model.duration import write_duration
 from xds.model.names import ServiceKey
 from xds.model.problems import NotFound
 from xds.model.traffic import Answers, Attempts, Measured, success_rate
 from xds.model.view import ServiceView
-from xds.translate import naming
 
 
 def traffic_out(
@@ -31,20 +31,13 @@ def traffic_out(
     if view is None:
         raise NotFound(f"service {key} does not exist")
     window = traffic.seconds if seconds is None else min(seconds, traffic.seconds)
-    hosts, instances = _hosts(plane, view), _instances(view)
+    hosts, instances = hosts_of(plane.intent, key), _instances(view)
     subsets = []
     for subset in view.subsets:
         clusters = [f"{host}/{subset}" for host in hosts]
         measured = traffic.measured(key.env, clusters, window)
         subsets.append(_subset_out(subset, clusters, measured, instances, nodes=nodes))
     return TrafficOut(service=key.name, env=key.env, window=write_duration(window), subsets=subsets)
-
-
-def _hosts(plane: ControlPlane, view: ServiceView) -> list[str]:
-    """Return what the service's ports are called by; a named port may be a service of its own, and is not ours then."""
-    key, ports = view.key, {port for member in view.members for port in list(member.instance.ports)[1:]}
-    named = [naming.host(key.name, port) for port in sorted(ports)]
-    return [key.name, *(host for host in named if ServiceKey(key.env, host) not in plane.intent.services)]
 
 
 def _instances(view: ServiceView) -> dict[str, str]:

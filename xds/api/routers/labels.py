@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from xds.api.body import BATCH, DocumentRoute, check_items
 from xds.api.caller import CallerOf, SettingsOf
+from xds.api.convert.analysis import analysis_out
 from xds.api.convert.declared import document_of
 from xds.api.convert.preview import preview_out
 from xds.api.convert.proposal import proposal_out
@@ -137,6 +138,7 @@ def _waiting(intent: Intent, merged: Merged) -> list[WaitingOut]:
             ],
             auto_promote=each.canary.promotes,
             preview=preview_out(each.canary.shown),
+            analysis=analysis_out(each.canary.criteria),
             rollout=seen.get(each.version),
         )
         for each in merged.waiting

@@ -8,9 +8,11 @@ from fastapi import APIRouter, Path, Query, Response
 
 from xds.api.body import DocumentRoute
 from xds.api.caller import Caller, CallerOf, PlaneOf, env_of, etag
+from xds.api.convert.analysis import rollout_analysis
 from xds.api.convert.rollout import rollout_out, start_of
 from xds.api.openapi import reads, writes
 from xds.api.pages import AnyEnv, PagingOf, check_env, is_in
+from xds.api.schemas.analysis import RolloutAnalysis
 from xds.api.schemas.rollout import RolloutIn, RolloutList, RolloutOut, SetWeightIn
 from xds.api.watch import WatchOf
 from xds.control.plane import ControlPlane
@@ -65,6 +67,12 @@ async def read_rollout(rollout_id: RolloutId, plane: PlaneOf, watch: WatchOf, re
     plane.rollout_status(rollout_id)
     await watch.until_changed(plane)
     return _tagged(plane, rollout_id, response)
+
+
+@router.get("/rollouts/{rollout_id}/analysis", summary="Read how a rollout is judged", responses=reads())
+async def read_analysis(rollout_id: RolloutId, plane: PlaneOf) -> RolloutAnalysis:
+    """Return every criterion of the present weight as it stands now, and the last word about the steps before."""
+    return rollout_analysis(plane.rollout_status(rollout_id))
 
 
 @router.post("/rollouts/{rollout_id}:set-weight", summary="Set the new version's weight", responses=writes())

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from pydantic.config import JsonDict
 
 from xds.api.scalars import Duration, Line, Name
+from xds.api.schemas.analysis import CRITERIA, AnalysisOut
 from xds.api.schemas.base import Input, Output
 from xds.api.schemas.preview import PREVIEW_OUT, PreviewOut
 
@@ -36,6 +37,7 @@ _WAITING: JsonDict = {
     "plan": _PLAN,
     "auto_promote": False,
     "preview": PREVIEW_OUT,
+    "analysis": CRITERIA,
     "rollout": None,
 }
 _STALE: JsonDict = {"name": "checkout.api", "env": "default", "abandoned": False}
@@ -109,6 +111,7 @@ class WaitingOut(Output):
     plan: list[dict[str, JsonValue]]
     auto_promote: bool
     preview: PreviewOut | None
+    analysis: AnalysisOut | None
     rollout: str | None
 
 

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict, JsonValue
 
 from xds.api.scalars import Duration, Name, Percent
+from xds.api.schemas.analysis import CRITERIA, JUDGEMENT, AnalysisIn, AnalysisOut, JudgementOut
 from xds.api.schemas.base import Input, Output, Page
 from xds.api.schemas.preview import PREVIEW_OUT, PreviewIn, PreviewOut
 
@@ -34,6 +35,8 @@ _OUT: JsonDict = {
     "plan": _PLAN,
     "auto_promote": False,
     "preview": PREVIEW_OUT,
+    "analysis": CRITERIA,
+    "judgement": JUDGEMENT,
     "gate": {"state": "waiting", "reason": "", "acked": 0, "live": 1, "nodes": [_NODE]},
     "revision": 12,
     "change": 31,
@@ -61,6 +64,7 @@ class RolloutIn(Input):
     plan: list[StepIn] = Field(default_factory=list, max_length=100)
     auto_promote: bool = False
     preview: PreviewIn | None = None
+    analysis: AnalysisIn | None = None
 
 
 class SetWeightIn(Input):
@@ -119,6 +123,8 @@ class RolloutOut(Output):
     plan: list[StepOut]
     auto_promote: bool
     preview: PreviewOut | None = Field(description="while the rollout is on its way; over, what it was")
+    analysis: AnalysisOut | None
+    judgement: JudgementOut | None = Field(description="of the present weight; the last one where nobody uses it")
     gate: GateOut | None
     revision: int
     change: int = Field(description="pass it as `wait` to be answered when something has changed")

@@ -32,7 +32,7 @@ def examine(text: str, certificates: str, *, inside: bool) -> Iterator[Finding]:
 
 def _socket(path: Path, *, asked: bool, inside: bool) -> Finding | None:
     """Return what is wrong with a socket before anybody speaks through it."""
-    mount = f"start this container with -v {path}:{path}" if inside else ""
+    mount = f"only an agent needs one: start its container with -v {path}:{path}" if inside else ""
     try:
         mode = path.stat()
     except PermissionError as problem:

@@ -20,23 +20,23 @@ from dataclasses import replace
 from math import inf
 from typing import Final
 
-from xds.labels.description import Description
+from xds.labels.description import Description, short_id
 from xds.labels.dialect import OURS_ALONE, Reading
 from xds.model.health import Health
 from xds.model.problems import FairleadError
 from xds.sources.docker.addresses import Candidate, Standpoint, mapped_for_own, places
 from xds.sources.docker.effects import Ask, Effect, Inspect, Register, Report, Watch, Withdraw
-from xds.sources.docker.facts import DEFAULT_STOP, Facts, Summary
+from xds.sources.docker.facts import Facts, Summary
 from xds.sources.docker.life import Life
 from xds.sources.docker.proving import REACHES, Proof
 from xds.sources.docker.registration import Registration, registration, signal
 from xds.sources.docker.strangers import Strangers
 from xds.sources.docker.stream import Event
+from xds.sources.docker.timers import Timers
 
 SURVIVED: Final = 2.0  # seconds beyond its time to stop, after which a container has outlived the signal
 RETRY: Final = 1.0  # seconds until an inspection that failed is made again, twice as many each time
 LONGEST_RETRY: Final = 30.0
-KILL: Final = 9
 
 
 class Containers:
@@ -56,6 +56,8 @@ class Containers:
         self._stand = stand or Standpoint()
         self._host = host
         self._lives: dict[str, Life] = {}
+        self._timers = Timers()
+        self._touched: set[str] = set()  # whose next moment may be another one
         self._effects: list[Effect] = []
         self.strangers = Strangers()
         self._doubted = False  # the last list was empty, and nobody believed it
@@ -68,7 +70,11 @@ class Containers:
 
     def due(self) -> float:
         """Return the moment of the next `turn`; infinity if nothing waits for time to pass."""
-        return min((life.due() for life in self._lives.values()), default=inf)
+        for each in self._touched:
+            life = self._lives.get(each)
+            self._timers.set(each, life.due() if life else inf)
+        self._touched.clear()
+        return self._timers.next()
 
     def knows(self, container: str) -> bool:
         """Say whether a container is followed."""
@@ -82,13 +88,20 @@ class Containers:
         """Return everything that is known of each container, for whoever tells more of it than its instance."""
         return self._lives.values()
 
-    def instance_ids(self) -> set[str]:
-        """Return the instances of containers that run, whether they are proven yet or not."""
-        return {life.said.instance_id for life in self._lives.values() if life.said and life.serves}
+    def runs(self, instances: Iterable[str]) -> set[str]:
+        """Return which of some instances are of containers that run, proven or not, or have not been looked at yet."""
+        unseen, lives = self.unseen, self._lives.values()
+        running = {life.said.instance_id for life in lives if life.said and life.serves}
+        return {each for each in instances if each in running or each.rpartition("-")[2] in unseen}
+
+    @property
+    def unseen(self) -> set[str]:
+        """Return the short ids of containers that have not been inspected yet, or could not be."""
+        return {short_id(life.id) for life in self._lives.values() if life.facts is None}
 
     def settled(self) -> bool:
-        """Say whether every container that is known has been inspected at least once."""
-        return all(life.facts is not None or not life.inspecting for life in self._lives.values())
+        """Say whether every container that is known has been inspected, or could not be."""
+        return not any(life.facts is None and life.inspecting for life in self._lives.values())
 
     def states(self) -> dict[str, str]:
         """Return how each container that opted in stands, in words, by its name."""
@@ -121,35 +134,20 @@ class Containers:
 
     def event(self, event: Event, now: float) -> None:
         """Take an event; the engine may have said it before, or out of order."""
-        life = self._lives.get(event.id)
+        life = self._touch(event.id)
         if life is None:
             if not event.ours or event.action in {"die", "destroy", "kill"}:
                 self.strangers.event(event)
                 return
             life = self._life(event.id)
-        moment = event.at // 1000 or (life.facts.started if life.facts else 0)
-        match event.action:
-            case "die" | "destroy":
-                life.ended = max(life.ended, moment)
-                self._judge(life, now, f"it ended ({event.action})")
-            case "kill" if event.signal == KILL:
-                life.ended = max(life.ended, moment)
-                self._judge(life, now, "it was killed")
-                return
-            case "kill" if event.signal in (life.facts.stops_by if life.facts else DEFAULT_STOP):
-                life.signalled = max(life.signalled, moment)
-                self._judge(life, now, f"it was asked to stop (signal {event.signal})")
-                return
-            case "kill":
-                return
-            case "pause" if life.facts is not None:
-                life.facts = replace(life.facts, paused=True)
-                self._judge(life, now, "it is paused")
-        self._inspect(life)
+        if why := life.hear(event):
+            self._judge(life, now, why)
+        if event.action != "kill":
+            self._inspect(life)
 
     def inspected(self, container: str, facts: Facts | None, now: float) -> None:
         """Take what the engine says of a container; None when it knows none of that id."""
-        life = self._lives.get(container)
+        life = self._touch(container)
         if life is None:
             return
         life.inspecting, life.failures, life.retry, life.trouble = False, 0, inf, ""
@@ -170,18 +168,18 @@ class Containers:
 
     def not_inspected(self, container: str, why: str, now: float) -> None:
         """Take note that the engine did not answer about a container: what is known of it stays."""
-        life = self._lives.get(container)
+        life = self._touch(container)
         if life is not None:
             life.inspecting, life.again, life.trouble = False, False, why
             life.retry = now + min(LONGEST_RETRY, RETRY * 2.0 ** min(life.failures, 8))
             life.failures += 1
 
-    def answered(self, container: str, of: int, answers: Sequence[str], now: float) -> None:
-        """Take what the places of a container answered; those of an earlier life are of no interest."""
-        life = self._lives.get(container)
-        if life is None or life.proof is None or life.number != of:
+    def answered(self, question: Ask, why: str, now: float) -> None:
+        """Take what a place of a container answered; that of an earlier life is of no interest."""
+        life = self._touch(question.id)
+        if life is None or life.proof is None or life.number != question.life:
             return
-        place = life.proof.answered(answers, now)
+        place = life.proof.answered(question.at, why, now)
         if place is not None:
             self._register(life, place)
 
@@ -195,19 +193,23 @@ class Containers:
 
     def turn(self, now: float) -> None:
         """Do what time brings: the next question, another attempt, the return of who outlived a signal."""
-        for life in list(self._lives.values()):
+        self.due()
+        for each in self._timers.take(now):
+            if (life := self._touch(each)) is None:
+                continue
             if life.retry <= now:
                 life.retry = inf
                 self._inspect(life)
             if life.drained <= now:
                 life.drained, life.signalled = inf, 0
                 self._judge(life, now, "")
-            proof = life.proof
-            if proof is not None and proof.askable and proof.next <= now and proof.check is not None:
-                proof.asking = True
-                self._effects.append(Ask(life.id, life.number, proof.places.candidates, proof.check))
+            self._effects += life.questions(now)
 
     # --------------------------------------------------------------------------------------------------- what follows
+    def _touch(self, container: str) -> Life | None:
+        self._touched.add(container)
+        return self._lives.get(container)
+
     def _life(self, container: str) -> Life:
         return self._lives.setdefault(container, Life(container))
 
@@ -220,6 +222,7 @@ class Containers:
 
     def _judge(self, life: Life, now: float, why: str) -> None:
         """Decide what follows from what is known of a container now; `why` says what has just ended, if anything."""
+        self._touched.add(life.id)
         facts, said = life.facts, life.said
         if facts is None or not life.serves:
             self._end(life, why or "it does not run")
@@ -235,13 +238,10 @@ class Containers:
             life.proof = None
             self._report(life)  # an earlier agent may have registered it
         else:
-            self._prove(life, facts, now)
+            self._prove(life, said, facts, now)
             self._report(life)
 
-    def _prove(self, life: Life, facts: Facts, now: float) -> None:
-        said = life.said
-        if said is None:
-            return
+    def _prove(self, life: Life, said: Description, facts: Facts, now: float) -> None:
         owner = self._lives.get(facts.joins)
         if facts.joins and (owner is None or owner.facts is None):
             self._inspect(owner or self._life(facts.joins))

@@ -19,11 +19,12 @@ class Inspect:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask each of a container's places, all at once; `life` comes back with the answers."""
+    """Ask one of a container's places; `life` and the place's number, `at`, come back with the answer."""
 
     id: str
     life: int
-    places: tuple[Candidate, ...]
+    at: int
+    place: Candidate
     check: Check
 
 

@@ -26,7 +26,7 @@ OVERLAP: Final = 2.0  # seconds of events that are heard twice after a reconnect
 FIRST_PAUSE: Final = 0.2  # seconds before the second attempt; each further one waits twice as long
 LONGEST_PAUSE: Final = 15.0
 INSPECTIONS: Final = 4  # at a time
-QUESTIONS: Final = 64  # at a time
+QUESTIONS: Final = 256  # at a time; a place that cannot be reached is one for a second
 
 _log = logging.getLogger(__name__)
 
@@ -172,9 +172,13 @@ class Follower:
         self._carry_out()
 
     async def _ask(self, question: Ask) -> None:
-        async with self._questions:
-            answers = await probing.ask(question.places, question.check)
-        self.containers.answered(question.id, question.life, answers, self._now())
+        try:
+            async with self._questions:
+                answer = await probing.ask(question.place, question.check)
+        except Exception as error:  # noqa: BLE001 - as above
+            _log.exception("container %s could not be asked", question.id[:12])
+            answer = f"an error of ours: {error}"
+        self.containers.answered(question, answer, self._now())
         self._carry_out()
 
     def _watch(self, effect: Watch) -> None:

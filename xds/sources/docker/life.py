@@ -5,7 +5,7 @@ Ends and starts are told apart by the engine's own clock (microseconds), never b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 
@@ -15,10 +15,13 @@ from xds.model.health import Health
 from xds.model.problems import Problem
 from xds.model.sighting import Standing
 from xds.model.signal import Signal
-from xds.sources.docker.facts import Facts
+from xds.sources.docker.effects import Ask
+from xds.sources.docker.facts import DEFAULT_STOP, Facts
 from xds.sources.docker.proving import Proof
 from xds.sources.docker.registration import Registration
+from xds.sources.docker.stream import Event
 
+KILL: Final = 9
 NO_LABEL: Final = "it did not opt in: fairlead.enable is not true, and it has no label fairlead.service"
 
 
@@ -28,7 +31,6 @@ class Life:
 
     `ended` and `signalled` are the last moments at which it ended and was asked to; whatever started later is another
     life. `drained` is when it has outlived that signal, `retry` when to inspect it again (monotonic; infinity: never).
-    `mark` is how it looked in the last list, `trouble` and `hint` what is wrong with it and may explain it, in words;
     `rejected` is why it is registered nowhere else.
     `reported` is the last word of the engine's own check that was passed on, `mark` how it looked in the last list,
     `trouble` and `hint` what is wrong with it and may explain it, in words.
@@ -72,8 +74,32 @@ class Life:
 
     def due(self) -> float:
         """Return the next moment at which time changes something."""
-        question = self.proof.next if self.proof is not None and self.proof.askable else inf
-        return min(question, self.drained, self.retry)
+        return min(inf if self.proof is None else self.proof.due, self.drained, self.retry)
+
+    def questions(self, now: float) -> list[Ask]:
+        """Return what is to be asked now; it is taken as asked."""
+        proof = self.proof
+        if proof is None or proof.check is None:
+            return []
+        return [Ask(self.id, self.number, at, proof.trials[at].place, proof.check) for at in proof.questions(now)]
+
+    def hear(self, event: Event) -> str:
+        """Take an event; return in words what has come to an end by it, "" where nothing has."""
+        moment = event.at // 1000 or (self.facts.started if self.facts else 0)
+        match event.action:
+            case "die" | "destroy":
+                self.ended = max(self.ended, moment)
+                return f"it ended ({event.action})"
+            case "kill" if event.signal == KILL:
+                self.ended = max(self.ended, moment)
+                return "it was killed"
+            case "kill" if event.signal in (self.facts.stops_by if self.facts else DEFAULT_STOP):
+                self.signalled = max(self.signalled, moment)
+                return f"it was asked to stop (signal {event.signal})"
+            case "pause" if self.facts is not None:
+                self.facts = replace(self.facts, paused=True)
+                return "it is paused"
+        return ""
 
     def learn(self, facts: Facts, reading: Reading) -> bool:
         """Take what the engine says; True when this is another life than the one that was known."""

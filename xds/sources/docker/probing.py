@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import Sequence
 from typing import Final
 
 from xds.model.check import Check, CheckKind
@@ -26,13 +25,9 @@ SILENCE: Final = 0.05  # seconds in which a proxy would have hung up
 _DIALER: Final = Dialer(Targets((*PRIVATE, *LOOPBACK)))  # containers live in private networks, or publish on this host
 
 
-async def ask(places: Sequence[Candidate], check: Check) -> list[str]:
-    """Ask all places at once; return "" for each that answers well, else why not."""
+async def ask(place: Candidate, check: Check) -> str:
+    """Ask a place; return "" where it answers well, else why not."""
     patience = min(check.deadline, PATIENCE)
-    return list(await asyncio.gather(*(_ask(each, check, patience) for each in places)))
-
-
-async def _ask(place: Candidate, check: Check, patience: float) -> str:
     try:
         async with asyncio.timeout(patience):
             async with _DIALER.dial(place.asked.host, place.asked.port) as opened:

@@ -1,13 +1,13 @@
 """From a container that runs to one that answers: when it is asked, where, and which address has proven itself.
 
 Pure: moments are arguments, the asking is done elsewhere. A place is believed after as many good answers in a row as
-the check demands; a better one that has begun to answer is waited for.
+the check demands; a better one that has begun to answer, or has not had the time to, is waited for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 
 from xds.model.check import Check, CheckKind
@@ -24,21 +24,35 @@ REACHES: Final = Check(CheckKind.TCP, rise=1)
 
 
 @dataclass(slots=True)
+class Trial:
+    """One place: when it is asked next, whether it is being asked, its good answers in a row, and the last one.
+
+    `last` is "" for a good answer, else why not; None before the first.
+    """
+
+    place: Candidate
+    next: float
+    asking: bool = False
+    good: int = 0
+    last: str | None = None
+
+
+@dataclass(slots=True)
 class Proof:
-    """One container on its way in. `check` None asks nothing: the first place is believed."""
+    """One container on its way in. `check` None asks nothing: the first place is believed.
+
+    Each place is asked by itself, so that one from which nobody answers (a network that cannot be reached from here)
+    does not hold up the others.
+    """
 
     check: Check | None
     places: Places
     begun: float
-    next: float = 0.0
-    asking: bool = False
-    good: list[int] = field(default_factory=list)
-    last: tuple[str, ...] = ()
+    trials: list[Trial] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Ask at once."""
-        self.next = self.begun
-        self.good = [0] * len(self.places.candidates)
+        self.trials = [Trial(each, self.begun) for each in self.places.candidates]
 
     @property
     def at_once(self) -> Candidate | None:
@@ -46,39 +60,45 @@ class Proof:
         return self.places.candidates[0] if self.check is None and self.places.candidates else None
 
     @property
-    def askable(self) -> bool:
-        """Say whether there is anything to ask that has not been asked yet."""
-        return self.check is not None and bool(self.places.candidates) and not self.asking
+    def due(self) -> float:
+        """Return when a place is to be asked that is not being asked; infinity where none is."""
+        waiting = () if self.check is None else (each.next for each in self.trials if not each.asking)
+        return min(waiting, default=inf)
 
-    def overdue(self, now: float) -> bool:
-        """Say whether it takes longer than its labels gave it."""
-        return self.check is not None and now - self.begun > self.check.start_period
+    def questions(self, now: float) -> list[int]:
+        """Return the numbers of the places that are to be asked now, and take them as asked."""
+        found = [at for at, each in enumerate(self.trials) if not each.asking and each.next <= now]
+        for at in found:
+            self.trials[at].asking = True
+        return found
 
-    def answered(self, answers: Sequence[str], now: float) -> Candidate | None:
-        """Take what each place answered ("" for well, else why not); return the one that is proven now, if any."""
-        self.asking = False
-        check = self.check
-        if check is None or len(answers) != len(self.good):
+    def answered(self, at: int, why: str, now: float) -> Candidate | None:
+        """Take the answer of one place ("" for well, else why not); return the place that is proven now, if any."""
+        if self.check is None:
             return None
-        self.good = [count + 1 if not why else 0 for count, why in zip(self.good, answers, strict=True)]
-        self.last = tuple(answers)
-        self.next = now + self._pace(check, now)
-        for count, place in zip(self.good, self.places.candidates, strict=True):
-            if count >= check.rise:
-                return place
-            if count:
-                return None  # a better one is on its way
+        trial = self.trials[at]
+        trial.asking, trial.last, trial.good = False, why, 0 if why else trial.good + 1
+        trial.next = now + self._pace(self.check, trial, now)
+        for each in self.trials:
+            if each.good >= self.check.rise:
+                return each.place
+            if each.good or each.last is None:
+                return None  # a better one is on its way, or may be
         return None
 
     def rejected(self, chosen: Candidate | None) -> tuple[str, ...]:
         """Return why each place but the chosen one is none."""
-        answers = self.last or ("not asked",) * len(self.places.candidates)
-        others = zip(self.places.candidates, answers, strict=True)
-        asked = (f"{each.address} ({each.way}): {why or 'answers, too'}" for each, why in others if each is not chosen)
+        others = [each for each in self.trials if each.place is not chosen]
+        asked = (f"{each.place.address} ({each.place.way}): {self._why(each)}" for each in others)
         return (*asked, *self.places.rejected)
 
-    def _pace(self, check: Check, now: float) -> float:
+    def _why(self, trial: Trial) -> str:
+        if trial.last is None:
+            return "not asked" if self.check is None else "no answer yet"
+        return trial.last or "answers, too"
+
+    def _pace(self, check: Check, trial: Trial, now: float) -> float:
         waited = now - self.begun
         if waited < EAGER:
-            return PACE if any(self.good) else min(PACE, max(FIRST_PACE, waited / 2))
+            return PACE if trial.good else min(PACE, max(FIRST_PACE, waited / 2))
         return PATIENT_PACE if waited < check.start_period else max(PATIENT_PACE, check.period)

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
 from xds.labels.description import Description
 from xds.model.check import Check
 from xds.model.fusion import SILENT
 from xds.model.health import Health
 from xds.model.instance import Instance
-from xds.model.labels import MAX_LABELS, MAX_VALUE
+from xds.model.labels import MAX_VALUE
 from xds.model.signal import Signal
 from xds.sources.docker.addresses import Candidate
 from xds.sources.docker.facts import Facts
-
-_ROOM: Final = 8  # keys of our own
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +39,7 @@ def registration(said: Description, facts: Facts, place: Candidate, findings: Ma
         "docker.address": f"{place.address}: {place.way}",
         **findings,
     }
-    kept = dict(list(said.metadata.items())[: MAX_LABELS - _ROOM])
-    metadata = kept | {key: _line(value) for key, value in own.items() if value}
+    metadata = dict(said.metadata) | {key: _line(value) for key, value in own.items() if value}
     found = said.instance(place.address, ports=place.ports, ingress=place.ingress)
     instance = replace(found, metadata=metadata, epoch=facts.started)
     check = said.check
