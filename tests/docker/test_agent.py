@@ -71,7 +71,7 @@ def test_every_network_mode_is_registered_where_it_really_answers(
 
 
 def test_every_way_to_publish_is_found_and_what_leads_nowhere_is_said(host: Host, engine: DockerEngine) -> None:
-    """M09: -P, two bindings, IPv6, and a port of UDP alone."""
+    """M09: -P, two bindings, IPv6, a sidecar in the network of a container that publishes it, a port of UDP alone."""
     published = {**WEB, "fairlead.address": "published"}
     exposed = {name: value for name, value in published.items() if name != "fairlead.port"}
     engine.run("exposed", "--expose=8080", "-P", labels=exposed)
@@ -80,8 +80,13 @@ def test_every_way_to_publish_is_found_and_what_leads_nowhere_is_said(host: Host
     engine.run("six", "--network=six")
     engine.run("loopback6", "--network=six", "-p", "[::1]::8080", labels=published)
     engine.run("datagrams", "-p", "127.0.0.1::8080/udp", labels=published)
+    engine.run("holder", "-p", "127.0.0.1::15006", labels={})
+    engine.run("guest", "--network=container:holder", labels={**published, "fairlead.ingress": "15006"}, LISTEN=15006)
     names = ("exposed", "twice", "six", "loopback6")
-    found = host.awaits(*names)
+    found = host.awaits(*names, "guest")
+    sidecar = Address.parse(found["guest"]["ingress"], pointer="")
+    assert _asked({"address": sidecar.host, "port": sidecar.port}) == "guest"
+    assert (sidecar.host, sidecar.port != 15006, found["guest"]["port"]) == ("127.0.0.1", True, 8080)
     assert {name: _asked(found[name]) for name in names} == {name: name for name in names}
     assert (found["exposed"]["address"], found["loopback6"]["address"]) == ("127.0.0.1", "::1")
     rejected = {name: each["metadata"].get("docker.rejected", "") for name, each in found.items()}
