@@ -373,16 +373,21 @@ def test_one_host_needs_one_program(host: Host, engine: DockerEngine, programs: 
     relay = {"DOCKER_HOST": f"unix://{host.recorder.path}"}
     both = Plane(programs, tmp_path / "both", "--filter", "none", "--docker", env=relay)
     both.start()
-    engine.run("alone", labels={**WEB, "fairlead.health.http": "/"})
+    checked = {**WEB, "fairlead.health.http": "/"}
+    engine.run("alone", labels=checked)
+    engine.run("behind", labels={**checked, "fairlead.ingress": "15006"}, LISTEN=15006)
 
-    def well() -> dict[str, Any] | None:
+    def well() -> dict[str, Any]:
         found: Any = both.get("instances")["items"]
-        return next((each for each in found if each["health"] == "healthy"), None)
+        checks = {each["metadata"]["docker.container"]: each["check"] for each in found if each["health"] == "healthy"}
+        assert checks.keys() == {"alone", "behind"}, found
+        return checks
 
-    instance = wait_until(well, 30)
-    assert (instance["check"]["kind"], instance["check"]["path"], instance["check"]["rise"]) == ("http", "/", 2)
+    checks = wait_until(well, 30)
+    assert {(each["kind"], each["path"], each["rise"]) for each in checks.values()} == {("http", "/", 2)}
+    assert (checks["alone"]["port"], checks["behind"]["port"]) == (None, 15006)
     both.close()
-    host.awaits("alone")
+    host.awaits("alone", "behind")
 
 
 async def test_an_engine_over_tls_is_read_with_a_certificate_and_not_without(
