@@ -1,26 +1,29 @@
 """Containers that come, go and change, on a real engine: how soon they are reached, and what that costs requests.
 
-Run as `make bench NAME=docker` (five minutes; root, it starts an engine of its own; Go builds the little program). The
+Run as `make bench NAME=docker` (five minutes; root, it starts an engine of its own; Go builds two little programs). The
 control plane is `fairlead serve --docker` with a gateway Envoy, both as they are by default.
 
 `run_to_200_ms` is the median from the engine's answer that a container runs to the first good answer through the
-gateway, for a service and a route nobody knew before, without a probe; `run_to_200_default_probe_ms` with the probe
-that is the default; `burst_worst_ms` the slowest of ten that are started in a row. Then one of three containers ends
-under some 880 requests a second, over kept-alive connections: `kill_*` by `docker kill` (without retries, and GET with
-the default policy), `stop_*` by `docker stop` of a program that finishes its requests, and of one that exits at once
-(GET, and `_other`: POST). `*_last_failure_ms` is how long after the kill the last request left that failed.
-`recreate_*` is a container that is removed and made anew with other labels, mostly at the same address, while both its
-old and its new host are asked: answers by the wrong one, and the time until the new one answers. `agent_idle_*` is
-`fairlead agent` as a process of its own with 200 containers that do nothing, as a share of one core.
+gateway, for a service and a route nobody knew before, after a silence, without a probe; `run_to_200_default_probe_ms`
+with the probe that is the default; `burst_worst_ms` the slowest of ten that are started in a row. Then, after a
+silence, one of three containers ends under 880 requests a second, over kept-alive connections: `kill_*` by `docker
+kill` (without retries, and GET with the default policy), `stop_*` by `docker stop` of a program that finishes its
+requests, and of one that exits at once (GET, and `_other`: POST). `kill_failed_in_flight`, `_before_push` and
+`_after_push` divide the failures of a kill by when they left: before the process died, before Envoy took its end,
+after that; `kill_last_failure_ms` is how long after the kill the last one left, `death_to_push_ms` how long Envoy did
+not know. `recreate_*` is a container that is removed and made anew with other labels, mostly at the same address,
+while both its old and its new host are asked: answers by the wrong one, and the time until the new one answers.
+`agent_idle_*` is `fairlead agent` as a process of its own with 200 containers that do nothing, as a share of one
+core.
 
-`--traefik PATH` measures that Traefik, too, where it has the same thing (`traefik_*`). `--only NAME` measures one part
+`ARGS="--traefik PATH"` measures that Traefik in the same run, where it has the same thing (`traefik_*`); the ratios are
+ours over theirs, so below one is better (docs/performance.md tells how to build it). `--only NAME` measures one part
 and writes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.client
 import os
 import statistics
 import tempfile
@@ -29,14 +32,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Final
 
+from benchmarks.ended import ends
+from benchmarks.peers.asking import LOOK_S, Waiting, everybody
 from benchmarks.peers.containers import Containers
-from benchmarks.peers.docker_sides import Side, Wish, agent_alone, fairlead, traefik
-from benchmarks.peers.programs import build_container
+from benchmarks.peers.docker_sides import SILENCE_S, Side, Wish, agent_alone, fairlead, traefik
+from benchmarks.peers.programs import build_container, build_load
 from benchmarks.record import record
 from tests.harness import forks
 from tests.harness.docker_engine import DockerEngine
@@ -45,51 +48,19 @@ from tests.harness.processes import Programs
 
 Figures = dict[str, float]
 
-TIMES: Final = 15
+TIMES: Final = 9
 BURST: Final = 10
-CONNECTIONS, PAUSE_S = 16, 0.0125
-"""Some 880 requests a second."""
-BEFORE_S, AFTER_S = 1.0, 3.0
-"""How long the load goes on before and after a container ends."""
-ENDS: Final = 2
-"""How often each end is measured; the worst counts."""
 IDLE, IDLE_S, SIDE_BY_SIDE = 200, 30.0, 4
-LOOK_S: Final = 0.001
-PATIENCE_S: Final = 30.0
-
-
-@dataclass
-class Waiting:
-    """Asks for hosts until each was answered well once; `moments` are from when on they are waited for."""
-
-    port: int
-    moments: dict[str, float] = field(default_factory=dict)
-    took_ms: dict[str, float] = field(default_factory=dict)
-
-    def wait(self, count: int) -> None:
-        """Ask, one host after the other, until that many were answered."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
-        deadline = time.monotonic() + PATIENCE_S
-        while len(self.took_ms) < count:
-            for host in [each for each in list(self.moments) if each not in self.took_ms]:
-                if answered(connection, host):
-                    self.took_ms[host] = (time.monotonic() - self.moments[host]) * 1000
-            if time.monotonic() > deadline:
-                raise SystemExit(f"docker: {sorted(set(self.moments) - set(self.took_ms))} never answered")
-            time.sleep(LOOK_S)
-        connection.close()
-
-
-def answered(connection: http.client.HTTPConnection, host: str) -> str:
-    """Return who answered 200 for a host; "" for nobody."""
-    try:
-        connection.request("GET", "/", headers={"host": host})
-        answer = connection.getresponse()
-        answer.read()
-    except (OSError, http.client.HTTPException):
-        connection.close()
-        return ""
-    return answer.getheader("x-version", "") if answer.status == 200 else ""
+COMPARED: Final = (
+    "run_to_200_ms",
+    "burst_worst_ms",
+    "kill_failed",
+    "kill_last_failure_ms",
+    "stop_failed",
+    "stop_failed_early_exit",
+    "recreate_live_ms",
+)
+"""Where both sides have the same thing, and less is better."""
 
 
 def alone(side: Side, containers: Containers, *, probed: bool) -> list[float]:
@@ -98,6 +69,7 @@ def alone(side: Side, containers: Containers, *, probed: bool) -> list[float]:
     for number in range(TIMES):
         name = f"alone{number}{'' if probed else 'un'}probed"
         waiting = Waiting(side.port)
+        time.sleep(SILENCE_S)
         waiting.moments[f"{name}.test"] = containers.run(name, side.labels(Wish(name, f"{name}.test", probed=probed)))
         waiting.wait(1)
         took += waiting.took_ms.values()
@@ -118,82 +90,18 @@ def burst(side: Side, containers: Containers) -> list[float]:
     return list(waiting.took_ms.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """How many requests failed when a container ended, and when the last of them left, in ms after that."""
-
-    count: int
-    last_ms: float
-    rate: float
-
-
-End = Callable[[Containers, str], float]
-
-
-def ended(  # noqa: PLR0913 - what ends, how, and what is asked meanwhile
-    side: Side, containers: Containers, name: str, end: End, *, stop: str = "finish", retried: bool, method: str = "GET"
-) -> Failed:
-    """End one of three containers under load."""
-    host, names = f"{name}.test", [f"{name}-{at}" for at in "abc"]
-    for each in names:
-        containers.run(each, side.labels(Wish(name, host, retried=retried)), STOP=stop)
-    everybody(side.port, host, names)
-    asked = request(host).replace(b"GET", method.encode(), 1).replace(b"\r\n\r\n", b"\r\ncontent-length: 0\r\n\r\n")
-    with Load(side.port, [asked] * CONNECTIONS, connections=CONNECTIONS, pause=PAUSE_S) as load:
-        time.sleep(BEFORE_S)
-        moment = end(containers, names[0])
-        time.sleep(AFTER_S)
-    containers.remove(*names)
-    failures = [seen.left for seen in load.failures]
-    took = load.seen[-1].left - load.seen[0].left
-    return Failed(len(failures), max([0.0, *((left - moment) * 1000 for left in failures)]), len(load.seen) / took)
-
-
-def everybody(port: int, host: str, names: Sequence[str]) -> None:
-    """Return when each of the containers has answered."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
-    deadline, met = time.monotonic() + PATIENCE_S, set[str]()
-    while not met >= set(names):
-        met.add(answered(connection, host))
-        if time.monotonic() > deadline:
-            raise SystemExit(f"docker: {sorted(set(names) - met)} never answered for {host}")
-        time.sleep(LOOK_S)
-    connection.close()
-
-
-def worst(name: str, made: Callable[[str], Failed]) -> Failed:
-    """Return the worst of several ends, by its failures."""
-    return max((made(f"{name}{at}") for at in range(ENDS)), key=lambda each: (each.count, each.last_ms))
-
-
-def ends(side: Side, containers: Containers) -> Figures:
-    """What each way to end costs."""
-    kill = worst("kill", lambda name: ended(side, containers, name, Containers.kill, retried=False))
-    figures = {"kill_failed": kill.count, "kill_last_failure_ms": kill.last_ms, "load_per_s": kill.rate}
-    for key, how in {
-        "kill_failed_idempotent": (Containers.kill, "finish", "GET"),
-        "stop_failed": (Containers.stop, "finish", "GET"),
-        "stop_failed_early_exit": (Containers.stop, "exit", "GET"),
-        "stop_failed_early_exit_other": (Containers.stop, "exit", "POST"),
-    }.items():
-        end, stop, method = how
-        tried = partial(ended, side, containers, end=end, stop=stop, retried=True, method=method)
-        figures[key] = worst(key.replace("_", ""), tried).count
-    return {key: float(value) for key, value in figures.items()}
-
-
 def recreated(side: Side, containers: Containers) -> Figures:
     """A container is made anew with other labels, while its old and its new host are asked."""
     containers.run("old", side.labels(Wish("old", "old.test")))
     everybody(side.port, "old.test", ["old"])
     asked = [request(host) for host in ("old.test", "new.test")]
     with Load(side.port, asked, connections=2, pause=LOOK_S) as load:
-        time.sleep(BEFORE_S)
+        time.sleep(SILENCE_S)
         containers.remove("old")
         moment = containers.run("new", side.labels(Wish("new", "new.test")))
         everybody(side.port, "new.test", ["new"])
         live = time.monotonic() - moment
-        time.sleep(BEFORE_S)
+        time.sleep(SILENCE_S)
     containers.remove("new")
     wrong = [seen for seen in load.seen if not seen.failure and seen.version != ("old", "new")[seen.user]]
     return {"recreate_misrouted": len(wrong), "recreate_live_ms": live * 1000}
@@ -201,11 +109,10 @@ def recreated(side: Side, containers: Containers) -> Figures:
 
 def reached(side: Side, containers: Containers) -> Figures:
     """How soon containers are reached."""
-    return {
-        "run_to_200_ms": statistics.median(alone(side, containers, probed=False)),
-        "run_to_200_default_probe_ms": statistics.median(alone(side, containers, probed=True)),
-        "burst_worst_ms": max(burst(side, containers)),
-    }
+    figures = {"run_to_200_ms": statistics.median(alone(side, containers, probed=False))}
+    if side.probes:
+        figures["run_to_200_default_probe_ms"] = statistics.median(alone(side, containers, probed=True))
+    return figures | {"burst_worst_ms": max(burst(side, containers))}
 
 
 def idle(containers: Containers, socket: Path, folder: Path) -> Figures:
@@ -230,7 +137,7 @@ def processor_s(pid: int) -> float:
 
 PARTS: Final[Mapping[str, Callable[[Side, Containers], Figures]]] = {
     "reached": reached,
-    "ends": ends,
+    "ends": lambda side, containers: ends(side, containers, build_load()),
     "recreated": recreated,
 }
 
@@ -243,6 +150,15 @@ def measured(side: Side, containers: Containers, only: str) -> Figures:
         print("   ".join(f"{key} {value:.4g}" for key, value in found.items()), flush=True)
         figures |= found
     return figures
+
+
+def compared(figures: Figures) -> Figures:
+    """Ours over theirs, by `<name>_vs_traefik`; nothing where theirs was not measured, or is none."""
+    return {
+        f"{key.removesuffix('_ms')}_vs_traefik": figures[key] / theirs
+        for key in COMPARED
+        if (theirs := figures.get(f"traefik_{key}", 0.0))
+    }
 
 
 @contextmanager
@@ -278,7 +194,7 @@ def main(words: Sequence[str] | None = None) -> None:
             figures |= idle(containers, socket, folder / "a")
             print(f"agent_idle_cpu_percent {figures['agent_idle_cpu_percent']:.4g}", flush=True)
     if not given.only:
-        record("docker", figures, {})
+        record("docker", figures, compared(figures))
 
 
 if __name__ == "__main__":

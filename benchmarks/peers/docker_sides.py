@@ -7,18 +7,26 @@ Docker provider with its defaults. Both listen on loopback and reach containers 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from benchmarks.peers.containers import PORT
+from tests.harness.filter_envoy import counter
 from tests.harness.mesh import mesh
 from tests.harness.ports import free_port
 from tests.harness.processes import Program, Programs
 from tests.harness.waiting import wait_until
 from xds.cli.binary import find_envoy
+from xds.translate.naming import cluster
+
+VERSION: Final = "v1"
+SILENCE_S: Final = 4.5
+"""Seconds without any change after which the next one is alone: Traefik rests for two after each look by default, and
+what comes while it rests makes it look, and rest, once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +49,41 @@ class Side(Protocol):
     def port(self) -> int:
         """Where its proxy listens."""
 
+    @property
+    def probes(self) -> bool:
+        """Whether it asks by default if a container answers before requests are sent there."""
+
     def labels(self, wish: Wish) -> dict[str, str]:
         """The labels that ask it for this."""
+
+    def knew(self, service: str) -> float | None:
+        """When its proxy took the last change of a service's containers (monotonic seconds); None: it does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fairlead:
-    """A control plane with its agent, and a gateway Envoy."""
+    """A control plane with its agent, and a gateway Envoy; `admin` is where that tells of itself."""
 
     port: int
+    admin: int
+    probes: bool = True
 
     def labels(self, wish: Wish) -> dict[str, str]:
         """A service and a route to it."""
         return {
             "fairlead.service": wish.service,
             "fairlead.port": str(PORT),
-            "fairlead.version": "v1",
+            "fairlead.version": VERSION,
             "fairlead.route.all.host": wish.host,
             **({} if wish.probed else {"fairlead.health.tcp": "false"}),
             **({} if wish.retried else {"fairlead.retry.attempts": "0"}),
         }
+
+    def knew(self, service: str) -> float:
+        """Envoy tells by a clock of the wall, in whole milliseconds."""
+        name = f"cluster.{cluster(service, VERSION)}.update_time"
+        ago = time.time() - counter(self.admin, name) / 1000  # noqa: TID251 - Envoy's moment is of this clock
+        return time.monotonic() - ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +91,7 @@ class Traefik:
     """Traefik, which probes and retries nothing by default."""
 
     port: int
+    probes: bool = False
 
     def labels(self, wish: Wish) -> dict[str, str]:
         """A router and the service that it leads to."""
@@ -79,6 +103,9 @@ class Traefik:
             f"traefik.http.services.{name}.loadbalancer.server.port": str(PORT),
         }
 
+    def knew(self, service: str) -> None:
+        """It does not tell when it took a change."""
+
 
 @contextmanager
 def fairlead(socket: Path, folder: Path) -> Iterator[Fairlead]:
@@ -86,7 +113,7 @@ def fairlead(socket: Path, folder: Path) -> Iterator[Fairlead]:
     with mesh(find_envoy("", os.environ), folder, "--docker", env=engine_of(socket)) as made:
         gateway = made.gateway("edge")
         made.ready(gateway)
-        yield Fairlead(gateway.port)
+        yield Fairlead(gateway.port, gateway.ports["admin"])
 
 
 @contextmanager

@@ -14,6 +14,7 @@ CLIENT = "fanout-client"
 GO_CONTROL_PLANE = "go-control-plane"
 REGISTRY_CLIENT = "registry-client"
 CONTAINER_APP = "container-app"
+LOAD_CLIENT = "load-client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ def build_registry() -> tuple[Path, Path]:
 def build_container() -> Path:
     """Build the little program of a container, which needs no library there; ends the program as `build` does."""
     return _built(_go(), CONTAINER_APP, CGO_ENABLED="0")
+
+
+def build_load() -> Path:
+    """Build the client that asks at a steady rate; ends the program as `build` does."""
+    return _built(_go(), LOAD_CLIENT)
 
 
 def _built(go: str, name: str, **environment: str) -> Path:

@@ -66,6 +66,8 @@ def test_every_network_mode_is_registered_where_it_really_answers(
     assert "127.0.0.1" not in {found[name]["address"] for name in inside}
     assert found["joined"]["address"] == found["own"]["address"]
     host.says("none", "it has no network")
+    engine.docker("rm", "-f", "own")  # and its network with it
+    host.says("joined", "that container does not run")
 
 
 def test_every_way_to_publish_is_found_and_what_leads_nowhere_is_said(host: Host, engine: DockerEngine) -> None:

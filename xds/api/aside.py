@@ -29,12 +29,14 @@ class Aside:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fairlead-aside")
         self._inside = 0
         self._usual = sys.getswitchinterval()
+        self._collects = gc.isenabled()
 
     @contextmanager
     def gently(self) -> Iterator[None]:
         """Let no thread hold the loop up while the block runs, whatever threads it waits for."""
         if not self._inside:
             self._usual = sys.getswitchinterval()
+            self._collects = gc.isenabled()
             sys.setswitchinterval(TURN)
             gc.disable()
         self._inside += 1
@@ -44,7 +46,8 @@ class Aside:
             self._inside -= 1
             if not self._inside:
                 sys.setswitchinterval(self._usual)
-                gc.enable()
+                if self._collects:
+                    gc.enable()
 
     async def do(self, work: Callable[[], _T]) -> _T:
         """Return what the work returns; it is done in the thread, after what was handed in before."""

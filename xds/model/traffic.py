@@ -52,6 +52,8 @@ class Latency:
         rest = share * self.count
         found = None
         for (above, upto), count in sorted(self.buckets.items(), key=_by_end):
+            if not count:
+                continue
             found = above if math.isinf(upto) else above + (upto - above) * min(1.0, rest / count)
             if rest <= count:
                 break

@@ -83,5 +83,23 @@ async def test_everything_is_looked_at_in_time_also_where_something_always_chang
     assert house.heard == [["a", "b"], ["b"], ["b"], ["a", "b"]]
 
 
+async def test_a_rollout_begins_with_the_plan_the_preview_and_the_criteria_that_labels_come_to() -> None:
+    house, asked = House(), list[Mapping[str, Any]]()
+    waiting = {
+        "service": "web", "env": "default", "version": "v2", "entry": "auto", "auto_promote": True, "rollout": None,
+        "plan": [{"weight": 0, "pause": None}], "preview": None, "analysis": {"min_requests": 200},
+    }  # fmt: skip
+
+    async def hear(method: str, path: str, body: Mapping[str, Any] | None) -> Mapping[str, object]:
+        if path != "/v1/rollouts":
+            return {**NOTHING, "waiting": [waiting]}
+        asked.append(body or {})
+        return {"id": "web-v2-1"}
+
+    house.policy._request = hear
+    await house.policy.declare()
+    assert asked == [{field: value for field, value in waiting.items() if field not in {"entry", "rollout"}}]
+
+
 async def _away(method: str, path: str, body: Mapping[str, Any] | None) -> Mapping[str, object]:
     raise Unreachable

@@ -33,6 +33,16 @@ async def test_what_fails_leaves_nothing_behind() -> None:
     assert (sys.getswitchinterval(), gc.isenabled()) == (usual, True)
 
 
+async def test_a_collector_that_was_off_before_stays_off() -> None:
+    gc.disable()
+    try:
+        with Aside().gently():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
 async def test_there_is_one_thread_for_all_of_it() -> None:
     aside = Aside()
     threads = await asyncio.gather(*(aside.do(threading.get_ident) for _ in range(5)))

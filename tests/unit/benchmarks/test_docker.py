@@ -26,7 +26,7 @@ def described(labels: dict[str, str]) -> Description:
 
 
 def test_labels_ask_fairlead_for_a_service_and_a_route_with_everything_at_its_default() -> None:
-    found = described(Fairlead(1).labels(WISH))
+    found = described(Fairlead(1, 2).labels(WISH))
     assert (found.service.name, found.version, found.ports) == ("web", "v1", {"default": PORT})
     assert found.check is not None
     assert [route.hosts for route in found.routes] == [("web.test",)]
@@ -34,7 +34,7 @@ def test_labels_ask_fairlead_for_a_service_and_a_route_with_everything_at_its_de
 
 
 def test_labels_can_ask_for_no_probe_and_no_second_try() -> None:
-    found = described(Fairlead(1).labels(BARE))
+    found = described(Fairlead(1, 2).labels(BARE))
     assert found.check is None
     assert found.policy.retry is not None
     assert found.policy.retry.attempts == 0
@@ -44,7 +44,7 @@ def test_both_sides_are_asked_for_the_same() -> None:
     """Traefik's labels, read as its users' are: the same service, port and host."""
     said = {"com.docker.compose.service": WISH.service, **Traefik(1).labels(WISH)}
     theirs = described(dict(translated(said, [Dialect.TRAEFIK]).labels))
-    ours = described(Fairlead(1).labels(WISH))
+    ours = described(Fairlead(1, 2).labels(WISH))
     assert (theirs.service, theirs.ports) == (ours.service, ours.ports)
     assert [_asked(route) for route in theirs.routes] == [_asked(route) for route in ours.routes]
 

@@ -191,7 +191,7 @@ def test_a_death_withdraws_at_once_though_the_engine_still_says_that_it_runs() -
     story = running()
     story.hears(event("die"))
     assert story.told == {}
-    story.passes(60)
+    story.passes(1.9)
     assert story.told == {}
 
 
@@ -199,6 +199,7 @@ def test_a_death_that_only_the_kernel_tells_withdraws_at_once() -> None:
     story = running()
     story.containers.died(WEB, 4711, story.now)
     story.settle()
+    story.passes(60)  # the engine hangs, and has not noticed
     assert story.words[-1] == f"-{WEB_ID}: its process ended"
 
 
@@ -206,6 +207,19 @@ def test_the_death_of_another_process_is_none_of_its() -> None:
     story = running()
     story.containers.died(WEB, 4712, story.now)
     story.settle()
+    assert story.told == AT
+
+
+@pytest.mark.parametrize("started", [0.5, 1.5])
+def test_t1_an_engine_whose_clock_was_set_back_is_believed_a_moment_later(started: float) -> None:
+    """It says that the container runs since before its death, and goes on saying so."""
+    story = running()
+    story.hears(event("die", at=2.0))
+    story.runs(facts(started=started))
+    story.hears(event("start", at=started))
+    story.passes(1.0)
+    assert story.told == {}
+    story.passes(2.0)
     assert story.told == AT
 
 
@@ -376,6 +390,19 @@ def test_who_uses_anothers_network_goes_and_comes_with_it() -> None:
     story.hears(event("start", CART, at=9.0))
     story.passes(0.2)
     assert story.told == {WEB_ID: "10.1.0.7"}
+
+
+def test_a_network_whose_container_was_removed_is_asked_for_once() -> None:
+    """Its processes may go on in it; they are reached by nobody."""
+    shared = facts(mode=f"container:{CART}", networks={})
+    story = running(facts(CART, labels={}, networks={"front": "10.1.0.7"}), shared)
+    assert story.told == {WEB_ID: "10.1.0.7"}
+    story.engine[CART] = None
+    story.hears(event("destroy", CART))
+    story.listed(WEB)
+    story.passes(60)
+    assert story.told == {}
+    assert "that container does not run" in story.containers.states()["web"]
 
 
 # ------------------------------------------------------------------------------------------- the engine's own check

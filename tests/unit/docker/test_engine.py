@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.docker.engine_said import WEB, inspection
 from xds.model.problems import InvalidInput
+from xds.sources.docker import engine as engine_module
 from xds.sources.docker.endpoint import Endpoint
 from xds.sources.docker.engine import ALLOWED, Engine, EngineError
 
@@ -71,6 +72,22 @@ async def test_an_answer_that_is_none_is_one_error(answer: httpx.Response) -> No
             await known.running()
         with pytest.raises(EngineError):
             await known.inspect(WEB)
+
+
+async def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "MAX_ANSWER", 10_000)
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        while True:
+            read += 1000
+            yield b" " * 1000
+
+    async with engine(lambda _: httpx.Response(200, content=endless())) as known:
+        with pytest.raises(EngineError, match="more than 0 MiB"):
+            await known.running()
+    assert read < 20_000
 
 
 async def test_silence_is_the_same_error() -> None:

@@ -15,26 +15,23 @@ Moments (`now`) are monotonic seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from math import inf
 from typing import Final
 
 from xds.labels.description import Description, short_id
 from xds.labels.dialect import OURS_ALONE, Reading
-from xds.model.health import Health
-from xds.model.problems import FairleadError
-from xds.sources.docker.addresses import Candidate, Standpoint, mapped_for_own, places
-from xds.sources.docker.effects import Ask, Effect, Inspect, Register, Report, Watch, Withdraw
+from xds.sources.docker.addresses import Standpoint, mapped_for_own, places
+from xds.sources.docker.effects import Ask, Effect, Inspect, Watch
 from xds.sources.docker.facts import Facts, Summary
-from xds.sources.docker.life import Life
+from xds.sources.docker.life import SURVIVED, Life
 from xds.sources.docker.proving import REACHES, Proof
-from xds.sources.docker.registration import Registration, registration, signal
+from xds.sources.docker.registration import Registration
 from xds.sources.docker.strangers import Strangers
 from xds.sources.docker.stream import Event
+from xds.sources.docker.telling import Telling
 from xds.sources.docker.timers import Timers
 
-SURVIVED: Final = 2.0  # seconds beyond its time to stop, after which a container has outlived the signal
 RETRY: Final = 1.0  # seconds until an inspection that failed is made again, twice as many each time
 LONGEST_RETRY: Final = 30.0
 
@@ -54,18 +51,21 @@ class Containers:
         self.reading = reading
         self._first_answer = first_answer
         self._stand = stand or Standpoint()
-        self._host = host
         self._lives: dict[str, Life] = {}
+        self._joined: dict[str, set[str]] = {}  # who uses the network of whom
+        self._absent: set[str] = set()  # whose network is used, and whom the engine does not have
         self._timers = Timers()
         self._touched: set[str] = set()  # whose next moment may be another one
         self._effects: list[Effect] = []
+        self._telling = Telling(host, self._effects.append)
         self.strangers = Strangers()
         self._doubted = False  # the last list was empty, and nobody believed it
 
     # ------------------------------------------------------------------------------------------------ what is known
     def effects(self) -> list[Effect]:
         """Return what is to be done since the last call, in order."""
-        effects, self._effects = self._effects, []
+        effects = [*self._effects]
+        self._effects.clear()
         return effects
 
     def due(self) -> float:
@@ -117,6 +117,8 @@ class Containers:
             self._doubted = True
             return False
         self._doubted = False
+        if afresh:
+            self._absent.clear()
         listed = {line.id: line for line in lines}
         strange = {line.id for line in lines if line.id not in self._lives and not self.reading.concerns(line.labels)}
         self.strangers.listed([line for line in lines if line.id in strange])
@@ -140,7 +142,7 @@ class Containers:
                 self.strangers.event(event)
                 return
             life = self._life(event.id)
-        if why := life.hear(event):
+        if why := life.hear(event, now):
             self._judge(life, now, why)
         if event.action != "kill":
             self._inspect(life)
@@ -152,13 +154,16 @@ class Containers:
             return
         life.inspecting, life.failures, life.retry, life.trouble = False, 0, inf, ""
         if facts is None:
-            self._end(life, "the engine has it no more")
+            self._telling.ended(life, "the engine has it no more")
             del self._lives[container]
+            if container in self._joined:
+                self._absent.add(container)
             self._judge_joined(container, now)
             return
         changed = life.facts is None or life.facts != facts
         if life.learn(facts, self.reading) and life.told is not None:
-            self._end(life, "it was started anew")
+            self._telling.ended(life, "it was started anew")
+        life.weigh(now)
         if life.again:
             life.again = False
             self._inspect(life)
@@ -181,13 +186,14 @@ class Containers:
             return
         place = life.proof.answered(question.at, why, now)
         if place is not None:
-            self._register(life, place)
+            self._telling.registered(life, place)
 
     def died(self, container: str, pid: int, now: float) -> None:
         """Take the kernel's word that a process ended; it comes before the engine's, or instead of it."""
         life = self._lives.get(container)
         if life is not None and life.facts is not None and life.facts.pid == pid:
-            life.ended = max(life.ended, life.facts.started)
+            life.dead = pid
+            life.end(life.facts.started, now)
             self._judge(life, now, "its process ended")
             self._inspect(life)
 
@@ -225,33 +231,35 @@ class Containers:
         self._touched.add(life.id)
         facts, said = life.facts, life.said
         if facts is None or not life.serves:
-            self._end(life, why or "it does not run")
+            self._telling.ended(life, why or "it does not run")
             self._judge_joined(life.id, now)
         elif life.leaving:
-            self._end(life, why or "it was asked to stop")
+            self._telling.ended(life, why or "it was asked to stop")
             if life.drained == inf:
                 patience = max(facts.patience, said.drain if said else 0.0)
                 life.drained = now + patience + SURVIVED
         elif said is None:
-            self._end(life, "its labels do not make an instance")
+            self._telling.ended(life, "its labels do not make an instance")
         elif said.awaits_engine and facts.health != "healthy" and life.told is None:
             life.proof = None
-            self._report(life)  # an earlier agent may have registered it
+            self._telling.reported(life)  # an earlier agent may have registered it
         else:
             self._prove(life, said, facts, now)
-            self._report(life)
+            self._telling.reported(life)
 
     def _prove(self, life: Life, said: Description, facts: Facts, now: float) -> None:
         owner = self._lives.get(facts.joins)
-        if facts.joins and (owner is None or owner.facts is None):
-            self._inspect(owner or self._life(facts.joins))
-            return
+        if facts.joins:
+            self._joined.setdefault(facts.joins, set()).add(life.id)
+            if (owner is None or owner.facts is None) and facts.joins not in self._absent:
+                self._inspect(owner or self._life(facts.joins))
+                return
         found = places(said, facts, owner.facts if owner and owner.serves else None, self._stand)
         if life.told is not None and life.told.place in found.candidates:
-            self._refresh(life, said, facts, life.told)
+            self._telling.refreshed(life)
             return
         if life.told is not None:
-            self._end(life, "it is not at that address any more")
+            self._telling.ended(life, "it is not at that address any more")
             self._judge(life, now, "")
             return
         if life.proof is not None and life.proof.places == found:
@@ -265,55 +273,12 @@ class Containers:
         if facts.pid:
             self._effects.append(Watch(life.id, facts.pid))
         if life.proof.at_once is not None:
-            self._register(life, life.proof.at_once)
-
-    def _register(self, life: Life, place: Candidate) -> None:
-        said, facts, proof = life.said, life.facts, life.proof
-        if said is None or facts is None or proof is None:
-            return
-        life.proof = None
-        life.rejected = proof.rejected(place)
-        try:
-            life.told = registration(said, facts, place, self._findings(life, life.rejected))
-        except FairleadError as error:
-            life.trouble = f"{error.pointer}: {error.message}"
-        else:
-            self._effects.append(Register(life.told))
-            life.reported = None
-            self._report(life)
-
-    def _report(self, life: Life) -> None:
-        """Pass on what is new of the engine's own check: it costs traffic, where the control plane says how much."""
-        said, facts = life.said, life.facts
-        word = signal(facts) if said is not None and facts is not None and said.awaits_engine else None
-        if said is None or word is None or word == life.reported:
-            return
-        if life.told is not None or word.health is Health.UNHEALTHY:
-            life.reported = word
-            self._effects.append(Report(said.instance_id, word))
-
-    def _refresh(self, life: Life, said: Description, facts: Facts, told: Registration) -> None:
-        """Tell what is other about a container that goes on at its place, such as its name."""
-        rejected = told.instance.metadata.get("docker.rejected", "")
-        with suppress(FairleadError):
-            fresh = registration(said, facts, told.place, self._findings(life, (rejected,)))
-            if fresh != told:
-                life.told = fresh
-                self._effects.append(Register(fresh))
-
-    def _findings(self, life: Life, rejected: tuple[str, ...]) -> dict[str, str]:
-        problems = "; ".join(f"{problem.pointer}: {problem.message}" for problem in life.problems)
-        return {"docker.host": self._host, "docker.rejected": "; ".join(rejected), "docker.problems": problems}
-
-    def _end(self, life: Life, why: str) -> None:
-        life.proof = None
-        if life.told is not None:
-            instance = life.told.instance
-            life.told = None
-            self._effects.append(Withdraw(instance.id, instance.epoch, why))
+            self._telling.registered(life, life.proof.at_once)
 
     def _judge_joined(self, owner: str, now: float) -> None:
         """Look again at the containers that use another one's network: theirs comes and goes with it."""
-        for life in list(self._lives.values()):
-            if life.facts and life.facts.joins == owner != life.id:
+        for each in self._joined.pop(owner, ()):
+            life = self._lives.get(each)
+            if life is not None and life.facts is not None and life.facts.joins == owner:
+                self._joined.setdefault(owner, set()).add(each)
                 self._judge(life, now, "")

@@ -133,22 +133,25 @@ class Engine:
         if answer is None:
             return None
         try:
-            return json.loads(answer.content)
+            return json.loads(answer)
         except (ValueError, RecursionError):
             raise EngineError(f"{self.endpoint}: what it answered for {path} is not JSON") from None
 
-    async def _get(self, path: str, missing: int = 0) -> httpx.Response | None:
+    async def _get(self, path: str, missing: int = 0) -> bytes | None:
+        body = bytearray()
         try:
-            answer = await self._http.get(self._path(path))
+            async with self._http.stream("GET", self._path(path)) as answer:
+                if answer.status_code == missing:
+                    return None
+                if answer.status_code != 200:
+                    raise EngineError(f"{self.endpoint}: {answer.status_code} for {path}")
+                async for chunk in answer.aiter_bytes():
+                    body += chunk
+                    if len(body) > MAX_ANSWER:
+                        raise EngineError(f"{self.endpoint}: more than {MAX_ANSWER >> 20} MiB for {path}")
         except _BROKEN as error:
             raise EngineError(f"{self.endpoint}: {_words(error)}") from None
-        if answer.status_code == missing:
-            return None
-        if answer.status_code != 200:
-            raise EngineError(f"{self.endpoint}: {answer.status_code} for {path}")
-        if len(answer.content) > MAX_ANSWER:
-            raise EngineError(f"{self.endpoint}: {len(answer.content)} bytes for {path}")
-        return answer
+        return bytes(body)
 
     def _path(self, path: str) -> str:
         if not ALLOWED.match(path):

@@ -1,6 +1,7 @@
 """What is known of one container, and which of its lives it leads: it may end and start again under the same id.
 
-Ends and starts are told apart by the engine's own clock (microseconds), never by the order in which words arrive.
+Ends and starts are told apart by the engine's own clock (microseconds), never by the order in which words arrive; where
+that clock was set back, by what the engine goes on saying.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from xds.sources.docker.registration import Registration
 from xds.sources.docker.stream import Event
 
 KILL: Final = 9
+SURVIVED: Final = 2.0  # seconds beyond its time to stop, or a death, after which a container has outlived it
 NO_LABEL: Final = "it did not opt in: fairlead.enable is not true, and it has no label fairlead.service"
 
 
@@ -30,10 +32,10 @@ class Life:
     """One container. `number` counts its proofs, so that answers to an earlier one are known as such.
 
     `ended` and `signalled` are the last moments at which it ended and was asked to; whatever started later is another
-    life. `drained` is when it has outlived that signal, `retry` when to inspect it again (monotonic; infinity: never).
-    `rejected` is why it is registered nowhere else.
-    `reported` is the last word of the engine's own check that was passed on, `mark` how it looked in the last list,
-    `trouble` and `hint` what is wrong with it and may explain it, in words.
+    life. `heard` is when the last word of an end came, `dead` the process whose end the kernel told. `drained` is when
+    it has outlived that signal, `retry` when to inspect it again (monotonic; infinity: never). `rejected` is why it is
+    registered nowhere else. `reported` is the last word of the engine's own check that was passed on, `mark` how it
+    looked in the last list, `trouble` and `hint` what is wrong with it and may explain it, in words.
     """
 
     id: str
@@ -47,6 +49,8 @@ class Life:
     told: Registration | None = None
     reported: Signal | None = None
     ended: int = -1
+    heard: float = -inf
+    dead: int = 0
     signalled: int = -1
     drained: float = inf
     inspecting: bool = False
@@ -83,15 +87,29 @@ class Life:
             return []
         return [Ask(self.id, self.number, at, proof.trials[at].place, proof.check) for at in proof.questions(now)]
 
-    def hear(self, event: Event) -> str:
+    def end(self, moment: int, now: float) -> None:
+        """Take the word that it ended at a moment of the engine's clock."""
+        self.ended, self.heard = max(self.ended, moment), now
+
+    def weigh(self, now: float) -> None:
+        """Inspect it again where the engine says that it runs, and said that it ended; later, believe that it runs.
+
+        What was killed is gone by then, so the engine's clock was set back. The kernel is believed in any case.
+        """
+        if self.facts is not None and self.facts.serves and not self.serves and self.facts.pid != self.dead:
+            self.retry = self.heard + SURVIVED
+            if self.retry <= now:
+                self.ended, self.retry = -1, inf
+
+    def hear(self, event: Event, now: float) -> str:
         """Take an event; return in words what has come to an end by it, "" where nothing has."""
         moment = event.at // 1000 or (self.facts.started if self.facts else 0)
         match event.action:
             case "die" | "destroy":
-                self.ended = max(self.ended, moment)
+                self.end(moment, now)
                 return f"it ended ({event.action})"
             case "kill" if event.signal == KILL:
-                self.ended = max(self.ended, moment)
+                self.end(moment, now)
                 return "it was killed"
             case "kill" if event.signal in (self.facts.stops_by if self.facts else DEFAULT_STOP):
                 self.signalled = max(self.signalled, moment)

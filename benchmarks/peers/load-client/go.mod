@@ -1,0 +1,3 @@
+module load-client
+
+go 1.26.0
