@@ -333,8 +333,9 @@ def test_two_versions_with_conflicting_labels_do_each_other_no_harm(host: Host, 
         (found,) = ask(gateway.port, [request(name)])
         return found.body.decode().strip() if found.status == 200 else ""
 
-    def proposed() -> set[str]:
-        return {each["field"] for each in host.plane.get("services/shop:explain")["proposals"]}
+    def proposed() -> set[tuple[str, str]]:
+        found = host.plane.get("services/shop:explain")["proposals"]
+        return {(each["field"], each["version"]) for each in found}
 
     wait_until(lambda: answer() == "old", 20, what="the route leads to it")
     with Load(gateway.port, [request("shop.test")] * 8) as load:
@@ -344,7 +345,7 @@ def test_two_versions_with_conflicting_labels_do_each_other_no_harm(host: Host, 
         found = host.awaits("old", "new")["new"]
         assert "fairlead.route.bad.rule" in found["metadata"]["docker.problems"]
         rollout = wait_until(lambda: next(iter(host.plane.get("rollouts", service="shop")["items"]), None), 20)
-        assert proposed() == {"timeout", "retry", "balancing", "route shop.all"}
+        assert proposed() == {(each, "v2") for each in ("timeout", "retry", "balancing", "route shop.all")}
         holds = host.declared("services", "shop")
         assert (holds["stable"], holds["timeout"], holds["retry"]["attempts"]) == ("v1", "7s", 3)
         assert host.declared("routes", "shop.all")["hosts"] == ["shop.test"]
@@ -352,12 +353,12 @@ def test_two_versions_with_conflicting_labels_do_each_other_no_harm(host: Host, 
         assert {answer() for _ in range(10)} == {"old"}
 
         host.plane.post(f"rollouts/{rollout['id']}:promote")
-        wait_until(lambda: host.declared("services", "shop")["stable"] == "v2", 30)
+        wait_until(lambda: host.declared("services", "shop")["timeout"] == "2s", 40, what="its policy is taken up")
+        assert host.declared("services", "shop")["stable"] == "v2"
+        wait_until(lambda: answer("new.test") == "new", 20, what="its route leads to it")
+        assert {field for field, version in proposed() if version == "v2"} == set()
         engine.docker("stop", "old")
         host.awaits("new")
-        wait_until(lambda: host.declared("services", "shop")["timeout"] == "2s", 40)
-        wait_until(lambda: answer("new.test") == "new", 20, what="its route leads to it")
-        assert proposed() == set()
         load.wait_rounds(2)
     assert load.failures == []
 

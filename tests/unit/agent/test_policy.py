@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -81,6 +82,32 @@ async def test_everything_is_looked_at_in_time_also_where_something_always_chang
     with pytest.raises(Enough):
         await house.policy.run()
     assert house.heard == [["a", "b"], ["b"], ["b"], ["a", "b"]]
+
+
+async def test_while_a_rollout_may_make_a_proposal_hold_its_service_is_looked_at_more_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SOON", 0.05)
+    house = House()
+    proposal = {
+        "service": "web", "env": "default", "version": "v2", "field": "timeout", "holds": "15.0", "wanted": "5.0",
+    }  # fmt: skip
+
+    async def hear(method: str, path: str, body: Mapping[str, Any] | None) -> Mapping[str, object]:
+        await house.hear(method, path, body)
+        house.now += 1.0
+        if len(house.heard) == 3:
+            house.known["a"] = service("shop")
+            house.policy.wake()
+        elif len(house.heard) == 4:
+            raise Enough
+        return {**NOTHING, "proposals": [{**proposal, "rollout": "web-v2-1"}] if len(house.heard) < 3 else []}
+
+    house.policy._request = hear
+    with pytest.raises(Enough):
+        async with asyncio.timeout(20):
+            await house.policy.run()
+    assert house.heard == [["a", "b"], ["b"], ["b"], ["a"]]
 
 
 async def test_a_rollout_begins_with_the_plan_the_preview_and_the_criteria_that_labels_come_to() -> None:
