@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ class Ear:
         self.heard: list[tuple[str, list[str], list[str]]] = []
         self.known: dict[str, Mapping[str, Any]] = {}
         self.away = False
+        self.told = asyncio.Event()
         self.refusals: dict[str, str] = {}
         self.sightings = Sightings(
             "host-7", self._hear, lives=story.containers.lives, strangers=lambda: story.containers.strangers,
@@ -38,6 +40,7 @@ class Ear:
         self.known |= {each["id"]: each for each in items}
         for each in gone:
             del self.known[each]
+        self.told.set()
         return {}
 
 
@@ -63,6 +66,20 @@ async def test_a_control_plane_that_has_forgotten_is_told_all_of_it_again() -> N
     ear.sightings.begin()
     await ear.sightings.tell()
     assert ear.heard == [("PUT", ["a"], [])] * 2
+
+
+async def test_who_was_too_early_tells_as_soon_as_the_agent_is_registered() -> None:
+    """An agent that is not known yet is refused, and seconds would pass until its next word."""
+    ear = Ear(running())
+    ear.away = True
+    async with asyncio.TaskGroup() as tasks:
+        telling = tasks.create_task(ear.sightings.run())
+        await asyncio.sleep(0)
+        ear.away = False
+        ear.sightings.begin()
+        await asyncio.wait_for(ear.told.wait(), 5)
+        telling.cancel()
+    assert ear.heard == [("PUT", ["a"], [])]
 
 
 async def test_what_was_not_taken_is_told_once_more() -> None:
