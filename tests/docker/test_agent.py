@@ -71,7 +71,7 @@ def test_every_network_mode_is_registered_where_it_really_answers(
 
 
 def test_every_way_to_publish_is_found_and_what_leads_nowhere_is_said(host: Host, engine: DockerEngine) -> None:
-    """M09: -P, two bindings, IPv6, and a port of UDP alone."""
+    """M09: -P, two bindings, IPv6, a sidecar in the network of a container that publishes it, a port of UDP alone."""
     published = {**WEB, "fairlead.address": "published"}
     exposed = {name: value for name, value in published.items() if name != "fairlead.port"}
     engine.run("exposed", "--expose=8080", "-P", labels=exposed)
@@ -80,8 +80,13 @@ def test_every_way_to_publish_is_found_and_what_leads_nowhere_is_said(host: Host
     engine.run("six", "--network=six")
     engine.run("loopback6", "--network=six", "-p", "[::1]::8080", labels=published)
     engine.run("datagrams", "-p", "127.0.0.1::8080/udp", labels=published)
+    engine.run("holder", "-p", "127.0.0.1::15006", labels={})
+    engine.run("guest", "--network=container:holder", labels={**published, "fairlead.ingress": "15006"}, LISTEN=15006)
     names = ("exposed", "twice", "six", "loopback6")
-    found = host.awaits(*names)
+    found = host.awaits(*names, "guest")
+    sidecar = Address.parse(found["guest"]["ingress"], pointer="")
+    assert _asked({"address": sidecar.host, "port": sidecar.port}) == "guest"
+    assert (sidecar.host, sidecar.port != 15006, found["guest"]["port"]) == ("127.0.0.1", True, 8080)
     assert {name: _asked(found[name]) for name in names} == {name: name for name in names}
     assert (found["exposed"]["address"], found["loopback6"]["address"]) == ("127.0.0.1", "::1")
     rejected = {name: each["metadata"].get("docker.rejected", "") for name, each in found.items()}
@@ -368,16 +373,21 @@ def test_one_host_needs_one_program(host: Host, engine: DockerEngine, programs: 
     relay = {"DOCKER_HOST": f"unix://{host.recorder.path}"}
     both = Plane(programs, tmp_path / "both", "--filter", "none", "--docker", env=relay)
     both.start()
-    engine.run("alone", labels={**WEB, "fairlead.health.http": "/"})
+    checked = {**WEB, "fairlead.health.http": "/"}
+    engine.run("alone", labels=checked)
+    engine.run("behind", labels={**checked, "fairlead.ingress": "15006"}, LISTEN=15006)
 
-    def well() -> dict[str, Any] | None:
+    def well() -> dict[str, Any]:
         found: Any = both.get("instances")["items"]
-        return next((each for each in found if each["health"] == "healthy"), None)
+        checks = {each["metadata"]["docker.container"]: each["check"] for each in found if each["health"] == "healthy"}
+        assert checks.keys() == {"alone", "behind"}, found
+        return checks
 
-    instance = wait_until(well, 30)
-    assert (instance["check"]["kind"], instance["check"]["path"], instance["check"]["rise"]) == ("http", "/", 2)
+    checks = wait_until(well, 30)
+    assert {(each["kind"], each["path"], each["rise"]) for each in checks.values()} == {("http", "/", 2)}
+    assert (checks["alone"]["port"], checks["behind"]["port"]) == (None, 15006)
     both.close()
-    host.awaits("alone")
+    host.awaits("alone", "behind")
 
 
 async def test_an_engine_over_tls_is_read_with_a_certificate_and_not_without(

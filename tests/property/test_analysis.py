@@ -7,8 +7,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xds.model.analysis import STALE, Analysis, Counts, Ruling, Sample, Verdict, judge, rule
-from xds.model.traffic import Latency
+from xds.model.analysis import STALE, Analysis, Ruling, Verdict, judge, rule
+from xds.model.traffic import Counts, Latency, Sample
 
 BOUNDS = st.sampled_from([(0.0, 5.0), (5.0, 100.0), (100.0, 1000.0), (1000.0, math.inf), (0.0, math.inf)])
 TIMES = st.builds(Latency, st.dictionaries(BOUNDS, st.integers(0, 500), max_size=4))

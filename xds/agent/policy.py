@@ -193,6 +193,7 @@ class Policy:
                 begun = (await self._request("POST", "/v1/rollouts", wanted))["id"]
             except Refused as error:
                 return f"{name} waits for its rollout: {error}", error.code != "unknown_version"
+            self._moving.add(_service_of(said))
             _log.info("rollout %s has begun, at %s %%", begun, said["plan"][0]["weight"])
         if begun is None:
             return f"{name} has no users: `fairlead canary start {name}` begins its rollout", True

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from xds.control.measuring import Tally, Traffic
-from xds.model.analysis import Judgement, Ruling, Sample, Verdict, judge, rule
+from xds.model.analysis import Judgement, Ruling, Verdict, judge, rule
 from xds.model.intent import Intent
 from xds.model.names import ServiceKey
 from xds.model.rollout import Doubted, Elapsed, Event, Failed, Phase, Rollout
+from xds.model.traffic import Sample
 from xds.translate import naming
 
 LOOK: Final = 1.0

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from xds.model.problems import InvalidInput
 from xds.model.split import TOTAL
-from xds.model.traffic import Latency
+from xds.model.traffic import Sample
 
 ENOUGH: Final = 100
 """Requests that a step needs where nobody says how many: of fewer, one failure is more than a percent."""
@@ -94,30 +94,6 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """Requests that are over, and those of them that failed."""
-
-    requests: int = 0
-    errors: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What was measured of one version since its present weight holds.
-
-    `asked` are all of its requests, `lately` those of the last half minute; `age` is for how many seconds no Envoy has
-    spoken of it, and `latency_age` of its times, None: since ever. For `away` seconds no instance could serve it.
-    """
-
-    asked: Counts = Counts()
-    lately: Counts = Counts()
-    latency: Latency = field(default_factory=Latency)
-    age: float | None = None
-    latency_age: float | None = None
-    away: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
     """One criterion: the value and its bound in `unit` (None: there is no value), of how many requests, in words.
 
@@ -151,6 +127,16 @@ class Judgement:
     def is_certain(self) -> bool:
         """Say whether a failure is more than chance."""
         return any(each.certain for each in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was said of a step: its index in the plan (-1 without one), its weight, the judgement, what followed."""
+
+    step: int
+    weight: int
+    judgement: Judgement
+    ruling: Ruling
 
 
 def judge(analysis: Analysis, canary: Sample, stable: Sample, held: float) -> Judgement:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from xds.model.analysis import Analysis, Judgement, Ruling
+from xds.model.analysis import Analysis, Judged, Judgement, Ruling
 from xds.model.names import ServiceKey, check_id
 from xds.model.preview import Preview
 from xds.model.problems import Conflict, InvalidInput
@@ -150,16 +150,6 @@ STEPS: Mapping[tuple[Phase, type[Event]], Phase] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What was said of a step: its index in the plan (-1 without one), its weight, the judgement, what followed."""
-
-    step: int
-    weight: int
-    judgement: Judgement
-    ruling: Ruling
-
-
-@dataclass(frozen=True, slots=True)
 class Rollout:
     """A canary in progress, or the record of one that is over.
 
@@ -224,6 +214,11 @@ class Rollout:
         """Say whether a judgement has stopped it where it stands, and nobody has decided since."""
         last = self.last_judgement
         return self.phase is Phase.PAUSED and last is not None and self.reason == _doubt(last)
+
+    @property
+    def is_given_back(self) -> bool:
+        """Say whether a judgement has given everybody back."""
+        return bool(self.judged) and self.judged[-1].ruling is Ruling.GIVE_BACK
 
     @property
     def is_untouched(self) -> bool:

@@ -12,8 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from xds.model.analysis import Counts, Sample
-from xds.model.traffic import Answers, Attempts, Latency
+from xds.model.traffic import Answers, Attempts, Counts, Latency, Sample
 
 LATELY: Final = 30.0
 FLUSH: Final = 1.0

@@ -93,9 +93,18 @@ async def test_while_a_rollout_may_make_a_proposal_hold_its_service_is_looked_at
         "service": "web", "env": "default", "version": "v2", "field": "timeout", "holds": "15.0", "wanted": "5.0",
     }  # fmt: skip
 
+    waiting = {
+        "service": "web", "env": "default", "version": "v2", "entry": "auto", "auto_promote": False, "rollout": None,
+        "plan": [{"weight": 0, "pause": None}], "preview": None, "analysis": None,
+    }  # fmt: skip
+
     async def hear(method: str, path: str, body: Mapping[str, Any] | None) -> Mapping[str, object]:
+        if path == "/v1/rollouts":
+            return {"id": "web-v2-1"}
         await house.hear(method, path, body)
         house.now += 1.0
+        if len(house.heard) == 1:  # the rollout begins by this
+            return {**NOTHING, "proposals": [{**proposal, "rollout": None}], "waiting": [waiting]}
         if len(house.heard) == 3:
             house.known["a"] = service("shop")
             house.policy.wake()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tests.harness.declared import WEB, Book, instance
 from xds.control.analysis import LOOK, Analyst, hosts_of, why
 from xds.control.measuring import Traffic
-from xds.model.analysis import Analysis, Counts, NoData, Sample, Verdict
+from xds.model.analysis import Analysis, NoData, Verdict
 from xds.model.declare import StartRollout
 from xds.model.intent import Kind
 from xds.model.names import ServiceKey
@@ -25,7 +25,7 @@ from xds.model.rollout import (
     SetWeight,
     Step,
 )
-from xds.model.traffic import Measured
+from xds.model.traffic import Counts, Measured, Sample
 
 RATE = Analysis(success_rate=9900, wait=60.0)
 PLAN = (Step(500, 10.0), Step(5000, 10.0))

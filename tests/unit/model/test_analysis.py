@@ -11,17 +11,15 @@ from xds.model.analysis import (
     HARD_LEAST,
     STALE,
     Analysis,
-    Counts,
     Judgement,
     NoData,
     Ruling,
-    Sample,
     Verdict,
     judge,
     rule,
 )
 from xds.model.problems import InvalidInput
-from xds.model.traffic import Latency
+from xds.model.traffic import Counts, Latency, Sample
 
 PASS, FAIL, NO_DATA, HARD = Verdict.PASS, Verdict.FAIL, Verdict.NO_DATA, Verdict.HARD_FAIL
 NO_SAMPLE = Sample()

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.harness.declared import WEB
-from xds.model.analysis import Finding, Judgement, Ruling, Verdict
+from xds.model.analysis import Finding, Judged, Judgement, Ruling, Verdict
 from xds.model.problems import Conflict, InvalidInput
 from xds.model.rollout import (
     MAX_JUDGED,
@@ -21,7 +21,6 @@ from xds.model.rollout import (
     Elapsed,
     Event,
     Failed,
-    Judged,
     Pause,
     Phase,
     Promote,
