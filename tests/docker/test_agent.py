@@ -71,7 +71,7 @@ def test_every_network_mode_is_registered_where_it_really_answers(
 
 
 def test_every_way_to_publish_is_found_and_what_leads_nowhere_is_said(host: Host, engine: DockerEngine) -> None:
-    """M09: -P, two bindings, IPv6, and a port of UDP alone."""
+    """M09: -P, two bindings, IPv6, a sidecar in the network of a container that publishes it, a port of UDP alone."""
     published = {**WEB, "fairlead.address": "published"}
     exposed = {name: value for name, value in published.items() if name != "fairlead.port"}
     engine.run("exposed", "--expose=8080", "-P", labels=exposed)
@@ -80,8 +80,13 @@ def test_every_way_to_publish_is_found_and_what_leads_nowhere_is_said(host: Host
     engine.run("six", "--network=six")
     engine.run("loopback6", "--network=six", "-p", "[::1]::8080", labels=published)
     engine.run("datagrams", "-p", "127.0.0.1::8080/udp", labels=published)
+    engine.run("holder", "-p", "127.0.0.1::15006", labels={})
+    engine.run("guest", "--network=container:holder", labels={**published, "fairlead.ingress": "15006"}, LISTEN=15006)
     names = ("exposed", "twice", "six", "loopback6")
-    found = host.awaits(*names)
+    found = host.awaits(*names, "guest")
+    sidecar = Address.parse(found["guest"]["ingress"], pointer="")
+    assert _asked({"address": sidecar.host, "port": sidecar.port}) == "guest"
+    assert (sidecar.host, sidecar.port != 15006, found["guest"]["port"]) == ("127.0.0.1", True, 8080)
     assert {name: _asked(found[name]) for name in names} == {name: name for name in names}
     assert (found["exposed"]["address"], found["loopback6"]["address"]) == ("127.0.0.1", "::1")
     rejected = {name: each["metadata"].get("docker.rejected", "") for name, each in found.items()}
@@ -333,8 +338,9 @@ def test_two_versions_with_conflicting_labels_do_each_other_no_harm(host: Host, 
         (found,) = ask(gateway.port, [request(name)])
         return found.body.decode().strip() if found.status == 200 else ""
 
-    def proposed() -> set[str]:
-        return {each["field"] for each in host.plane.get("services/shop:explain")["proposals"]}
+    def proposed() -> set[tuple[str, str]]:
+        found = host.plane.get("services/shop:explain")["proposals"]
+        return {(each["field"], each["version"]) for each in found}
 
     wait_until(lambda: answer() == "old", 20, what="the route leads to it")
     with Load(gateway.port, [request("shop.test")] * 8) as load:
@@ -344,7 +350,7 @@ def test_two_versions_with_conflicting_labels_do_each_other_no_harm(host: Host, 
         found = host.awaits("old", "new")["new"]
         assert "fairlead.route.bad.rule" in found["metadata"]["docker.problems"]
         rollout = wait_until(lambda: next(iter(host.plane.get("rollouts", service="shop")["items"]), None), 20)
-        assert proposed() == {"timeout", "retry", "balancing", "route shop.all"}
+        assert proposed() == {(each, "v2") for each in ("timeout", "retry", "balancing", "route shop.all")}
         holds = host.declared("services", "shop")
         assert (holds["stable"], holds["timeout"], holds["retry"]["attempts"]) == ("v1", "7s", 3)
         assert host.declared("routes", "shop.all")["hosts"] == ["shop.test"]
@@ -352,12 +358,12 @@ def test_two_versions_with_conflicting_labels_do_each_other_no_harm(host: Host, 
         assert {answer() for _ in range(10)} == {"old"}
 
         host.plane.post(f"rollouts/{rollout['id']}:promote")
-        wait_until(lambda: host.declared("services", "shop")["stable"] == "v2", 30)
+        wait_until(lambda: host.declared("services", "shop")["timeout"] == "2s", 40, what="its policy is taken up")
+        assert host.declared("services", "shop")["stable"] == "v2"
+        wait_until(lambda: answer("new.test") == "new", 20, what="its route leads to it")
+        assert {field for field, version in proposed() if version == "v2"} == set()
         engine.docker("stop", "old")
         host.awaits("new")
-        wait_until(lambda: host.declared("services", "shop")["timeout"] == "2s", 40)
-        wait_until(lambda: answer("new.test") == "new", 20, what="its route leads to it")
-        assert proposed() == set()
         load.wait_rounds(2)
     assert load.failures == []
 
@@ -367,16 +373,21 @@ def test_one_host_needs_one_program(host: Host, engine: DockerEngine, programs: 
     relay = {"DOCKER_HOST": f"unix://{host.recorder.path}"}
     both = Plane(programs, tmp_path / "both", "--filter", "none", "--docker", env=relay)
     both.start()
-    engine.run("alone", labels={**WEB, "fairlead.health.http": "/"})
+    checked = {**WEB, "fairlead.health.http": "/"}
+    engine.run("alone", labels=checked)
+    engine.run("behind", labels={**checked, "fairlead.ingress": "15006"}, LISTEN=15006)
 
-    def well() -> dict[str, Any] | None:
+    def well() -> dict[str, Any]:
         found: Any = both.get("instances")["items"]
-        return next((each for each in found if each["health"] == "healthy"), None)
+        checks = {each["metadata"]["docker.container"]: each["check"] for each in found if each["health"] == "healthy"}
+        assert checks.keys() == {"alone", "behind"}, found
+        return checks
 
-    instance = wait_until(well, 30)
-    assert (instance["check"]["kind"], instance["check"]["path"], instance["check"]["rise"]) == ("http", "/", 2)
+    checks = wait_until(well, 30)
+    assert {(each["kind"], each["path"], each["rise"]) for each in checks.values()} == {("http", "/", 2)}
+    assert (checks["alone"]["port"], checks["behind"]["port"]) == (None, 15006)
     both.close()
-    host.awaits("alone")
+    host.awaits("alone", "behind")
 
 
 async def test_an_engine_over_tls_is_read_with_a_certificate_and_not_without(

@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -35,14 +35,22 @@ class DockerEngine:
     """`dockerd` with everything of its own below one folder."""
 
     def __init__(
-        self, programs: Programs, folder: Path, *, storage: str = "vfs", tls: tuple[Path, int] | None = None
+        self,
+        programs: Programs,
+        folder: Path,
+        *,
+        storage: str = "vfs",
+        tls: tuple[Path, int] | None = None,
+        inside: Sequence[str] = (),
     ) -> None:
         """`storage` is its driver: vfs works everywhere, and copies the image for each container; "" is its choice.
 
         With `tls`, a folder of certificates and a port of loopback, it listens there, too, and wants to see one.
+        `inside` stands before its commands: what enters another network, as on another host.
         """
         self._programs = programs
         self._folder = folder
+        self._inside = inside
         self._storage = [f"--storage-driver={storage}"] if storage else []
         self.socket = folder / "docker.sock"
         self.bridge = f"fl{os.getpid()}"
@@ -63,10 +71,11 @@ class DockerEngine:
         another one as containers come and go, and the others' answers would be lost for up to ten seconds.
         """
         own = f"02:42:0a:{self._number:02x}:00:01"
-        _run("ip", "link", "add", "name", self.bridge, "address", own, "type", "bridge")
+        ip = (*self._inside, "ip")
+        _run(*ip, "link", "add", "name", self.bridge, "address", own, "type", "bridge")
         try:
-            _run("ip", "address", "add", f"10.{self._number}.0.1/24", "dev", self.bridge)
-            _run("ip", "link", "set", self.bridge, "up")
+            _run(*ip, "address", "add", f"10.{self._number}.0.1/24", "dev", self.bridge)
+            _run(*ip, "link", "set", self.bridge, "up")
             self.start()
             self.make_image()
             try:
@@ -80,7 +89,7 @@ class DockerEngine:
                 for mounted in self._mounts():
                     _run("umount", mounted)
         finally:
-            _run("ip", "link", "delete", self.bridge)
+            _run(*ip, "link", "delete", self.bridge)
 
     def _mounts(self) -> list[str]:
         """What the engine left mounted below its folder, the innermost first: nobody could remove the folder."""
@@ -94,7 +103,7 @@ class DockerEngine:
         folder = self._folder
         self.program = self._programs.start(
             [
-                dockerd, *self._storage, "--live-restore", "--data-root", folder / "data",
+                *self._inside, dockerd, *self._storage, "--live-restore", "--data-root", folder / "data",
                 "--exec-root", folder / "exec", "--pidfile", folder / "pid", "-H", f"unix://{self.socket}",
                 f"--bridge={self.bridge}", "--iptables=false", "--ip-masq=false", "--ip-forward=false",
                 "--default-address-pool", f"base=10.{self._number}.128.0/17,size=24", *self._over_tls,

@@ -34,10 +34,17 @@ class Plane:
     """`fairlead serve` on free ports and a data folder of its own; it can be killed and started again on both."""
 
     def __init__(
-        self, programs: Programs, folder: Path, *flags: str, token: str = "", env: Mapping[str, str] | None = None
+        self,
+        programs: Programs,
+        folder: Path,
+        *flags: str,
+        token: str = "",
+        listen: str = "127.0.0.1",
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self._programs = programs
         self._flags = flags
+        self._listen = listen
         self._env = env
         self.folder = folder
         self.api, self.ads = free_port(), free_port()
@@ -51,7 +58,7 @@ class Plane:
 
     def start(self) -> None:
         """Start it and wait until it has loaded and published everything."""
-        places = ["--api", f"127.0.0.1:{self.api}", "--ads", f"127.0.0.1:{self.ads}"]
+        places = ["--api", f"{self._listen}:{self.api}", "--ads", f"127.0.0.1:{self.ads}"]
         self.program = self._programs.fairlead(
             "serve", "--data-dir", self.folder, *places, *self._flags, name="control-plane", env=self._env
         )

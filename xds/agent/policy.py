@@ -24,6 +24,7 @@ from xds.model.names import ServiceKey
 SET: Final = "docker"
 GATHER: Final = 0.1  # seconds from one look to the next at least: what starts meanwhile is looked at together
 AGAIN: Final = 30.0  # seconds until it is looked at again: another version may have become the stable one
+SOON: Final = 5.0  # seconds likewise, of services where a rollout is in progress whose version proposes something
 RETRY: Final = 2.0
 AT_ONCE: Final = 500  # containers of one request, and of one service: the others of it are registered already
 ABANDONED: Final = 600.0  # seconds without any container of its service, after which a route goes
@@ -55,6 +56,7 @@ class Policy:
         self._applied: dict[str, tuple[ServiceKey, str]] = {}
         self._proposals: dict[ServiceKey, list[str]] = {}
         self._waiting: dict[ServiceKey, list[str]] = {}
+        self._moving: set[ServiceKey] = set()  # services whose proposals may hold soon
         self._abandoned: dict[str, float] = {}
         self._trouble = ""
 
@@ -87,8 +89,9 @@ class Policy:
             except (ClientError, httpx.HTTPError) as error:
                 due = self._now() + RETRY
                 self._note(str(error) or type(error).__name__)
+            look = min(due, began + SOON) if self._moving else due
             try:
-                async with asyncio.timeout(max(0.0, due - self._now())):
+                async with asyncio.timeout(max(0.0, look - self._now())):
                     await self._wake.wait()
                 await asyncio.sleep(began + GATHER - self._now())
             except TimeoutError:
@@ -104,7 +107,7 @@ class Policy:
         known = {each: instance for each, (_, instance) in now.items()}
         services = {instance.service for instance in (*known.values(), *self._seen.values())}
         if not whole:
-            services = self._changed(known)
+            services = self._changed(known) | self._moving
         settled = True
         for some in _portions(services, now.values(), whole=whole):
             settled &= await self._look(some)
@@ -134,7 +137,10 @@ class Policy:
 
     def _propose(self, services: Collection[ServiceKey], proposals: Iterable[Document]) -> None:
         fresh: dict[ServiceKey, list[str]] = {}
+        self._moving.difference_update(services)
         for each in proposals:
+            if each.get("rollout"):
+                self._moving.add(_service_of(each))
             words = f"{each['service']} {each['version']}: {each['field']} would be {each['wanted']}"
             fresh.setdefault(_service_of(each), []).append(f"{words}; {each['holds']} holds")
         for key, sentences in fresh.items():
@@ -187,6 +193,7 @@ class Policy:
                 begun = (await self._request("POST", "/v1/rollouts", wanted))["id"]
             except Refused as error:
                 return f"{name} waits for its rollout: {error}", error.code != "unknown_version"
+            self._moving.add(_service_of(said))
             _log.info("rollout %s has begun, at %s %%", begun, said["plan"][0]["weight"])
         if begun is None:
             return f"{name} has no users: `fairlead canary start {name}` begins its rollout", True

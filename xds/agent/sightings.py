@@ -7,6 +7,7 @@ registering goes another way (`reporting.py`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Final
@@ -94,23 +95,28 @@ class Sightings:
         self._seen: object = None
         self._known: dict[str, object] = {}
         self._whole = True
+        self._begun = asyncio.Event()
         self._trouble = ""
 
     def begin(self) -> None:
-        """Say that the control plane has heard nothing yet: the next word is all of it."""
+        """Say that the control plane has heard nothing yet: the next word is all of it, and comes at once."""
         self._whole = True
+        self._begun.set()
 
     async def run(self) -> None:
-        """Tell, for ever; what goes wrong here stops nothing else."""
+        """Tell, for ever, once the agent is registered; what goes wrong here stops nothing else."""
+        await self._begun.wait()
         while True:
             pause = LOOK
+            self._begun.clear()
             try:
                 await self.tell()
                 self._trouble = ""
             except (ClientError, httpx.HTTPError) as error:
                 self._whole, pause = True, RETRY
                 self._note(str(error) or type(error).__name__)
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._begun.wait(), pause)
 
     async def tell(self) -> None:
         """Tell what is new, if anything is; the errors of the client when nobody takes it."""

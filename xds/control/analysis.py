@@ -7,14 +7,15 @@ counts is somebody else's (`measuring.Traffic`). Nothing of a measurement surviv
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from xds.control.measuring import Tally, Traffic
-from xds.model.analysis import Judgement, Ruling, Sample, Verdict, judge, rule
+from xds.model.analysis import Judgement, Ruling, Verdict, judge, rule
 from xds.model.intent import Intent
 from xds.model.names import ServiceKey
 from xds.model.rollout import Doubted, Elapsed, Event, Failed, Phase, Rollout
+from xds.model.traffic import Sample
 from xds.translate import naming
 
 LOOK: Final = 1.0
@@ -38,10 +39,13 @@ class Analyst:
         """Read `intent`; without `traffic` nothing is measured, and no rollout that is judged goes on."""
         self._intent = intent
         self._steps: dict[str, _Step] = {}
+        self._away: dict[str, float] = {}
         self.traffic: Traffic | None = None
 
     def look(self, rollout: Rollout, now: float) -> tuple[Event | None, float | None]:
         """Return what follows for a rollout in progress, and when to look again; neither for one that is not judged."""
+        if rollout.analysis is not None:
+            self._notice(rollout, now)
         judgement = self._judged(rollout, now, begin=True)
         if rollout.analysis is None or judgement is None:
             return None, None
@@ -66,9 +70,8 @@ class Analyst:
 
     def forget(self, rollout: str) -> None:
         """Let go of what is measured of a rollout."""
-        step = self._steps.pop(rollout, None)
-        if step is not None and step.tally is not None:
-            step.tally.close()
+        self._close(rollout)
+        self._away.pop(rollout, None)
 
     def _judged(self, rollout: Rollout, now: float, *, begin: bool) -> Judgement | None:
         if rollout.analysis is None or rollout.phase not in _JUDGED or not rollout.weight:
@@ -79,10 +82,24 @@ class Analyst:
         if step is None or step.mark != mark:
             if not begin:
                 return None
-            self.forget(rollout.id)
+            self._close(rollout.id)
             step = self._steps[rollout.id] = _Step(mark, now, self._tally(rollout))
         canary, stable = step.tally.read() if step.tally is not None else (Sample(), Sample())
+        canary = replace(canary, away=now - self._away.get(rollout.id, now))
         return judge(rollout.analysis, canary, stable, now - step.since)
+
+    def _notice(self, rollout: Rollout, now: float) -> None:
+        """Note since when no instance serves the version; before the weight is live that is what blocks the step."""
+        view = self._intent.view(rollout.service)
+        if not rollout.acked or (view is not None and rollout.version in view.serving):
+            self._away.pop(rollout.id, None)
+        else:
+            self._away.setdefault(rollout.id, now)
+
+    def _close(self, rollout: str) -> None:
+        step = self._steps.pop(rollout, None)
+        if step is not None and step.tally is not None:
+            step.tally.close()
 
     def _tally(self, rollout: Rollout) -> Tally | None:
         if self.traffic is None:

@@ -190,6 +190,8 @@ class Committer:
         elif batch.decision is not None:
             self._intent.commit({}, batch.commit.revision)
         failpoint("commit.applied")
+        if batch.commit.forgets:
+            self._kept.clear()
         self.remember(batch.commit.kept)
         for submission, pairs in batch.asked:
             _answer(submission, self._receipts(pairs))

@@ -63,7 +63,10 @@ class Hold:
         )
 
     def decided(self, decision: Decision, at: datetime) -> Commit:
-        """Return the commit that makes what was chosen hold everywhere; its revision is later than any before."""
+        """Return the commit that makes what was chosen hold everywhere; its revision is later than any before.
+
+        Receipts go with the last known good state. Those of a store that is not believed may be for what it lost.
+        """
         wanted, other = _objects(self.served), _objects(self.stored)
         if decision.keep is Keep.STORED:
             wanted, other = other, wanted
@@ -73,7 +76,7 @@ class Hold:
             if wanted.get(name) != other.get(name)
         )
         kept = self.served.kept if decision.keep is Keep.SERVED else ()
-        return Commit(max(self.served.revision, self.stored.revision) + 1, at, entries, kept)
+        return Commit(max(self.served.revision, self.stored.revision) + 1, at, entries, kept, forgets=True)
 
 
 def _objects(loaded: Loaded) -> dict[Ref, Declared]:

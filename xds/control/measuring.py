@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from xds.model.analysis import Sample
 from xds.model.breaker import Reported
-from xds.model.traffic import Measured
+from xds.model.traffic import Measured, Sample
 
 
 class Tally(Protocol):

@@ -29,6 +29,7 @@ from xds.control.notes import Notes
 from xds.control.ports import Clock, Lease, Leases, Receipt, Store
 from xds.control.publisher import Publisher
 from xds.control.reach import NodeReach, reached
+from xds.control.rollout_alarms import RolloutAlarms
 from xds.control.sightings import Sightings
 from xds.control.status import RolloutStatus, ServiceStatus
 from xds.model.declare import Declaration, subject
@@ -100,7 +101,8 @@ class ControlPlane:
         standing = StandingAlarms(self.alarms, self._loop, self.roster, clock)
         self._duplicates = Duplicates(self.intent, self.alarms, self.observe, self._loop.health.words)
         self._loop.followers.append(self._duplicates.committed)
-        looks = (standing.look, DriftAlarms(self.alarms, self._loop.drifting).look, self.agents.look)
+        drift, judged = DriftAlarms(self.alarms, self._loop.drifting), RolloutAlarms(self.alarms, self.intent)
+        looks = (standing.look, drift.look, judged.look, self.agents.look)
         self.housekeeping = Housekeeping((*looks, self._duplicates.look, self._write_notes))
         self.store_keeping = StoreKeeping(store, self.alarms, self._loop, self._inbox, self.intent, clock)
         self.feed = Feed(store)

@@ -68,12 +68,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One batch, to be made durable as one: all of it or none."""
+    """One batch, to be made durable as one: all of it or none. With `forgets`, no receipt from before it counts."""
 
     revision: int
     at: datetime
     entries: tuple[Entry, ...]
     kept: tuple[Kept, ...] = ()
+    forgets: bool = False
 
 
 @dataclass(frozen=True, slots=True)

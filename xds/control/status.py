@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from xds.control.gate import GateStatus, NodeGate
+from xds.control.gate import GateState, GateStatus, NodeGate
 from xds.model.analysis import Judgement
 from xds.model.problems import Problem
 from xds.model.rollout import Rollout
@@ -23,12 +23,18 @@ class RolloutStatus:
 
     @property
     def state(self) -> str:
-        """Return `blocked` while the gate is, the phase otherwise."""
-        return self.gate.state.value if self.gate.state == "blocked" and self._waits else self.rollout.phase.value
+        """Return `blocked` while the gate is, or where a judgement has stopped the plan; the phase otherwise."""
+        return "blocked" if self._waits or self.rollout.is_doubted else self.rollout.phase.value
+
+    @property
+    def reason(self) -> str:
+        """Return why it stands as it does, in words."""
+        return self.gate.reason if self._waits else self.rollout.reason
 
     @property
     def _waits(self) -> bool:
-        return not self.rollout.phase.is_over and not self.rollout.acked
+        blocked = self.gate.state is GateState.BLOCKED
+        return blocked and not self.rollout.phase.is_over and not self.rollout.acked
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from xds.labels.words import Entry
@@ -157,6 +157,9 @@ class Description:
         """
         if ingress is None and self.ingress is not None:
             ingress = Address(self.ingress.host or address, self.ingress.port)
+        check = self.check
+        if check is not None and check.port is None and ingress is not None and ingress.host == address:
+            check = replace(check, port=ingress.port)  # the way of its users; its own port may be on loopback
         return Instance(
             id=self.instance_id,
             service=self.service,
@@ -169,7 +172,7 @@ class Description:
             labels=self.labels,
             metadata=self.metadata,
             ingress=ingress,
-            check=self.check,
+            check=check,
             owner=owner,
         )
 

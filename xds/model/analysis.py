@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from xds.model.problems import InvalidInput
 from xds.model.split import TOTAL
-from xds.model.traffic import Latency
+from xds.model.traffic import Sample
 
 ENOUGH: Final = 100
 """Requests that a step needs where nobody says how many: of fewer, one failure is more than a percent."""
@@ -28,6 +28,8 @@ STALE: Final = 30.0
 HARD_LEAST: Final = 20
 HARD_PART: Final = 2
 """A hard failure: one of so many requests failed, and there were so many at least."""
+AWAY: Final = 20.0
+"""... and so is a version that nobody serves for so many seconds: its users are with the stable one already."""
 CHANCE: Final = 3.0
 """Standard deviations. What is worse by more is not looked at again: one look in some hundreds would err."""
 
@@ -92,28 +94,6 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """Requests that are over, and those of them that failed."""
-
-    requests: int = 0
-    errors: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What was measured of one version since its present weight holds.
-
-    `asked` are all of its requests, `lately` those of the last half minute; `age` is for how many seconds no Envoy has
-    spoken of it, None: since ever.
-    """
-
-    asked: Counts = Counts()
-    lately: Counts = Counts()
-    latency: Latency = field(default_factory=Latency)
-    age: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
     """One criterion: the value and its bound in `unit` (None: there is no value), of how many requests, in words.
 
@@ -149,6 +129,16 @@ class Judgement:
         return any(each.certain for each in self.findings)
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was said of a step: its index in the plan (-1 without one), its weight, the judgement, what followed."""
+
+    step: int
+    weight: int
+    judgement: Judgement
+    ruling: Ruling
+
+
 def judge(analysis: Analysis, canary: Sample, stable: Sample, held: float) -> Judgement:
     """Return the verdict on a version from its own sample and the stable version's of the same `held` seconds."""
     if (hard := _hard(canary)) is not None:
@@ -178,7 +168,10 @@ def rule(analysis: Analysis, judgement: Judgement, over: float | None) -> Ruling
 
 
 def _hard(canary: Sample) -> Finding | None:
-    """Find that half of the requests failed: of all of the step, or of those of late, where it was good before."""
+    """Find that half of the requests failed, of all of the step or of those of late, or that nobody serves it."""
+    if canary.away >= AWAY:
+        words = f"it had no healthy instance for {canary.away:.0f} s"
+        return Finding("instances", Verdict.HARD_FAIL, canary.away, AWAY, "s", 0, words, certain=True)
     for counts, when in ((canary.asked, "since the step began"), (canary.lately, "of late")):
         if counts.requests >= HARD_LEAST and counts.errors * HARD_PART >= counts.requests:
             words = f"{counts.errors:,} of {counts.requests:,} requests failed {when}"
@@ -190,23 +183,25 @@ def _hard(canary: Sample) -> Finding | None:
 
 
 def _findings(analysis: Analysis, canary: Sample, stable: Sample) -> Iterator[Finding]:
-    missing = _missing(canary, canary.asked.requests, analysis.min_requests)
+    gone = f"it has had no healthy instance for {canary.away:.0f} s" if canary.away else ""
+    missing = gone or _missing(canary.age, canary.asked.requests, analysis.min_requests)
     yield _enough(canary, analysis.min_requests, missing)
     if analysis.success_rate is not None:
         yield _success(canary, analysis.success_rate, missing)
     if analysis.p99 is not None:
-        yield _slowest(canary, analysis.p99, _missing(canary, canary.latency.count, analysis.min_requests, "answers"))
+        timed = _missing(canary.latency_age, canary.latency.count, analysis.min_requests, "answers")
+        yield _slowest(canary, analysis.p99, gone or timed)
     if analysis.error_delta is not None:
         missing = missing or _beside(stable, analysis, canary)
         yield _delta(canary, stable, analysis.error_delta, missing)
 
 
-def _missing(sample: Sample, count: int, least: int, what: str = "requests") -> str:
-    """Return why a sample says nothing, "" where it is one."""
-    if sample.age is None:
-        return "no Envoy has reported anything of it yet"
-    if sample.age > STALE:
-        return f"no Envoy has reported anything of it for {sample.age:.0f} s"
+def _missing(age: float | None, count: int, least: int, what: str = "requests") -> str:
+    """Return why so many, told of so many seconds ago, say nothing; "" where they do."""
+    if age is None:
+        return f"no Envoy has reported any {what} yet"
+    if age > STALE:
+        return f"no Envoy has reported any {what} for {age:.0f} s"
     return f"{count:,} {what}, at least {least:,} are wanted" if count < least else ""
 
 
@@ -215,7 +210,7 @@ def _beside(stable: Sample, analysis: Analysis, canary: Sample) -> str:
     asked, allowed = canary.asked, analysis.error_delta or 0
     if asked.errors * TOTAL <= allowed * asked.requests:
         return ""
-    missing = _missing(stable, stable.asked.requests, analysis.min_requests)
+    missing = _missing(stable.age, stable.asked.requests, analysis.min_requests)
     return f"of the stable version: {missing}" if missing else ""
 
 

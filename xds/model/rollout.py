@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from xds.model.analysis import Analysis, Judgement
+from xds.model.analysis import Analysis, Judged, Judgement, Ruling
 from xds.model.names import ServiceKey, check_id
 from xds.model.preview import Preview
 from xds.model.problems import Conflict, InvalidInput
@@ -150,15 +150,6 @@ STEPS: Mapping[tuple[Phase, type[Event]], Phase] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What was said of a step in the end: its index in the plan (-1 without one), its weight, and the judgement."""
-
-    step: int
-    weight: int
-    judgement: Judgement
-
-
-@dataclass(frozen=True, slots=True)
 class Rollout:
     """A canary in progress, or the record of one that is over.
 
@@ -219,6 +210,17 @@ class Rollout:
         return self.judged[-1].judgement if self.judged else None
 
     @property
+    def is_doubted(self) -> bool:
+        """Say whether a judgement has stopped it where it stands, and nobody has decided since."""
+        last = self.last_judgement
+        return self.phase is Phase.PAUSED and last is not None and self.reason == _doubt(last)
+
+    @property
+    def is_given_back(self) -> bool:
+        """Say whether a judgement has given everybody back."""
+        return bool(self.judged) and self.judged[-1].ruling is Ruling.GIVE_BACK
+
+    @property
     def is_untouched(self) -> bool:
         """Say whether it still waits at nobody for its first word, so that another one may take its place."""
         waits = self.phase in {Phase.SHIFTING, Phase.PAUSED}
@@ -258,21 +260,25 @@ def advance(rollout: Rollout, event: Event) -> Rollout:
         case Resume():
             return _next(rollout) if rollout.acked else replace(rollout, phase=phase, reason="")
         case Elapsed(judgement):
-            return _next(rollout if judgement is None else _noted(rollout, judgement))
+            return _next(rollout if judgement is None else _noted(rollout, judgement, Ruling.GO_ON))
         case Failed(judgement):
             reason = f"taken back: {judgement.reason}"
-            return replace(_noted(rollout, judgement), phase=phase, weight=0, acked=False, reason=reason)
+            given_back = _noted(rollout, judgement, Ruling.GIVE_BACK)
+            return replace(given_back, phase=phase, weight=0, acked=False, reason=reason)
         case Doubted(judgement):
-            reason = f"{judgement.reason}: resume, promote or abort"
-            return replace(_noted(rollout, judgement), phase=phase, reason=reason)
+            return replace(_noted(rollout, judgement, Ruling.STOP), phase=phase, reason=_doubt(judgement))
         case Acked():
             return _acked(replace(rollout, acked=True), phase)
 
 
-def _noted(rollout: Rollout, judgement: Judgement) -> Rollout:
+def _noted(rollout: Rollout, judgement: Judgement, ruling: Ruling) -> Rollout:
     """Keep what was said of the present step."""
-    said = Judged(rollout.step, rollout.weight, judgement)
+    said = Judged(rollout.step, rollout.weight, judgement, ruling)
     return replace(rollout, judged=(*rollout.judged, said)[-MAX_JUDGED:])
+
+
+def _doubt(judgement: Judgement) -> str:
+    return f"{judgement.reason}: resume, promote or abort"
 
 
 def _acked(rollout: Rollout, phase: Phase) -> Rollout:

@@ -52,6 +52,8 @@ class Latency:
         rest = share * self.count
         found = None
         for (above, upto), count in sorted(self.buckets.items(), key=_by_end):
+            if not count:
+                continue
             found = above if math.isinf(upto) else above + (upto - above) * min(1.0, rest / count)
             if rest <= count:
                 break
@@ -131,6 +133,30 @@ class Measured:
     attempts_by_node: Mapping[str, Attempts]
     endpoints: Mapping[str, Attempts]
     localities: Mapping[str, Attempts]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Requests that are over, and those of them that failed."""
+
+    requests: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was measured of one version since its present weight holds.
+
+    `asked` are all of its requests, `lately` those of the last half minute; `age` is for how many seconds no Envoy has
+    spoken of it, and `latency_age` of its times, None: since ever. For `away` seconds no instance could serve it.
+    """
+
+    asked: Counts = Counts()
+    lately: Counts = Counts()
+    latency: Latency = field(default_factory=Latency)
+    age: float | None = None
+    latency_age: float | None = None
+    away: float = 0.0
 
 
 def success_rate(measured: Answers | Attempts) -> float | None:

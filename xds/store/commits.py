@@ -70,6 +70,8 @@ def write(db: sqlite3.Connection, commit: Commit, ids: dict[Ref, int], next_id: 
     _insert(db, _NEW if is_all_new else _JOURNAL, written)  # first: it still finds what was before in the state
     _insert(db, _STATE, state)
     db.executemany("DELETE FROM state WHERE id = ?", gone)
+    if commit.forgets:
+        db.execute("DELETE FROM receipt")
     if commit.kept:
         _insert(db, _RECEIPT, [_receipt(kept, bodies) for kept in commit.kept])
         db.execute("DELETE FROM receipt WHERE id <= (SELECT max(id) FROM receipt) - ?", (KEPT_RECEIPTS,))

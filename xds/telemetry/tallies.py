@@ -12,8 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from xds.model.analysis import Counts, Sample
-from xds.model.traffic import Answers, Attempts, Latency
+from xds.model.traffic import Answers, Attempts, Counts, Latency, Sample
 
 LATELY: Final = 30.0
 FLUSH: Final = 1.0
@@ -27,6 +26,7 @@ class _Part:
         self.attempts, self.answers = Attempts(), Answers()
         self.recent: deque[tuple[int, Attempts]] = deque()
         self.heard: float | None = None
+        self.timed: float | None = None
         self.tells_attempts = False
 
     def sample(self, now: float) -> Sample:
@@ -34,8 +34,9 @@ class _Part:
         latency = Latency(dict(self.answers.latency.buckets))
         lately = [each for second, each in self.recent if second > now - LATELY]
         recent = Counts(sum(each.requests for each in lately), sum(each.errors for each in lately))
-        age = None if self.heard is None else now - self.heard
-        return Sample(Counts(counted.requests, counted.errors), recent, latency, age)
+        asked = Counts(counted.requests, counted.errors)
+        age, latency_age = (None if at is None else now - at for at in (self.heard, self.timed))
+        return Sample(asked, recent, latency, age, latency_age)
 
     def attempted(self, attempts: Attempts, now: float) -> None:
         self.heard, self.tells_attempts = now, True
@@ -47,7 +48,7 @@ class _Part:
             self.recent.popleft()
 
     def answered(self, answers: Answers, now: float) -> None:
-        self.heard = now
+        self.heard = self.timed = now
         self.answers.follow(answers)
 
 

@@ -84,6 +84,7 @@ async def test_a_canary_with_another_policy_on_another_host_proposes_and_takes_n
     assert one.policy.proposals == other.policy.proposals
     explained = (await one.ask("GET", "/v1/services/web:explain"))["proposals"]
     assert isinstance(explained, list)
+    assert {each["rollout"] for each in explained} == {"web-v2-1"}
     assert [(each["version"], each["field"]) for each in explained] == [
         ("v2", "timeout"), ("v2", "route web.api"), ("v2", "route web.new"),
     ]  # fmt: skip

@@ -87,6 +87,17 @@ def test_without_an_envoy_a_step_is_blocked_and_exits_with_3(declared: None, fai
     assert "web-v2-1 is blocked: " in told.stderr
 
 
+def test_a_step_without_data_is_no_success_of_a_pipeline(envoy: Program, fairlead: Fairlead) -> None:
+    told = fairlead(
+        "canary", "start", "web", "v2", "--steps", "5,100", "--min-requests", "10", "--success-rate", "99",
+        "--no-data-after", "500ms", "--wait", "--patience", "0", "--timeout", "30", exit_code=3,
+    )  # fmt: skip
+    assert "web-v2-1 is blocked: no data: " in told.stderr
+    status = fairlead("canary", "status", "web").stdout
+    assert "no data   no data for success-rate: " in status
+    assert "resume, promote or abort" in status
+
+
 def test_what_takes_too_long_exits_with_4(envoy: Program, fairlead: Fairlead) -> None:
     told = fairlead(
         "canary", "start", "web", "v2", "--steps", "5,100", "--pause", "10m", "--wait", "--timeout", "2", exit_code=4

@@ -10,11 +10,15 @@ from pathlib import Path
 from xds.control.admission import Admitted
 from xds.control.clock import SystemClock
 from xds.control.plane import ControlPlane
-from xds.model.declare import Change, Declaration
+from xds.model.declare import Change, Declaration, Put
+from xds.model.instance import Instance
 from xds.model.intent import Ref
+from xds.model.names import ServiceKey
 from xds.model.quota import Quotas
 from xds.sources.leases import WheelLeases
 from xds.store.sqlite import SqliteStore
+
+WEB = ServiceKey.of("web")
 
 
 @asynccontextmanager
@@ -33,6 +37,16 @@ async def running_plane(
             running.cancel()
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def two_versions(folder: Path) -> AsyncIterator[ControlPlane]:
+    """The same with a service `web` that has an instance of v1, which is stable, and one of v2."""
+    async with running_plane(folder) as plane:
+        for number, version in enumerate(["v1", "v2"]):
+            instance = Instance(f"web-{version}", WEB, "127.0.0.1", {"http": 8080 + number}, version=version)
+            await say(plane, Put(instance))
+        yield plane
 
 
 async def say(plane: ControlPlane, change: Change) -> Ref:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from tests.feature.control.plane_on_disk import running_plane
+from tests.feature.control.plane_on_disk import running_plane, say
 from tests.harness.waiting import until
 from xds.control.plane import ControlPlane
 from xds.control.ports import JournalQuery
 from xds.model.alarm import Priority
-from xds.model.declare import Declaration, Delete, Put
+from xds.model.analysis import Analysis, Finding, Judgement, Verdict
+from xds.model.declare import Change, Declaration, Delete, Put, StartRollout, StepRollout
 from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref
 from xds.model.names import ServiceKey
+from xds.model.rollout import Doubted, Failed, Resume, Step
 
 WEB = ServiceKey.of("web")
 
@@ -53,3 +56,24 @@ async def test_what_another_owner_was_refused_is_a_line_of_the_journal(tmp_path:
         (row,) = [row for row in await plane.store.journal(JournalQuery()) if row["kind"] == "refused"]
         assert (row["key"], row["actor"]) == ("web-1", "docker:host-2")
         assert "docker:host-1" in str(row["reason"])
+
+
+async def test_a_rollout_that_a_judgement_stopped_or_took_back_is_an_alarm_until_somebody_decides(
+    tmp_path: Path,
+) -> None:
+    said = Judgement(Verdict.FAIL, (Finding("p99", Verdict.FAIL, 9.0, 5.0, "ms", 100, "P99 9 ms"),))
+    begin = StartRollout(WEB, "v2", (Step(500, 60.0), Step(5000, 60.0)), analysis=Analysis())
+    async with running_plane(tmp_path) as plane:
+        for each in (web(1), replace(web(2), version="v2")):
+            await say(plane, Put(each))
+        steps: list[tuple[Change, list[str]]] = [
+            (begin, []),
+            (StepRollout("web-v2-1", Doubted(said)), ["default/web v2: P99 9 ms: resume, promote or abort"]),
+            (StepRollout("web-v2-1", Resume()), []),
+            (StepRollout("web-v2-1", Failed(said)), ["default/web v2: taken back: P99 9 ms"]),
+            (Delete(Ref(Kind.INSTANCE, "web-2")), []),
+        ]
+        for change, wanted in steps:
+            await say(plane, change)
+            await plane.housekeeping.round()
+            assert [alarm.message for alarm in plane.alarms.standing if alarm.kind == "rollout"] == wanted

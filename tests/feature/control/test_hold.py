@@ -38,10 +38,14 @@ def web(number: int) -> Instance:
     return Instance(f"web-{number}", WEB, "127.0.0.1", {"http": 8000 + number}, version="v1", ttl=60.0)
 
 
+def written(number: int) -> Declaration:
+    return Declaration(Put(web(number)), "api:test", idempotency=f"key-{number}")
+
+
 async def fill(folder: Path) -> dict[str, str]:
     """Make a store with one service of twenty, keep its good state, and return what is published."""
     async with running_plane(folder, last_good=True) as plane:
-        await plane.submit([Declaration(Put(web(number)), "api:test") for number in range(COUNT)])
+        await plane.submit([written(number) for number in range(COUNT)])
         await plane.store_keeping.keep_now()
         return published(plane)
 
@@ -215,6 +219,18 @@ async def test_s3_an_operator_keeps_what_the_store_holds_and_envoys_are_sent_tha
     async with running_plane(tmp_path, last_good=True) as plane:
         assert plane.store_keeping.hold is None
         assert len(plane.intent.instances) == 5
+
+
+@pytest.mark.parametrize(("keep", "there"), [(Keep.SERVED, COUNT), (Keep.STORED, 5)])
+async def test_s3_a_write_that_is_repeated_after_the_decision_is_not_taken_for_done(
+    tmp_path: Path, keep: Keep, there: int
+) -> None:
+    """The receipt of something that the store has lost is none, also after another restart."""
+    async with damaged(tmp_path, shrink) as (plane, _):
+        await plane.store_keeping.decide(keep, "api:test", "")
+    async with running_plane(tmp_path, last_good=True) as plane:
+        await plane.submit([written(COUNT - 1)])
+        assert len(plane.intent.instances) == there
 
 
 async def test_s3_a_hold_that_nobody_decided_stands_after_a_restart(tmp_path: Path) -> None:

@@ -8,29 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.feature.control.plane_on_disk import running_plane, say
+from tests.feature.control.plane_on_disk import WEB, say, two_versions
 from tests.feature.control.sidecar import Sidecar
 from tests.harness.waiting import until
 from xds.control.gate import GateState
 from xds.control.plane import ControlPlane
-from xds.model.declare import Put, StartRollout, StepRollout
-from xds.model.instance import Instance
-from xds.model.names import ServiceKey
+from xds.model.declare import StartRollout, StepRollout
 from xds.model.preview import Preview
 from xds.model.rollout import WAITS, Abort, Phase
 from xds.model.route import MatchKind, ValueMatch
 from xds.wire.types import ResourceType
 
-WEB = ServiceKey.of("web")
 SHOWN = Preview("v2", (ValueMatch("x-canary", MatchKind.EXACT, "insider"),))
 
 
 @pytest.fixture
 async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
-    async with running_plane(tmp_path) as plane:
-        for number, version in enumerate(["v1", "v2"]):
-            instance = Instance(f"web-{version}", WEB, "127.0.0.1", {"http": 8080 + number}, version=version)
-            await say(plane, Put(instance))
+    async with two_versions(tmp_path) as plane:
         yield plane
 
 

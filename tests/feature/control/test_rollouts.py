@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.feature.control.plane_on_disk import running_plane, say
+from tests.feature.control.plane_on_disk import WEB, say, two_versions
 from tests.feature.control.sidecar import Sidecar
 from tests.harness.waiting import until
 from xds.cache.roster import LIVE_AFTER_CLOSE
@@ -21,24 +21,19 @@ from xds.control.plane import ControlPlane
 from xds.control.ports import Commit
 from xds.control.status import RolloutStatus
 from xds.model.declare import Delete, Put, StartRollout, StepRollout
-from xds.model.instance import Instance
 from xds.model.intent import Kind, Ref
-from xds.model.names import Key, ServiceKey
+from xds.model.names import Key
 from xds.model.problems import Conflict, InvalidInput, Unavailable
 from xds.model.rollout import Abort, Pause, Phase, Promote, Resume, SetWeight, Step
 from xds.model.route import Route
 from xds.wire.types import ResourceType
 
-WEB = ServiceKey.of("web")
 ROUTE = ResourceType.ROUTE
 
 
 @pytest.fixture
 async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
-    async with running_plane(tmp_path) as plane:
-        for number, version in enumerate(["v1", "v2"]):
-            instance = Instance(f"web-{version}", WEB, "127.0.0.1", {"http": 8080 + number}, version=version)
-            await say(plane, Put(instance))
+    async with two_versions(tmp_path) as plane:
         yield plane
 
 

@@ -20,8 +20,7 @@ from envoy_data_plane.google.protobuf import Struct, Value
 from tests.feature.ads.wire_client import WireClient, connect
 from tests.feature.telemetry.conftest import SETTINGS, Plane, reporting
 from tests.harness.waiting import until
-from xds.model.analysis import Counts
-from xds.model.traffic import Attempts
+from xds.model.traffic import Attempts, Counts
 from xds.wire.codec import encode
 
 ALL = "envoy.lrs.supports_send_all_clusters"

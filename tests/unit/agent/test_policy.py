@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -81,6 +82,59 @@ async def test_everything_is_looked_at_in_time_also_where_something_always_chang
     with pytest.raises(Enough):
         await house.policy.run()
     assert house.heard == [["a", "b"], ["b"], ["b"], ["a", "b"]]
+
+
+async def test_while_a_rollout_may_make_a_proposal_hold_its_service_is_looked_at_more_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SOON", 0.05)
+    house = House()
+    proposal = {
+        "service": "web", "env": "default", "version": "v2", "field": "timeout", "holds": "15.0", "wanted": "5.0",
+    }  # fmt: skip
+
+    waiting = {
+        "service": "web", "env": "default", "version": "v2", "entry": "auto", "auto_promote": False, "rollout": None,
+        "plan": [{"weight": 0, "pause": None}], "preview": None, "analysis": None,
+    }  # fmt: skip
+
+    async def hear(method: str, path: str, body: Mapping[str, Any] | None) -> Mapping[str, object]:
+        if path == "/v1/rollouts":
+            return {"id": "web-v2-1"}
+        await house.hear(method, path, body)
+        house.now += 1.0
+        if len(house.heard) == 1:  # the rollout begins by this
+            return {**NOTHING, "proposals": [{**proposal, "rollout": None}], "waiting": [waiting]}
+        if len(house.heard) == 3:
+            house.known["a"] = service("shop")
+            house.policy.wake()
+        elif len(house.heard) == 4:
+            raise Enough
+        return {**NOTHING, "proposals": [{**proposal, "rollout": "web-v2-1"}] if len(house.heard) < 3 else []}
+
+    house.policy._request = hear
+    with pytest.raises(Enough):
+        async with asyncio.timeout(20):
+            await house.policy.run()
+    assert house.heard == [["a", "b"], ["b"], ["b"], ["a"]]
+
+
+async def test_a_rollout_begins_with_the_plan_the_preview_and_the_criteria_that_labels_come_to() -> None:
+    house, asked = House(), list[Mapping[str, Any]]()
+    waiting = {
+        "service": "web", "env": "default", "version": "v2", "entry": "auto", "auto_promote": True, "rollout": None,
+        "plan": [{"weight": 0, "pause": None}], "preview": None, "analysis": {"min_requests": 200},
+    }  # fmt: skip
+
+    async def hear(method: str, path: str, body: Mapping[str, Any] | None) -> Mapping[str, object]:
+        if path != "/v1/rollouts":
+            return {**NOTHING, "waiting": [waiting]}
+        asked.append(body or {})
+        return {"id": "web-v2-1"}
+
+    house.policy._request = hear
+    await house.policy.declare()
+    assert asked == [{field: value for field, value in waiting.items() if field not in {"entry", "rollout"}}]
 
 
 async def _away(method: str, path: str, body: Mapping[str, Any] | None) -> Mapping[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ class Ear:
         self.heard: list[tuple[str, list[str], list[str]]] = []
         self.known: dict[str, Mapping[str, Any]] = {}
         self.away = False
+        self.told = asyncio.Event()
         self.refusals: dict[str, str] = {}
         self.sightings = Sightings(
             "host-7", self._hear, lives=story.containers.lives, strangers=lambda: story.containers.strangers,
@@ -38,6 +40,7 @@ class Ear:
         self.known |= {each["id"]: each for each in items}
         for each in gone:
             del self.known[each]
+        self.told.set()
         return {}
 
 
@@ -62,6 +65,21 @@ async def test_a_control_plane_that_has_forgotten_is_told_all_of_it_again() -> N
     await ear.sightings.tell()
     ear.sightings.begin()
     await ear.sightings.tell()
+    assert ear.heard == [("PUT", ["a"], [])] * 2
+
+
+async def test_nothing_is_told_before_the_agent_is_registered_and_all_of_it_at_once_then() -> None:
+    """Before, it would be refused; and after a refusal seconds pass until the next word."""
+    ear = Ear(running())
+    async with asyncio.TaskGroup() as tasks:
+        telling = tasks.create_task(ear.sightings.run())
+        await asyncio.sleep(0)
+        assert not ear.heard
+        for _ in range(2):  # a control plane that has started anew registers it once more
+            ear.told.clear()
+            ear.sightings.begin()
+            await asyncio.wait_for(ear.told.wait(), 5)
+        telling.cancel()
     assert ear.heard == [("PUT", ["a"], [])] * 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xds.cli.exits import Exit
-from xds.cli.verdict import Wanted, line, verdict
+from xds.cli.verdict import Wanted, judged, line, verdict
 
 
 def rollout(phase: str, *, state: str = "", gate: str = "done", weight: int = 25) -> dict[str, object]:
@@ -75,3 +75,16 @@ def test_a_gate_that_waits_says_what_for() -> None:
         "gate": {"state": "waiting", "acked": 1, "live": 1, "reason": "Envoys may still be on their way back"},
     }
     assert line(waiting).endswith("acknowledged by 1 of 1 Envoys · Envoys may still be on their way back")
+
+
+def test_a_version_that_was_taken_back_is_said_with_the_reason() -> None:
+    document = rollout("aborted") | {"reason": "taken back: 15 of 30 requests failed"}
+    found = verdict(document, Wanted.PLAN, blocked_for=0.0, patience=10.0)
+    assert found is not None
+    assert found.words == "web-v2-1 aborted: every user is on v1, taken back: 15 of 30 requests failed"
+
+
+def test_each_criterion_is_a_line() -> None:
+    findings = [{"verdict": "pass", "words": "204 requests"}, {"verdict": "no data", "words": "no times"}]
+    assert judged({"judgement": {"findings": findings}}) == ["pass      204 requests", "no data   no times"]
+    assert judged({"judgement": None}) == []

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from tests.harness.declared import WEB, Book, instance
 from xds.control.analysis import LOOK, Analyst, hosts_of, why
 from xds.control.measuring import Traffic
-from xds.model.analysis import Analysis, Counts, NoData, Sample, Verdict
+from xds.model.analysis import Analysis, NoData, Verdict
 from xds.model.declare import StartRollout
+from xds.model.intent import Kind
 from xds.model.names import ServiceKey
 from xds.model.rollout import (
     Acked,
@@ -24,7 +25,7 @@ from xds.model.rollout import (
     SetWeight,
     Step,
 )
-from xds.model.traffic import Measured
+from xds.model.traffic import Counts, Measured, Sample
 
 RATE = Analysis(success_rate=9900, wait=60.0)
 PLAN = (Step(500, 10.0), Step(5000, 10.0))
@@ -231,7 +232,32 @@ def test_without_anybody_who_counts_nothing_is_good() -> None:
     desk.look()
     event = desk.look(70.0)
     assert isinstance(event, Doubted)
-    assert "no Envoy has reported anything of it yet" in event.judgement.reason
+    assert "no Envoy has reported any requests yet" in event.judgement.reason
+
+
+def test_a_version_whose_instances_are_gone_goes_back_but_one_that_still_starts_is_waited_for() -> None:
+    desk = Desk()
+    desk.book.delete(Kind.INSTANCE, "web-2")
+    assert desk.look(100.0) is None
+    assert desk.look(100.0) is None
+    desk.step(Acked())
+    assert desk.look() is None
+    assert desk.look(19.9) is None
+    event = desk.look(0.1)
+    assert isinstance(event, Failed)
+    assert event.judgement.reason == "it had no healthy instance for 20 s"
+
+
+def test_an_instance_that_comes_back_in_time_is_forgiven() -> None:
+    desk = Desk()
+    desk.step(Acked())
+    desk.look()
+    desk.book.delete(Kind.INSTANCE, "web-2")
+    desk.look(1.0)
+    desk.book.put(instance("web-3", "v2"))
+    assert desk.look(15.0) is None
+    desk.book.delete(Kind.INSTANCE, "web-3")
+    assert desk.look(15.0) is None
 
 
 def test_a_rollout_that_is_gone_is_not_counted_any_more() -> None:

@@ -173,6 +173,17 @@ def test_the_labels_word_on_the_address_holds(said: str, expected: list[str]) ->
     assert [each.address for each in there.candidates] == expected
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_d3_a_label_opens_no_program_of_the_host_to_users(host: str) -> None:
+    """On loopback listen an Envoy's admin and a control plane; only who shares the host's network is there, too."""
+    end = f"[{host}]:15000" if ":" in host else f"{host}:15000"
+    for labels in {"address": host}, {"ingress": end}:
+        there = found(facts(ports=EVERYWHERE), LOCAL, None, **labels)
+        assert there.candidates == ()
+        assert "loopback is not open to calls, and it is not in the host's network" in there.rejected[0]
+        assert found(facts(mode="host", networks={"host": ""}), LOCAL, None, **labels).candidates
+
+
 def test_ipv6_addresses_come_after_ipv4_ones() -> None:
     said: dict[str, Any] = {"front": {"IPAddress": "10.1.0.2", "GlobalIPv6Address": "2001:db8::2"}}
     from tests.unit.docker.engine_said import inspection

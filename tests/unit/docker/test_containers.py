@@ -392,6 +392,18 @@ def test_who_uses_anothers_network_goes_and_comes_with_it() -> None:
     assert story.told == {WEB_ID: "10.1.0.7"}
 
 
+def test_who_uses_the_network_of_one_that_cannot_be_inspected_waits_for_it() -> None:
+    pause = facts(CART, labels={}, networks={"front": "10.1.0.7"})
+    story = Story().runs(facts(mode=f"container:{CART}", networks={}), pause)
+    story.engine[CART] = "500"
+    story.listed(WEB)
+    story.passes(0.5)
+    assert story.containers.states() == {"web": f"waits for the engine's word on the container {CART[:12]}"}
+    story.engine[CART] = pause
+    story.passes(2)
+    assert story.told == {WEB_ID: "10.1.0.7"}
+
+
 def test_a_network_whose_container_was_removed_is_asked_for_once() -> None:
     """Its processes may go on in it; they are reached by nobody."""
     shared = facts(mode=f"container:{CART}", networks={})

@@ -59,8 +59,9 @@ def test_everything_that_a_container_can_say_of_itself() -> None:
     assert (instance.ports, instance.weight) == ({"default": 8080, "admin": 9000}, 50)
     assert (instance.region, instance.zone, instance.metadata) == ("eu", "eu-1a", {"commit": "1f0c"})
     assert (found.network, found.address, found.drain) == ("front", "published", 30)
-    assert instance.ingress == Address("10.0.0.7", 15006)
-    assert understood({"ingress": "10.0.0.9:15006"}).instance("10.0.0.7").ingress == Address("10.0.0.9", 15006)
+    assert (instance.ingress, instance.check) == (Address("10.0.0.7", 15006), Check(CheckKind.TCP, port=15006))
+    other = understood({"ingress": "10.0.0.9:15006"}).instance("10.0.0.7")
+    assert (other.ingress, other.check) == (Address("10.0.0.9", 15006), Check(CheckKind.TCP))
     assert instance.labels["io.example.team"] == "shop"
     assert (instance.labels["tag.blue"], instance.labels["tag.eu"]) == ("true", "true")
 

@@ -11,17 +11,15 @@ from xds.model.analysis import (
     HARD_LEAST,
     STALE,
     Analysis,
-    Counts,
     Judgement,
     NoData,
     Ruling,
-    Sample,
     Verdict,
     judge,
     rule,
 )
 from xds.model.problems import InvalidInput
-from xds.model.traffic import Latency
+from xds.model.traffic import Counts, Latency, Sample
 
 PASS, FAIL, NO_DATA, HARD = Verdict.PASS, Verdict.FAIL, Verdict.NO_DATA, Verdict.HARD_FAIL
 NO_SAMPLE = Sample()
@@ -29,7 +27,7 @@ TIMES = Latency({(0.0, 100.0): 990, (100.0, 300.0): 10})
 
 
 def sample(requests: int = 1000, errors: int = 0, latency: Latency | None = None, age: float | None = 1.0) -> Sample:
-    return Sample(Counts(requests, errors), Counts(), latency or Latency(), age)
+    return Sample(Counts(requests, errors), Counts(), latency or Latency(), age, age)
 
 
 def said(criteria: Analysis, canary: Sample, stable: Sample = NO_SAMPLE) -> Judgement:
@@ -46,8 +44,8 @@ RATE, TIME, DELTA = Analysis(success_rate=9900), Analysis(p99=0.25), Analysis(er
         (RATE, sample(1204, 106), Sample(), FAIL, "success rate 91.19 % of 1,204 requests, at least 99 % is wanted"),
         (RATE, sample(99, 0), Sample(), NO_DATA, "no data: 99 requests, at least 100 are wanted"),
         (RATE, sample(0, 0), Sample(), NO_DATA, "no data: 0 requests, at least 100 are wanted"),
-        (RATE, sample(age=None), Sample(), NO_DATA, "no Envoy has reported anything of it yet"),
-        (RATE, sample(age=STALE + 1), Sample(), NO_DATA, "no Envoy has reported anything of it for 31 s"),
+        (RATE, sample(age=None), Sample(), NO_DATA, "no Envoy has reported any requests yet"),
+        (RATE, sample(age=STALE + 1), Sample(), NO_DATA, "no Envoy has reported any requests for 31 s"),
         (TIME, sample(latency=TIMES), Sample(), PASS, "P99 100 ms of 1,000 answers, at most 250 ms is wanted"),
         (TIME, sample(latency=Latency({(0.0, 100.0): 980, (500.0, 600.0): 20})), Sample(), FAIL, "P99 550 ms of 1,000"),
         (TIME, sample(), Sample(), NO_DATA, "no data for p99: 0 answers, at least 100 are wanted"),
@@ -83,6 +81,18 @@ def test_one_bad_criterion_is_enough_and_one_without_data_keeps_it_from_passing(
 def test_a_version_that_breaks_after_a_long_good_time_fails_hard_by_what_was_of_late() -> None:
     broken = Sample(Counts(100_000, 30), Counts(40, 30), age=0.5)
     assert said(RATE, broken).reason == "30 of 40 requests failed of late"
+
+
+def test_a_version_that_nobody_serves_any_more_fails_hard() -> None:
+    short = said(RATE, Sample(away=19.9))
+    assert short.verdict is NO_DATA
+    assert "no data: it has had no healthy instance for 20 s" in short.reason
+    assert said(RATE, Sample(away=34.2)).reason == "it had no healthy instance for 34 s"
+
+
+def test_times_that_nobody_tells_any_more_are_no_data_though_requests_are_told() -> None:
+    (_, found) = said(TIME, Sample(Counts(1000, 0), Counts(), TIMES, 1.0, 31.0)).findings
+    assert (found.verdict, found.words) == (NO_DATA, "no data for p99: no Envoy has reported any answers for 31 s")
 
 
 def test_a_share_is_never_shown_as_better_than_it_is() -> None:

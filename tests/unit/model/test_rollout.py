@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.harness.declared import WEB
-from xds.model.analysis import Finding, Judgement, Verdict
+from xds.model.analysis import Finding, Judged, Judgement, Ruling, Verdict
 from xds.model.problems import Conflict, InvalidInput
 from xds.model.rollout import (
     MAX_JUDGED,
@@ -21,7 +21,6 @@ from xds.model.rollout import (
     Elapsed,
     Event,
     Failed,
-    Judged,
     Pause,
     Phase,
     Promote,
@@ -195,7 +194,7 @@ def test_a_version_that_is_judged_bad_loses_its_users_and_keeps_the_evidence() -
     assert rollout.reason == "taken back: 91.2 % is too little"
     ended = after(rollout, Acked())
     assert (ended.phase, ended.reason) == (Phase.ABORTED, rollout.reason)
-    assert ended.judged == (Judged(0, 500, GOOD), Judged(1, 2500, BAD))
+    assert ended.judged == (Judged(0, 500, GOOD, Ruling.GO_ON), Judged(1, 2500, BAD, Ruling.GIVE_BACK))
     assert ended.last_judgement == BAD
 
 
@@ -203,6 +202,9 @@ def test_a_version_that_is_doubted_keeps_its_users_until_somebody_decides() -> N
     rollout = after(started(*PLAN), Acked(), Doubted(BAD))
     assert (rollout.phase, rollout.weight, rollout.acked) == (Phase.PAUSED, 500, True)
     assert rollout.reason == "91.2 % is too little: resume, promote or abort"
+    assert rollout.is_doubted
+    assert not after(rollout, Pause()).is_doubted, "somebody has decided"
+    assert not after(rollout, SetWeight(500), Acked()).is_doubted
     assert after(rollout, Resume()).weight == 2500
     assert after(rollout, Failed(BAD)).phase is Phase.ABORTING, "it may still fail hard"
 

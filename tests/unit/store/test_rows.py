@@ -7,14 +7,14 @@ import json
 import pytest
 
 from tests.harness.declared import WEB, instance, route, service, split
-from xds.model.analysis import Analysis, Finding, Judgement, NoData, Verdict
+from xds.model.analysis import Analysis, Finding, Judged, Judgement, NoData, Ruling, Verdict
 from xds.model.balancing import Balancing, Outlier
 from xds.model.gateway import Gateway, GatewayListener
 from xds.model.instance import Address, Instance
 from xds.model.intent import Declared, Kind, ref
 from xds.model.names import Key, ServiceKey
 from xds.model.problems import InvalidInput
-from xds.model.rollout import Judged, Phase, Rollout, Step
+from xds.model.rollout import Phase, Rollout, Step
 from xds.model.route import MatchKind, PathKind, PathMatch, Retry, ValueMatch
 from xds.model.selector import Selector
 from xds.model.service import Protocol, Subset
@@ -53,7 +53,7 @@ OBJECTS: tuple[Declared, ...] = (
         "web-v2-1", WEB, "v2", "v1", (Step(500, None), Step(10_000, 3.5)), auto_promote=True, phase=Phase.ABORTING,
         step=1, weight=7, acked=True, manual=True, reason="why", owner="api:a",
         analysis=Analysis(200, 9950, 0.5, 50, NoData.FAIL, 60.0, rollback=False),
-        judged=(Judged(0, 500, JUDGEMENT),),
+        judged=(Judged(0, 500, JUDGEMENT, Ruling.STOP),),
     ),
 )  # fmt: skip
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from xds.model.analysis import Counts, Sample
-from xds.model.traffic import Answers, Attempts, Latency
+from xds.model.traffic import Answers, Attempts, Counts, Latency, Sample
 from xds.telemetry.reporter import Reporter
 from xds.telemetry.settings import TelemetrySettings
 from xds.telemetry.tallies import Tally

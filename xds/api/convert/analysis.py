@@ -68,7 +68,7 @@ def rollout_analysis(status: RolloutStatus) -> RolloutAnalysis:
     """Return how a rollout is judged now, and was in its steps before."""
     rollout = status.rollout
     past = [
-        JudgedOut(step=each.step, weight=write_percent(each.weight), judgement=found)
+        JudgedOut(step=each.step, weight=write_percent(each.weight), judgement=found, ruling=each.ruling.value)
         for each in rollout.judged
         if (found := judgement_out(each.judgement)) is not None
     ]

@@ -9,8 +9,9 @@ from xds.model.intent import Intent
 from xds.model.names import ServiceKey
 
 
-def proposal_out(proposal: Proposal) -> ProposalOut:
+def proposal_out(intent: Intent, proposal: Proposal) -> ProposalOut:
     """Return a proposal as a document."""
+    rollout = intent.rollout_of(proposal.service)
     return ProposalOut(
         service=proposal.service.name,
         env=proposal.service.env,
@@ -18,6 +19,7 @@ def proposal_out(proposal: Proposal) -> ProposalOut:
         field=proposal.field,
         holds=proposal.holds,
         wanted=proposal.wanted,
+        rollout=rollout.id if rollout is not None and rollout.version == proposal.version else None,
     )
 
 
@@ -27,4 +29,5 @@ def proposals_of(intent: Intent, key: ServiceKey) -> list[ProposalOut]:
     found = [description for each in members if (description := redescribe(each)) is not None]
     if not found:
         return []
-    return [proposal_out(each) for each in merge(found, intent.services.get(key), "", intent.routes_of(key)).proposals]
+    merged = merge(found, intent.services.get(key), "", intent.routes_of(key))
+    return [proposal_out(intent, each) for each in merged.proposals]

@@ -27,7 +27,6 @@ def start_of(document: RolloutIn, env: str) -> StartRollout:
 def rollout_out(status: RolloutStatus, change: int) -> RolloutOut:
     """Return a rollout as a document; `change` is the counter to wait on."""
     rollout = status.rollout
-    blocked = status.state == "blocked"
     return RolloutOut(
         id=rollout.id,
         service=rollout.service.name,
@@ -36,7 +35,7 @@ def rollout_out(status: RolloutStatus, change: int) -> RolloutOut:
         stable=rollout.stable,
         phase=rollout.phase.value,
         state=status.state,
-        reason=status.gate.reason if blocked else rollout.reason,
+        reason=status.reason,
         weight=write_percent(rollout.weight),
         step=rollout.step,
         plan=[StepOut(weight=write_percent(step.weight), pause=maybe_duration(step.pause)) for step in rollout.plan],

@@ -72,7 +72,7 @@ async def describe_labels(document: DescribeIn, caller: CallerOf, settings: Sett
         documents=[document_of(each) for each in (*(instance for _, _, instance in instances), *declared)],
         sources=[*(at for at, _, _ in instances), *(None for _ in declared)],
         problems=problems + [_problem(each, None) for one in merged for each in one.problems],
-        proposals=[proposal_out(each) for one in merged for each in one.proposals],
+        proposals=[proposal_out(intent, each) for one in merged for each in one.proposals],
         waiting=[each for one in merged for each in _waiting(intent, one)],
         stale=[*_stale(intent, owner, merged)] if document.registered else [],
     )

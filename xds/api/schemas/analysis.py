@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict, JsonValue
@@ -44,7 +44,7 @@ _FINDINGS: list[JsonValue] = [
     },
 ]
 JUDGEMENT: JsonDict = {"verdict": "fail", "reason": _WORDS, "held": "32s", "findings": _FINDINGS}
-_STEP: JsonDict = {"step": 0, "weight": 5, "judgement": JUDGEMENT}
+_STEP: JsonDict = {"step": 0, "weight": 5, "judgement": JUDGEMENT, "ruling": "give back"}
 
 
 class AnalysisIn(Input):
@@ -64,7 +64,7 @@ class AnalysisIn(Input):
         Field(description="percentage points by which its failures may exceed those of the stable version"),
     ] = None
     no_data: Annotated[
-        str, Field(pattern="^(pause|fail|pass)$", description="what it means when it cannot be said after `wait`")
+        Literal["pause", "fail", "pass"], Field(description="what it means when it cannot be said after `wait`")
     ] = "pause"
     wait: Annotated[Duration, Field(description="how long beyond a step's pause enough requests are waited for")] = WAIT
     rollback: Annotated[bool, Field(description="give everybody back when it is judged bad; else it pauses")] = True
@@ -87,7 +87,7 @@ class AnalysisOut(Output):
 class FindingOut(Output):
     """One criterion: the value and its bound in `unit`, of how many requests. A value of null is no data."""
 
-    criterion: str = Field(description="requests, failures, success-rate, p99 or error-delta")
+    criterion: str = Field(description="requests, success-rate, p99, error-delta, failures or instances")
     verdict: str = Field(description="pass, fail, no data or hard fail")
     value: float | None
     bound: float
@@ -114,6 +114,7 @@ class JudgedOut(Output):
     step: int
     weight: float | int
     judgement: JudgementOut
+    ruling: str = Field(description="what followed: go on, stop or give back")
 
 
 class RolloutAnalysis(Output):

@@ -28,6 +28,7 @@ _PROPOSAL: JsonDict = {
     "field": "timeout",
     "holds": "15.0",
     "wanted": "5.0",
+    "rollout": None,
 }
 _WAITING: JsonDict = {
     "service": "checkout",
@@ -84,7 +85,10 @@ class LabelProblemOut(Output):
 
 
 class ProposalOut(Output):
-    """What a version says of its service that does not hold, as long as another one is stable."""
+    """What a version says of its service that does not hold, as long as another one is stable.
+
+    `rollout` is the one in progress that may make it the stable one.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_PROPOSAL]})
 
@@ -94,6 +98,7 @@ class ProposalOut(Output):
     field: str
     holds: str
     wanted: str
+    rollout: str | None
 
 
 class WaitingOut(Output):

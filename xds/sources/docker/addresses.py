@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from xds.labels.description import Description
+from xds.labels.values import ADDRESSES
 from xds.model.instance import Address
+from xds.net.targets import PRIVATE, BlockedTarget, Targets
 from xds.sources.docker.facts import Attachment, Facts
 
 LOOPBACK: Final = "127.0.0.1"
 _BRIDGE: Final = "bridge"
+_BEYOND: Final = Targets(PRIVATE)  # where containers may be said to be: anywhere but on loopback
 _CHECK: Final = "/check"
 _INGRESS: Final = "/ingress"
 """Where the ports of its check and its sidecar stand among the others; no port can be called that."""
@@ -153,6 +156,8 @@ def places(said: Description, facts: Facts, owner: Facts | None, stand: Standpoi
         "host": search.host,
     }
     mode = search.owner.mode
+    if mode != "host" and (why := _on_loopback(said)):
+        return Places((), (why,))
     if said.address == "auto" and not search.wanted:
         search.sidecar()
     elif said.address in ways:
@@ -170,6 +175,19 @@ def places(said: Description, facts: Facts, owner: Facts | None, stand: Standpoi
         else:
             search.published()
     return Places(tuple(_unique(search.found)), tuple(search.rejected))
+
+
+def _on_loopback(said: Description) -> str:
+    """Return which label names loopback, where the host's own programs listen: an Envoy's admin, a control plane."""
+    named = {"address": "" if said.address in ADDRESSES else said.address}
+    named["ingress"] = said.ingress.host if said.ingress else ""
+    for key, host in named.items():
+        try:
+            if host:
+                _BEYOND.check(host)
+        except BlockedTarget as blocked:
+            return f"fairlead.{key}: {blocked}, and it is not in the host's network"
+    return ""
 
 
 def mapped_for_own(said: Description, facts: Facts) -> str:

@@ -151,8 +151,10 @@ class Life:
             return Standing.REFUSED, f"refused: {words}"
         if self.leaving:
             return Standing.DRAINING, "draining"
-        if self.proof is None:
+        if self.proof is None and self.said.awaits_engine and self.facts.health != "healthy":
             return Standing.UNREADY, f"waits for its HEALTHCHECK, which says {self.facts.health or 'nothing'}"
+        if self.proof is None:
+            return Standing.UNREADY, f"waits for the engine's word on the container {self.facts.joins[:12]}"
         why = "; ".join(self.proof.rejected(None)) or "it has no address"
         return Standing.UNREADY, f"not ready: {why}" + (f"; {self.hint}" if self.hint else "")
 
