@@ -56,7 +56,7 @@ def test_a_good_version_goes_on_by_enough_requests_and_by_its_times(town: Town) 
     with Load(town.gateway.port, requests) as load:
         timely = start(town, "timely", [{"weight": 50}], p99="5s", min_requests=50)
         worthy = start(town, "worthy", [{"weight": 30}, {"weight": 100}], success_rate=99, error_delta=1)
-        found = mesh.plane.phase(worthy, "succeeded")
+        found = mesh.plane.phase(worthy, "succeeded", timeout=60)
         past = mesh.plane.get(f"rollouts/{worthy}/analysis")["past"]
         timed = mesh.plane.phase(timely, "succeeded", timeout=60)
     assert load.failures == []
@@ -72,8 +72,10 @@ def test_a_good_version_goes_on_by_enough_requests_and_by_its_times(town: Town) 
 def test_without_traffic_a_step_pauses_for_want_of_data_and_says_so(town: Town) -> None:
     mesh = town.mesh
     declared(town, "quiet", town.apps)
-    rollout = start(town, "quiet", [{"weight": 50}, {"weight": 100}], min_requests=10, wait="5s")
+    rollout = start(town, "quiet", [{"weight": 50}, {"weight": 100}], min_requests=10, wait="3s")
     found = mesh.plane.phase(rollout, "paused")
     assert found["weight"] == 50
-    assert "no data: 0 requests, at least 10 are wanted: resume, promote or abort" in found["reason"]
+    assert found["reason"].startswith("no data: ")
+    assert found["reason"].endswith("resume, promote or abort")
+    assert (found["state"], found["judgement"]["findings"][0]["requests"]) == ("blocked", 0)
     mesh.plane.post(f"rollouts/{rollout}:abort")

@@ -104,7 +104,8 @@ class Sightings:
         self._begun.set()
 
     async def run(self) -> None:
-        """Tell, for ever; what goes wrong here stops nothing else."""
+        """Tell, for ever, once the agent is registered; what goes wrong here stops nothing else."""
+        await self._begun.wait()
         while True:
             pause = LOOK
             self._begun.clear()

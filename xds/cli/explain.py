@@ -16,6 +16,7 @@ from xds.cli.kinds import KINDS, SAFE_IN_PATH, SAFE_OF_ENGINES
 from xds.cli.objects import Env
 from xds.cli.output import Cell, Format, Output, Row, console_print, field, print_json, table, text, weights
 from xds.cli.preview import preview_words
+from xds.cli.verdict import judged
 from xds.model.names import DEFAULT_ENV
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _print_service(found: Row, rollout: Row) -> None:
         f"{found['env']}/{found['service']}  stable {text(found.get('stable'))}  rollout {text(found.get('rollout'))}"
     )
     typer.echo(f"wanted     {weights(found.get('wanted'))}\npublished  {weights(found.get('effective'))}")
-    typer.echo("".join(f"{words}\n" for words in preview_words(rollout)))
+    typer.echo("".join(f"{words}\n" for words in (*preview_words(rollout), *judged(rollout))))
     subsets: dict[str, Cell] = {
         "subset": field("name"), "wanted": lambda row: f"{row.get('wanted')} %",
         "published": lambda row: f"{row.get('effective')} %", "serving": field("serving"),

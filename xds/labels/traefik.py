@@ -36,6 +36,8 @@ _SERVERS: Final[Mapping[str, AnyKey]] = MappingProxyType(
     }
 )
 _STRATEGIES: Final = MappingProxyType({"wrr": "round-robin", "p2c": "least-request", "hrw": "maglev", "leasttime": ""})
+_GUARDS: Final = frozenset({"basicauth", "digestauth", "forwardauth", "ipallowlist", "ipwhitelist"})
+"""Middlewares that keep people out: a route without one that its router names would let them in."""
 _MATTERLESS: Final = frozenset({"loadbalancer.server.scheme=http", "loadbalancer.passhostheader=true"})
 """What is so here without a word."""
 
@@ -67,7 +69,7 @@ class _Reader:
         self._say_ports()
         used: set[str] = set()
         for name, fields in self._routers.items():
-            used |= self._route(name, fields)
+            used.update(self._route(name, fields))
         for name, fields in self._middlewares.items():
             if name not in used:
                 for label, _ in fields.values():
@@ -116,9 +118,16 @@ class _Reader:
             else:
                 self._found.say(table.PORTS, value, label, plain(name))
 
-    def _route(self, router: str, fields: Mapping[str, tuple[str, str]]) -> set[str]:
+    def _route(self, router: str, fields: Mapping[str, tuple[str, str]]) -> list[str]:
         """Say the route of a router; return the middlewares that it names."""
-        name, used = plain(router), set[str]()
+        name = plain(router)
+        _, named = fields.get("middlewares", ("", ""))
+        used = [each.strip().partition("@")[0] for each in named.split(",")]
+        if guards := list(filter(self._is_guard, used)):
+            why = f"without {' and '.join(guards)} the route would be open to everybody: there is none"
+            for label, _ in (*fields.values(), *(said for each in guards for said in self._middlewares[each].values())):
+                self._found.leave(label, why)
+            return used
         for field, (label, value) in fields.items():
             match field:
                 case "rule":
@@ -126,7 +135,6 @@ class _Reader:
                 case "priority":
                     self._found.say(table.PRIORITY, value, label, name)
                 case "middlewares":
-                    used = {each.strip().partition("@")[0] for each in value.split(",")}
                     for middleware in used:
                         self._apply(name, middleware, label)
                 case "service":
@@ -141,6 +149,9 @@ class _Reader:
             label = next(iter(fields.values()))[0]
             self._found.leave(label, f"the router {router} has no rule; by default its host is made of a template")
         return used
+
+    def _is_guard(self, middleware: str) -> bool:
+        return any(field.partition(".")[0] in _GUARDS for field in self._middlewares.get(middleware, ()))
 
     def _send(self, route: str, service: str, label: str) -> None:
         if service not in self._ports:

@@ -48,6 +48,20 @@ def test_without_being_asked_for_nobody_elses_labels_are_read() -> None:
     assert not describe(WHOAMI, WEB).wanted
 
 
+@pytest.mark.parametrize(
+    "guard", ["basicauth.users", "digestauth.users", "forwardauth.address", "ipallowlist.sourcerange"]
+)
+def test_a_route_that_somebody_guards_is_not_opened(guard: str) -> None:
+    """What asks for a password there asks for none here."""
+    middleware = {"traefik.http.middlewares.who.x": "y", f"traefik.http.middlewares.who.{guard}": "z"}
+    router = {"traefik.http.routers.Api.middlewares": "strip, who@docker"}
+    labels = {**WHOAMI, **router, **middleware, "traefik.http.routers.open.rule": "Host(`open.example.com`)"}
+    assert [route.hosts for route in read(labels, Dialect.TRAEFIK).routes] == [("open.example.com",)]
+    why = {note.label: note.why for note in translated(labels, [Dialect.TRAEFIK]).left}
+    told = [*middleware, *router, "traefik.http.routers.Api.rule"]
+    assert {why[label] for label in told} == {"without who the route would be open to everybody: there is none"}
+
+
 def test_a_container_that_traefik_serves_is_served_here() -> None:
     found = read(WHOAMI, Dialect.TRAEFIK)
     assert (found.service.name, found.ports, found.weight, found.network) == ("whoami", {"default": 8080}, 42, "front")
