@@ -1,0 +1,49 @@
+"""A compose file as `plan` reads it: what its containers would say, before any runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.harness.repo import ROOT
+from xds.cli.composed import as_labels
+from xds.cli.documents import BadDocument, Document, read_files
+
+FILE = """
+services:
+  cart:
+    expose: ["8080"]
+    labels: {fairlead.service: cart, com.example: x}
+  database: {image: db}
+---
+kind: service
+name: web
+"""
+
+
+def read(file: Path) -> list[Document]:
+    return as_labels(read_files([str(file)], [], compose=True))
+
+
+def test_services_with_labels_become_documents_of_labels_and_others_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text(FILE)
+    cart, web = read(file)
+    labels = {"fairlead.service": "cart", "fairlead.port": "8080"}
+    assert cart.value == {"kind": "labels", "address": "192.0.2.1", "labels": labels}
+    assert cart.place("/labels/fairlead.service") == f"{file}:5"
+    assert web.value == {"kind": "service", "name": "web"}
+
+
+def test_the_shipped_file_is_read_with_its_merge_keys() -> None:
+    found = read(ROOT / "docker-compose.envoy.yml")
+    versions = {each.value["address"]: each.value["labels"]["fairlead.version"] for each in found}  # type: ignore[index]
+    assert versions == {"192.0.2.1": "v1", "192.0.2.2": "v2"}
+
+
+def test_where_only_documents_are_read_a_compose_file_is_named_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text(FILE)
+    with pytest.raises(BadDocument, match=r"compose\.yaml: a compose file; `fairlead lint` and `fairlead plan` read"):
+        read_files([str(file)], [])
