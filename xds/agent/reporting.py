@@ -21,26 +21,32 @@ KEPT: Final = 0.5  # seconds between two writes of the spool at least
 _log = logging.getLogger(__name__)
 
 
+def client(url: str, token: str = "", way: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """Return a client of one control plane; `way` is how requests get there, None for over the network."""
+    return httpx.AsyncClient(
+        base_url=url,
+        transport=way,
+        headers={"authorization": f"Bearer {token}"} if token else {},
+        timeout=TIMEOUT,
+        trust_env=False,  # a proxy for the web is no way to a control plane
+    )
+
+
 class Reporter:
     """Tells one control plane what the ledger holds. Use it as an asynchronous context manager."""
 
     def __init__(
-        self, url: str, ledger: Ledger, spool: Spool, *, monotonic: Callable[[], float], token: str = ""
+        self, http: httpx.AsyncClient, ledger: Ledger, spool: Spool, *, monotonic: Callable[[], float]
     ) -> None:
-        """Open nothing yet."""
-        self.url = url
+        """Send nothing yet; `http` is a client of that control plane alone, and closed with this."""
+        self.url = str(http.base_url).rstrip("/")
         self.ledger = ledger
         self._spool = spool
         self._now = monotonic
         self._wake = asyncio.Event()
         self._kept = 0
         self._unable = ""
-        self._http = httpx.AsyncClient(
-            base_url=url,
-            headers={"authorization": f"Bearer {token}"} if token else {},
-            timeout=TIMEOUT,
-            trust_env=False,  # a proxy for the web is no way to a control plane
-        )
+        self._http = http
 
     async def __aenter__(self) -> Reporter:
         """Return the reporter itself."""

@@ -15,11 +15,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+import httpx
+
 from xds.agent.document import document, runtime
 from xds.agent.ledger import Ledger
 from xds.agent.policy import Policy
 from xds.agent.presence import Presence
-from xds.agent.reporting import Reporter
+from xds.agent.reporting import Reporter, client
 from xds.agent.settings import AgentSettings
 from xds.agent.sightings import Sightings
 from xds.agent.spool import Spool
@@ -39,10 +41,18 @@ _log = logging.getLogger(__name__)
 
 
 class Agent:
-    """One agent, and what it follows. `reread` returns its settings as they are now; FairleadError keeps the old."""
+    """One agent, and what it follows. `reread` returns its settings as they are now; FairleadError keeps the old.
+
+    `way` is how its requests get to the server, None for over the network.
+    """
 
     def __init__(
-        self, settings: AgentSettings, server: str, token: str, reread: Callable[[], AgentSettings] | None = None
+        self,
+        settings: AgentSettings,
+        server: str,
+        token: str,
+        reread: Callable[[], AgentSettings] | None = None,
+        way: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Open nothing yet, but read what the last agent here kept."""
         self.settings = settings
@@ -50,7 +60,7 @@ class Agent:
         self._spool = Spool(settings.data_dir)
         self.ledger = Ledger(settings.ttl, random.random)
         self.ledger.restore(self._spool.read(), time.monotonic())
-        self._reporter = Reporter(server, self.ledger, self._spool, monotonic=time.monotonic, token=token)
+        self._reporter = Reporter(client(server, token, way), self.ledger, self._spool, monotonic=time.monotonic)
         self._policy = Policy(self._reporter.request, self._registered, time.monotonic)
         self._followers: list[Follower] = []
         self._said: dict[str, str] = {}

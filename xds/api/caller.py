@@ -1,6 +1,9 @@
 """Who asks, under which conditions: what a request's headers mean for the declarations it makes.
 
 Ownership comes from how the caller authenticated and from nothing that it says of itself.
+
+What FastAPI calls here are coroutines, though none waits: it runs a plain function in a thread, and a busy machine is
+slow to give a thread its turn, several times a request.
 """
 
 from __future__ import annotations
@@ -27,19 +30,19 @@ _ETAG = re.compile(r'(?:W/)?"(\d{1,18})"|(\d{1,18})')
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
-def plane_of(request: Request) -> ControlPlane:
+async def plane_of(request: Request) -> ControlPlane:
     """Return the control plane that this application was made for."""
     plane: ControlPlane = request.app.state.plane
     return plane
 
 
-def settings_of(request: Request) -> ApiSettings:
+async def settings_of(request: Request) -> ApiSettings:
     """Return the settings that this application was made with."""
     settings: ApiSettings = request.app.state.settings
     return settings
 
 
-def telemetry_of(request: Request) -> Telemetry:
+async def telemetry_of(request: Request) -> Telemetry:
     """Return the telemetry that this application was made with."""
     telemetry: Telemetry = request.app.state.telemetry
     return telemetry
@@ -108,7 +111,7 @@ class Caller:
         return [change if isinstance(change, FairleadError) else next(done) for change in changes]
 
 
-def caller_of(
+async def caller_of(
     request: Request,
     if_match: Annotated[
         str | None, Header(description='the revision that you saw, as in `"12"`; `*`: it must exist')
@@ -119,22 +122,26 @@ def caller_of(
     ] = None,
 ) -> Caller:
     """Read the conditions of a write; InvalidInput names the header that makes no sense."""
-    settings = settings_of(request)
-    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
-        raise InvalidInput("Idempotency-Key is 1 to 200 visible ASCII characters", code="idempotency_key")
-    return Caller(
-        plane=plane_of(request),
-        actor="api:token" if settings.token is not None else "api:anonymous",
-        if_match=_condition(if_match, if_none_match),
-        key=idempotency_key,
-        fingerprint=request.scope.get("fairlead.fingerprint") or fingerprint(request, b""),
-    )
+    return _caller(request, if_match, if_none_match, idempotency_key)
 
 
 def caller_in(request: Request) -> Caller:
     """Return the caller of a request, without FastAPI's help."""
     said = request.headers
-    return caller_of(request, said.get("if-match"), said.get("if-none-match"), said.get("idempotency-key"))
+    return _caller(request, said.get("if-match"), said.get("if-none-match"), said.get("idempotency-key"))
+
+
+def _caller(request: Request, if_match: str | None, if_none_match: str | None, key: str | None) -> Caller:
+    settings: ApiSettings = request.app.state.settings
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidInput("Idempotency-Key is 1 to 200 visible ASCII characters", code="idempotency_key")
+    return Caller(
+        plane=request.app.state.plane,
+        actor="api:token" if settings.token is not None else "api:anonymous",
+        if_match=_condition(if_match, if_none_match),
+        key=key,
+        fingerprint=request.scope.get("fairlead.fingerprint") or fingerprint(request, b""),
+    )
 
 
 def _condition(if_match: str | None, if_none_match: str | None) -> int | None:

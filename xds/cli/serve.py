@@ -113,9 +113,14 @@ def _configured(file: str, overlay: str) -> tuple[Mapping[str, str], Mapping[str
 
 
 def _agent(settings: Settings, section: Mapping[str, object]) -> Callable[[Serving], Coroutine[None, None, None]]:
-    """Return this host's agent, told by a file's section and FAIRLEAD_AGENT_* and DOCKER_*; it speaks HTTP like any."""
+    """Return this host's agent, told by a file's section and FAIRLEAD_AGENT_* and DOCKER_*.
+
+    It makes the requests that any agent makes, of the API in this process, so that no socket takes their time.
+    """
     import asyncio
     import logging
+
+    import httpx
 
     from xds.agent.run import Agent
     from xds.agent.settings import AgentSettings
@@ -126,8 +131,9 @@ def _agent(settings: Settings, section: Mapping[str, object]) -> Callable[[Servi
     async def beside(serving: Serving) -> None:
         url = serving.api.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         while True:
+            way = httpx.ASGITransport(serving.application, raise_app_exceptions=False)
             try:
-                await Agent(told, url, settings.token).run()
+                await Agent(told, url, settings.token, way=way).run()
             except* Exception:  # whatever befalls the agent, Envoys go on being served
                 logging.getLogger(__name__).exception("the agent begins anew in a second")
             await asyncio.sleep(1.0)

@@ -134,10 +134,13 @@ class Follower:
                 self._carry_out()
 
     def _carry_out(self) -> None:
-        """Do what follows from what was sensed; what is registered or withdrawn is told at once, in order."""
-        told: list[Told] = []
+        """Do what follows from what was sensed; what is registered or withdrawn is told first, in order."""
         self.moves += 1
-        for effect in self.containers.effects():
+        effects = self.containers.effects()
+        told = [each for each in effects if isinstance(each, Register | Withdraw | Report)]
+        if told:
+            self._told(told)
+        for effect in effects:
             match effect:
                 case Inspect():
                     self._start(self._inspect(effect.id))
@@ -146,9 +149,7 @@ class Follower:
                 case Watch():
                     self._watch(effect)
                 case Register() | Withdraw() | Report():
-                    told.append(effect)
-        if told:
-            self._told(told)
+                    pass  # told above
         self._wake.set()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
