@@ -54,7 +54,7 @@ class DockerEngine:
         self._storage = [f"--storage-driver={storage}"] if storage else []
         self.socket = folder / "docker.sock"
         self.bridge = f"fl{os.getpid()}"
-        self._number = 100 + os.getpid() % 100
+        self._number = _free_number()
         self.program: Program | None = None
         self._over_tls: tuple[str | Path, ...] = ()
         if tls is not None:
@@ -173,11 +173,16 @@ class DockerEngine:
         return ["docker", "-H", f"unix://{self.socket}", *words]
 
 
-def _run(*words: str) -> None:
-    subprocess.run(
-        words,
-        check=True,
-        capture_output=True,
-        timeout=20,
-        env={**os.environ, "PATH": f"{os.environ['PATH']}:/sbin:/usr/sbin"},
+def _free_number() -> int:
+    """The N of a network 10.N.0.0/16 that nobody on this machine has, be it a bridge that a killed test left behind."""
+    routes = _run("ip", "-4", "route")
+    wanted = (100 + (os.getpid() + step) % 100 for step in range(100))
+    return next(number for number in wanted if f"10.{number}." not in routes)
+
+
+def _run(*words: str) -> str:
+    path = f"{os.environ['PATH']}:/sbin:/usr/sbin"
+    done = subprocess.run(
+        words, check=True, capture_output=True, text=True, timeout=20, env={**os.environ, "PATH": path}
     )
+    return done.stdout

@@ -138,6 +138,23 @@ def test_check_says_also_what_a_control_plane_would_refuse_at_the_line_that_says
     assert config("check", str(base)).exit_code == 0
 
 
+def test_settings_of_an_agent_are_checked_together_and_each_mistake_is_told(tmp_path: Path) -> None:
+    """What one setting asks for may be said by another."""
+    file = tmp_path / "fairlead.yaml"
+    file.write_text("version: 1\nagent: {remote: true, address: 10.0.0.7}\n")
+    assert config("check", str(file)).exit_code == 0
+    file = tmp_path / "agent.yaml"
+    file.write_text("remote: true\nttl: 1s\n")
+    result = config("check", "--agent", str(file))
+    assert result.exit_code == 2
+    assert "agent.yaml:1:1: error: address: Envoys on other hosts need this host's address" in result.output
+    file.write_text("zone: Not A Name\nttl: 1s\naddress: 10.0.0.7\nremote: true\n")
+    told = [line for line in config("check", "--agent", str(file)).output.splitlines() if ": error: " in line]
+    assert [line.partition("agent.yaml:")[2][:3] for line in told] == ["2:1", "1:1"]
+    file.with_name("agent.prod.yaml").write_text("zone: eu-1a\nttl: 15s\n")
+    assert config("check", "--agent", str(file), "--env", "prod").exit_code == 0
+
+
 def test_show_tells_where_each_value_comes_from_and_hides_secrets(base: Path) -> None:
     base.write_text(f"{BASE}token: hunter2\nalarm: {{webhook: 'https://hooks.example/T0/secret'}}\n")
     result = config("show", str(base), "--origin", "-o", "json", env={"FAIRLEAD_ADS": "127.0.0.1:9"})

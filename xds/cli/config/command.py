@@ -38,18 +38,19 @@ class CheckFormat(StrEnum):
 def check(
     file: File = "fairlead.yaml",
     env: Overlay = "",
+    agent: Annotated[bool, typer.Option("--agent", help="FILE is what `fairlead agent --config` takes.")] = False,
     style: Annotated[CheckFormat, typer.Option("--format", help="For people, or for programs.")] = CheckFormat.TEXT,
 ) -> None:
     """Say what is wrong or outdated in a file of settings, with line and column, and start nothing.
 
     Ends with 0 where `fairlead serve --config FILE` would start, with 2 where it would not.
     """
-    from xds.cli.config.file import read
-    from xds.cli.config.settings import problems
+    from xds.cli.config.file import read, read_agent
+    from xds.cli.config.settings import agent_problems, problems
     from xds.cli.lint.findings import Level
 
-    found = read(Path(file), os.environ, env)
-    findings = [*found.findings, *problems(found, os.environ)]
+    found = (read_agent if agent else read)(Path(file), os.environ, env)
+    findings = [*found.findings, *(agent_problems if agent else problems)(found, os.environ)]
     if style is CheckFormat.JSON:
         rows = [
             {"file": each.place.file, "line": each.place.line, "column": each.place.column, "level": each.level.value,
@@ -60,7 +61,9 @@ def check(
     else:
         for each in findings:
             typer.echo(f"{each.place}: {each.level}: {each.message}")
-        typer.echo(f"{len(found.values)} settings of {' and '.join(map(str, found.files))}", err=True)
+        typer.echo(
+            f"{len(found.values) + len(found.agent)} settings of {' and '.join(map(str, found.files))}", err=True
+        )
     raise typer.Exit(Exit.INVALID if any(each.level is Level.ERROR for each in findings) else Exit.DONE)
 
 

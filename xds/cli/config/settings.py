@@ -7,6 +7,7 @@ from pathlib import Path
 
 from xds.agent.settings import AgentSettings
 from xds.cli.config.file import Configuration, Finding, Place, place_of, read, read_agent
+from xds.cli.config.keys import AGENT
 from xds.cli.exits import Exit, Failed, complain
 from xds.cli.lint.findings import Level
 from xds.config import Settings
@@ -15,17 +16,32 @@ from xds.model.problems import InvalidInput
 
 def problems(found: Configuration, env: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what a control plane would refuse; it stops at the first, as it would."""
-    whole = Place(str(found.files[-1]), 1, 1)
     try:
         Settings.read(found.variables(env), {})
     except InvalidInput as error:
-        place = next(place_of(found, error.pointer), whole)
+        place = next(place_of(found, error.pointer), _whole(found))
         yield Finding(place, Level.ERROR, error.message)
-    for name, value in found.agent.items():
+    yield from agent_problems(found, env, f"{AGENT}.")
+
+
+def agent_problems(found: Configuration, env: Mapping[str, str], before: str = "") -> Iterator[Finding]:
+    """Yield what an agent would refuse of its settings, one after the other; `before` stands before their names."""
+    left = dict(found.agent)
+    while True:
         try:
-            AgentSettings.read({}, {name: value})
+            AgentSettings.read(env, {}, left)
         except InvalidInput as error:
-            yield Finding(found.agent_places[name], Level.ERROR, f"agent.{name}: {error.message}")
+            name = error.pointer.strip("/")
+            place = found.agent_places.get(name, _whole(found))
+            yield Finding(place, Level.ERROR, f"{before}{name}: {error.message}")
+            if name in left:
+                del left[name]
+                continue
+        return
+
+
+def _whole(found: Configuration) -> Place:
+    return Place(str(found.files[-1]), 1, 1)
 
 
 def configured(file: str, overlay: str, env: Mapping[str, str]) -> Configuration:
