@@ -71,11 +71,13 @@ def apply(
         typer.echo("dry run: nothing was changed", err=True)
 
 
-def documents_in(files: Sequence[str], stdin: Iterable[bytes], *, may_be_empty: bool = False) -> list[Document]:
-    """Return the documents of files; Failed where there is none."""
+def documents_in(
+    files: Sequence[str], stdin: Iterable[bytes], *, may_be_empty: bool = False, compose: bool = False
+) -> list[Document]:
+    """Return the documents of files, with `compose` also of compose files; Failed where there is none."""
     from xds.cli.documents import read_files
 
-    documents = read_files(files, stdin)
+    documents = read_files(files, stdin, compose=compose)
     if not documents and not may_be_empty:
         raise Failed("there is no document in " + ", ".join(files), Exit.INVALID)
     return documents

@@ -62,9 +62,23 @@ class BadDocument(InvalidInput):
     slug = "bad_document"
 
 
-def read_files(paths: Iterable[str], stdin: Iterable[bytes]) -> list[Document]:
-    """Return the documents of all files in order; `-` is standard input. BadDocument with file and line."""
-    return [document for name, text in read_texts(paths, stdin) for document in read_text(text, name)]
+def read_files(paths: Iterable[str], stdin: Iterable[bytes], *, compose: bool = False) -> list[Document]:
+    """Return the documents of all files in order; `-` is standard input. BadDocument with file and line.
+
+    With `compose` a file that looks like Compose's is read as such.
+    """
+    found: list[Document] = []
+    for name, text in read_texts(paths, stdin):
+        foreign = looks_like_compose(text)
+        if foreign and not compose:
+            raise BadDocument(f"{name}: a compose file; `fairlead lint` and `fairlead plan` read its labels")
+        found += read_text(text, name, compose=foreign)
+    return found
+
+
+def looks_like_compose(text: str) -> bool:
+    """Say whether a text may be a compose file, before it is read."""
+    return any(line.startswith(("services:", '"services"', "'services'")) for line in text.splitlines())
 
 
 def read_texts(paths: Iterable[str], stdin: Iterable[bytes]) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ from xds.model.problems import FairleadError
 if TYPE_CHECKING:
     from xds.cli.documents import Document
 
+AGENTS_SET: Final = "docker"  # in which agents declare what labels say
 EPILOG: Final = "Exit codes: 0 nothing differs, 2 something does, 1 anything else."
 
 
@@ -47,8 +48,11 @@ def plan(
     env: Env = DEFAULT_ENV,
     output: Output = Format.TABLE,
 ) -> None:
-    """Tell what `apply` would change: objects field by field, and the Envoy resources that follow. Nothing is done."""
-    found, documents = _ask(ctx, files, name, env, prune=prune)
+    """Tell what `apply` would change: objects field by field, and the Envoy resources that follow. Nothing is done.
+
+    Of a compose file: what its containers would, once they run; they have addresses of 192.0.2.0/24 here.
+    """
+    found, documents = _ask(ctx, files, name, env, prune=prune, compose=True)
     if output is Format.JSON:
         print_json(found)
     else:
@@ -75,12 +79,17 @@ def drift(ctx: typer.Context, files: list[str], name: str, env: str, output: For
 _DRIFT: Final = {"created": "missing", "changed": "differs", "removed": "undeclared", "refused": "refused"}
 
 
-def _ask(ctx: typer.Context, files: list[str], name: str, env: str, *, prune: bool) -> tuple[Row, list[Document]]:
+def _ask(
+    ctx: typer.Context, files: list[str], name: str, env: str, *, prune: bool, compose: bool = False
+) -> tuple[Row, list[Document]]:
     """Return the control plane's plan for the documents of files; what goes wrong ends with 1, never with 2."""
+    from xds.cli.composed import as_labels
     from xds.cli.labelled import expanded
 
     try:
-        documents = documents_in(files, sys.stdin.buffer, may_be_empty=prune)
+        documents = documents_in(files, sys.stdin.buffer, may_be_empty=prune, compose=compose)
+        if len(said := as_labels(documents)) and said != documents:
+            documents, name = said, name or AGENTS_SET
         with connection(ctx).client() as client:
             documents = expanded(client, documents, env=env, name=name)
             body: dict[str, object] = {"documents": bodies_of(documents, env), "prune": prune}

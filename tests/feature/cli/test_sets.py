@@ -53,6 +53,20 @@ def test_a_plan_says_what_apply_does_and_its_exit_code_tells_a_pipeline(fairlead
     assert "- 10.0.0.2:80" in told
 
 
+def test_a_plan_of_a_compose_file_says_what_its_labels_would_do_and_points_at_the_line(
+    fairlead: Fairlead, tmp_path: Path
+) -> None:
+    """Before anything of it runs; labels are declared in the agents' set."""
+    file = tmp_path / "compose.yaml"
+    labels = ["fairlead.service: cart", "fairlead.port: '8080'", "fairlead.route.all.host: cart.example.com"]
+    file.write_text("services:\n  cart:\n    labels:\n" + "".join(f"      {label}\n" for label in labels))
+    told = fairlead("plan", "-f", str(file), exit_code=2).stdout
+    assert "created route default/cart.all" in told
+    assert "created instance cart-192-0-2-1-8080" in told
+    file.write_text(file.read_text().replace("8080", "80800"))
+    assert f"{file}:5: error: '80800' is not" in fairlead("plan", "-f", str(file), exit_code=1).stderr
+
+
 def test_what_the_files_name_no_more_is_pruned_and_never_by_accident_c3(
     fairlead: Fairlead, plane: Plane, file: Path
 ) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from xds.cli.documents import BadDocument, Document, Spot, read_text
+from xds.cli.documents import BadDocument, Document, Spot, looks_like_compose, read_text
 from xds.cli.lint import compose
 from xds.cli.lint.findings import Finding, Level
 from xds.cli.lint.labels import LabelSet, Read, read, together
@@ -40,7 +40,7 @@ def lint(file: str, text: str, dialects: Sequence[Dialect], linted: Linted) -> N
         if not file.endswith(_YAML) and _is_label_file(text):
             linted.sets += [_read(_lines(file, text), dialects, linted)]
             return
-        for document in read_text(text, file, compose=_looks_like_compose(text)):
+        for document in read_text(text, file, compose=looks_like_compose(text)):
             _document(document, dialects, linted)
     except BadDocument as error:
         linted.findings.append(_unreadable(file, error))
@@ -127,10 +127,6 @@ def _lines(file: str, text: str) -> LabelSet:
             spots[f"/{escape(key)}"] = Spot(number, 1 + len(line) - len(line.lstrip()))
     document = Document(file, dict(labels), spots)
     return LabelSet(document, "", labels, {key: f"/{escape(key)}" for key in labels}, Container(name=file))
-
-
-def _looks_like_compose(text: str) -> bool:
-    return any(line.startswith(("services:", '"services"', "'services'")) for line in text.splitlines())
 
 
 def _unreadable(file: str, error: BadDocument) -> Finding:
