@@ -29,7 +29,7 @@ import (
 const (
 	patience  = 3 * time.Second
 	most      = 512 // connections
-	mostWords = 80
+	mostWords = 100
 )
 
 type failure struct {
