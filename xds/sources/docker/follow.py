@@ -26,6 +26,7 @@ OVERLAP: Final = 2.0  # seconds of events that are heard twice after a reconnect
 FIRST_PAUSE: Final = 0.2  # seconds before the second attempt; each further one waits twice as long
 LONGEST_PAUSE: Final = 15.0
 INSPECTIONS: Final = 4  # at a time
+AFTER_END: Final = 0.05  # seconds after an end until anybody is inspected: word of it has the processor first
 QUESTIONS: Final = 256  # at a time; a place that cannot be reached is one for a second
 
 _log = logging.getLogger(__name__)
@@ -140,10 +141,11 @@ class Follower:
         told = [each for each in effects if isinstance(each, Register | Withdraw | Report)]
         if told:
             self._told(told)
+        pause = AFTER_END if any(isinstance(each, Withdraw) for each in told) else 0.0
         for effect in effects:
             match effect:
                 case Inspect():
-                    self._start(self._inspect(effect.id))
+                    self._start(self._inspect(effect.id, pause))
                 case Ask():
                     self._start(self._ask(effect))
                 case Watch():
@@ -158,8 +160,9 @@ class Follower:
             return
         self._tasks.create_task(work, name="docker-work")
 
-    async def _inspect(self, container: str) -> None:
+    async def _inspect(self, container: str, pause: float) -> None:
         try:
+            await asyncio.sleep(pause)
             async with self._inspections:
                 facts = await self.engine.inspect(container)
             self.containers.inspected(container, facts, self._now())
