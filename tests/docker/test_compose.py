@@ -61,7 +61,7 @@ def test_an_application_stopped_under_load_costs_no_request(up: Stack) -> None:
     fairlead = "exec -T control fairlead"
     up.compose("start web-v1")
     wait_until(lambda: "v1" in up.compose(f"{fairlead} get instances"), 30, what="v1 is registered again")
-    up.compose(f"{fairlead} canary start web v1 --steps 50 --wait")
+    up.compose(f"{fairlead} canary start web v1 --steps 50 --pause 1s --wait")
     with Load(up.port, USERS, pause=0.02) as load:
         load.wait_rounds(2)
         up.engine.docker("stop", containers(up)["web-v1"]["Id"])

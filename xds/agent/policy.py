@@ -188,7 +188,7 @@ class Policy:
         """
         name, begun = f"{said['service']} {said['version']}", said["rollout"]
         if begun is None and said["plan"]:
-            wanted = {field: said[field] for field in _ROLLOUT}
+            wanted = {**{field: said[field] for field in _ROLLOUT}, "set": SET}
             try:
                 begun = (await self._request("POST", "/v1/rollouts", wanted))["id"]
             except Refused as error:

@@ -116,7 +116,7 @@ def merge(
             route for route in routes if stable in said and route.owner == owner and route.key.name not in holds
         ),
         waiting=tuple(
-            Waiting(version, found[-1].canary)
+            Waiting(version, _most([each.canary for each in found], "canary", found[0], problems))
             for version, found in versions.items()
             if version != stable and not split.get(version)
         ),

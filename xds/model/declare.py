@@ -30,7 +30,10 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class StartRollout:
-    """Begin to move a service's users to `version`, along `plan`; `preview` shows it to some beside that."""
+    """Begin to move a service's users to `version`, along `plan`; `preview` shows it to some beside that.
+
+    `owner` is whose the rollout is, "" for whoever asks.
+    """
 
     service: ServiceKey
     version: str
@@ -38,12 +41,13 @@ class StartRollout:
     auto_promote: bool = False
     preview: Preview | None = None
     analysis: Analysis | None = None
+    owner: str = ""
 
     def rollout(self, rollout_id: str, stable: str, owner: str) -> Rollout:
         """Return the rollout as it begins; InvalidInput for one that cannot be."""
         begun = Rollout.start(rollout_id, self.service, self.version, stable, self.plan)
         asked = replace(begun, auto_promote=self.auto_promote, preview=self.preview, analysis=self.analysis)
-        return replace(asked, owner=owner)
+        return replace(asked, owner=self.owner or owner)
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,45 @@ async def test_a_rollout_that_labels_begin_shows_its_version_to_whom_they_name(o
     assert (begun["weight"], await service(one)) == (0, {**await service(one), "stable": "v1"})
 
 
+async def test_labels_that_change_renew_a_rollout_that_nobody_has_decided_about(one: Host, other: Host) -> None:
+    await one.runs("a")
+    await one.runs("b", "v2", canary__steps="5,100")
+    await one.policy.declare()
+    await one.ends("b")
+    await one.runs("b", "v2", canary__steps="10,100", canary__match__cookie__beta="*")
+    await one.policy.declare()
+    renewed = await one.ask("GET", "/v1/rollouts/web-v2-1")
+    assert renewed["preview"] == {"headers": {}, "cookies": {"beta": {"present": True}}, "mirror": 0}
+    assert [each["weight"] for each in renewed["plan"]] == [0, 10, 100]  # type: ignore[attr-defined]  # the same
+    before = renewed["revision"]
+    for host in (one, other, one):
+        await host.policy.declare()
+    assert (await one.ask("GET", "/v1/rollouts/web-v2-1"))["revision"] == before, "nothing takes turns"
+
+
+async def test_hosts_that_plan_otherwise_for_one_version_come_to_one_plan(one: Host, other: Host) -> None:
+    await one.runs("a")
+    await one.runs("b", "v2", canary__steps="5,100")
+    await other.runs("c", "v2", canary__steps="50,100")
+    for host in (one, other):
+        await host.policy.declare()
+    before = (await one.ask("GET", "/v1/rollouts/web-v2-1"))["revision"]
+    for host in (one, other, one, other):
+        await host.policy.declare()
+    assert (await one.ask("GET", "/v1/rollouts/web-v2-1"))["revision"] == before
+
+
+async def test_an_operator_s_own_plan_is_not_renewed_by_labels(one: Host) -> None:
+    await one.runs("a")
+    await one.runs("b", "v2", canary__steps="5,100")
+    await one.policy.declare()
+    mine = {"service": "web", "version": "v2", "plan": [{"weight": 0, "pause": None}, {"weight": 20, "pause": "1m"}]}
+    await one.ask("POST", "/v1/rollouts", mine)
+    await one.policy.declare()
+    found = await one.ask("GET", "/v1/rollouts/web-v2-1")
+    assert [each["weight"] for each in found["plan"]] == [0, 20]  # type: ignore[attr-defined]  # a list, as JSON has it
+
+
 # ------------------------------------------------------------------------------------------------------------- routes
 async def test_a_route_that_no_label_names_any_more_is_removed_and_comes_back_with_its_label(
     one: Host, other: Host

@@ -21,7 +21,8 @@ def start_of(document: RolloutIn, env: str) -> StartRollout:
     plan = tuple(_step(step, f"/plan/{at}") for at, step in enumerate(document.plan))
     service, preview = ServiceKey.of(document.service, env), preview_of(document.preview, document.version)
     analysis = analysis_of(document.analysis)
-    return StartRollout(service, document.version, plan, document.auto_promote, preview, analysis)
+    owner = f"file:{document.set}" if document.set else ""
+    return StartRollout(service, document.version, plan, document.auto_promote, preview, analysis, owner)
 
 
 def rollout_out(status: RolloutStatus, change: int) -> RolloutOut:

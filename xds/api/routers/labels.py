@@ -25,7 +25,7 @@ from xds.api.schemas.labels import (
 )
 from xds.labels.describe import describe
 from xds.labels.description import Container, Description
-from xds.labels.merge import Merged, by_service, merge
+from xds.labels.merge import Merged, Waiting, by_service, merge
 from xds.labels.nested import labels_of
 from xds.labels.registered import redescribe
 from xds.labels.table import ENABLE, ENV
@@ -34,6 +34,7 @@ from xds.model.instance import Instance, derived_id
 from xds.model.intent import Intent
 from xds.model.names import ServiceKey
 from xds.model.problems import InvalidInput, Problem
+from xds.model.rollout import Rollout
 
 router = APIRouter(prefix="/v1", route_class=DocumentRoute, tags=["labels"])
 
@@ -73,7 +74,7 @@ async def describe_labels(document: DescribeIn, caller: CallerOf, settings: Sett
         sources=[*(at for at, _, _ in instances), *(None for _ in declared)],
         problems=problems + [_problem(each, None) for one in merged for each in one.problems],
         proposals=[proposal_out(intent, each) for one in merged for each in one.proposals],
-        waiting=[each for one in merged for each in _waiting(intent, one)],
+        waiting=[each for one in merged for each in _waiting(intent, one, owner)],
         stale=[*_stale(intent, owner, merged)] if document.registered else [],
     )
 
@@ -118,11 +119,11 @@ def _problem(problem: Problem, item: int | None) -> LabelProblemOut:
     return LabelProblemOut(item=item, pointer=problem.pointer, detail=problem.message, severity=problem.severity.value)
 
 
-def _waiting(intent: Intent, merged: Merged) -> list[WaitingOut]:
-    seen: dict[str, str] = {}
+def _waiting(intent: Intent, merged: Merged, owner: str) -> list[WaitingOut]:
+    seen: dict[str, Rollout] = {}
     for rollout in intent.rollouts.values():
         if rollout.service == merged.key:
-            seen |= {rollout.version: rollout.id, rollout.stable: rollout.id}
+            seen |= {rollout.version: rollout, rollout.stable: rollout}
     return [
         WaitingOut(
             service=merged.key.name,
@@ -139,7 +140,18 @@ def _waiting(intent: Intent, merged: Merged) -> list[WaitingOut]:
             auto_promote=each.canary.promotes,
             preview=preview_out(each.canary.shown),
             analysis=analysis_out(each.canary.criteria),
-            rollout=seen.get(each.version),
+            rollout=_begun(seen.get(each.version), each, owner),
         )
         for each in merged.waiting
     ]
+
+
+def _begun(rollout: Rollout | None, waiting: Waiting, owner: str) -> str | None:
+    """Return the rollout that a version has had; none where the owner's own waits by what labels said before."""
+    if rollout is None:
+        return None
+    wanted = waiting.canary
+    is_as_said = (rollout.plan, rollout.auto_promote) == (wanted.plan, wanted.promotes)
+    is_as_said &= (rollout.preview, rollout.analysis) == (wanted.shown, wanted.criteria)
+    renews = rollout.owner == owner and rollout.is_untouched and rollout.version == waiting.version
+    return None if renews and not is_as_said else rollout.id

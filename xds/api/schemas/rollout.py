@@ -61,6 +61,7 @@ class RolloutIn(Input):
     service: Name
     env: Name | None = None
     version: Name
+    set: Name | None = Field(None, description="whose it is, as in apply: labels described for that set may renew it")
     plan: list[StepIn] = Field(default_factory=list, max_length=100)
     auto_promote: bool = False
     preview: PreviewIn | None = None
