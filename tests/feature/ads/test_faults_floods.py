@@ -64,7 +64,10 @@ async def test_p10_ten_thousand_streams_on_one_connection_are_a_hundred_and_nobo
         with Frames(served.ads) as flood:
             flood.hello()
             await _while(other, lambda: _many(flood, 10_000, flood.open))
-            await asyncio.to_thread(flood.hear, 1.0)
+            for _ in range(10):  # a busy machine takes its time to say no so often
+                await asyncio.to_thread(flood.hear, 1.0)
+                if flood.ended or flood.heard["RstStream"] >= 9_900:
+                    break
             assert flood.ended or flood.heard["RstStream"] >= 9_900
             assert served.memory() - before < 32 * MIB
 

@@ -134,7 +134,8 @@ async def test_a_rollout_begins_with_the_plan_the_preview_and_the_criteria_that_
 
     house.policy._request = hear
     await house.policy.declare()
-    assert asked == [{field: value for field, value in waiting.items() if field not in {"entry", "rollout"}}]
+    told = {field: value for field, value in waiting.items() if field not in {"entry", "rollout"}}
+    assert asked == [{**told, "set": "docker"}]
 
 
 async def _away(method: str, path: str, body: Mapping[str, Any] | None) -> Mapping[str, object]:
