@@ -1,7 +1,7 @@
 """Judges rollouts in progress: asks what was measured since the present weight holds, and says what follows.
 
 It knows when something began and what a rollout asks for; what good means is `model.analysis`' knowledge, and who
-counts is somebody else's (`measuring.Traffic`). Nothing of a measurement survives a restart: the step's begins anew.
+counts is somebody else's (`measuring.Tallying`). Nothing of a measurement survives a restart: the step's begins anew.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
-from xds.control.measuring import Tally, Traffic
+from xds.control.measuring import Tally, Tallying
 from xds.model.analysis import Judgement, Ruling, Verdict, judge, rule
 from xds.model.intent import Intent
 from xds.model.names import ServiceKey
@@ -20,7 +20,6 @@ from xds.translate import naming
 
 LOOK: Final = 1.0
 """Seconds from one look to the next: with reports every two seconds, what is bad is seen within five."""
-_JUDGED: Final = {Phase.SHIFTING, Phase.HOLDING, Phase.PAUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Analyst:
         self._intent = intent
         self._steps: dict[str, _Step] = {}
         self._away: dict[str, float] = {}
-        self.traffic: Traffic | None = None
+        self.traffic: Tallying | None = None
 
     def look(self, rollout: Rollout, now: float) -> tuple[Event | None, float | None]:
         """Return what follows for a rollout in progress, and when to look again; neither for one that is not judged."""
@@ -74,7 +73,7 @@ class Analyst:
         self._away.pop(rollout, None)
 
     def _judged(self, rollout: Rollout, now: float, *, begin: bool) -> Judgement | None:
-        if rollout.analysis is None or rollout.phase not in _JUDGED or not rollout.weight:
+        if rollout.analysis is None or not rollout.phase.is_undecided or not rollout.weight:
             self.forget(rollout.id)
             return None
         mark = (rollout.step, rollout.weight, rollout.manual, rollout.acked)
@@ -105,7 +104,7 @@ class Analyst:
         if self.traffic is None:
             return None
         hosts = hosts_of(self._intent, rollout.service)
-        groups = [[f"{host}/{version}" for host in hosts] for version in (rollout.version, rollout.stable)]
+        groups = [[naming.cluster(host, version) for host in hosts] for version in (rollout.version, rollout.stable)]
         return self.traffic.tally(rollout.service.env, groups)
 
 

@@ -21,8 +21,16 @@ class Tally(Protocol):
         ...
 
 
-class Traffic(Protocol):
-    """What Envoys measured lately."""
+class Tallying(Protocol):
+    """Who counts for whoever judges."""
+
+    def tally(self, env: str, groups: Sequence[Collection[str]]) -> Tally:
+        """Return what counts each of these groups of clusters from now on, until it is closed."""
+        ...
+
+
+class Traffic(Tallying, Protocol):
+    """What Envoys measured lately, and what counts from now on."""
 
     @property
     def seconds(self) -> float:
@@ -31,10 +39,6 @@ class Traffic(Protocol):
 
     def measured(self, env: str, clusters: Sequence[str], seconds: float | None = None) -> Measured:
         """Return what was measured of these clusters together over the last `seconds`, all there is without."""
-        ...
-
-    def tally(self, env: str, groups: Sequence[Collection[str]]) -> Tally:
-        """Return what counts each of these groups of clusters from now on, until it is closed."""
         ...
 
 

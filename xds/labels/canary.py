@@ -8,11 +8,12 @@ from xds.labels import table
 from xds.labels.description import Canary
 from xds.labels.keys import AnyKey
 from xds.labels.reading import Found
+from xds.labels.routes import values_of
 from xds.labels.words import Entry
 from xds.model.analysis import Analysis
 from xds.model.preview import Preview
 from xds.model.problems import InvalidInput
-from xds.model.route import MatchKind, ValueMatch
+from xds.model.route import MatchKind
 from xds.model.service import Protocol
 from xds.model.split import TOTAL
 from xds.translate.regex import check_regex
@@ -55,7 +56,7 @@ def _analysis(found: Found) -> Analysis | None:
 
 
 def _preview(found: Found, version: str, protocol: Protocol | None) -> Preview | None:
-    headers, cookies = (_values(found, key) for key in _MATCHES)
+    headers, cookies = (values_of(found, key) for key in _MATCHES)
     mirror = found.one(table.MIRROR) or 0
     said: list[tuple[AnyKey, tuple[str, ...]]]
     said = [(key, (name,)) for key in _MATCHES for name in found.named(key)] + [(table.MIRROR, ())] * bool(mirror)
@@ -76,9 +77,5 @@ def _preview(found: Found, version: str, protocol: Protocol | None) -> Preview |
     try:
         return Preview(version, headers, cookies, mirror)
     except InvalidInput as error:
-        found.lose(table.MIRROR, (), error.message)
+        found.lose(*said[0], error.message)
         return None
-
-
-def _values(found: Found, key: AnyKey) -> tuple[ValueMatch, ...]:
-    return tuple(ValueMatch(name, kind, value) for name, (kind, value) in sorted(found.named(key).items()))

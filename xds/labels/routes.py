@@ -53,9 +53,9 @@ class _Maker:
 
     def __init__(self, found: Found, service: ServiceKey, name: str, ports: Mapping[str, int]) -> None:
         self._found, self._service, self._name, self._ports = found, service, name, ports
-        self._headers = _values(found, table.HEADER, name)
-        self._cookies = _values(found, table.COOKIE, name)
-        self._queries = _values(found, table.QUERY, name)
+        self._headers = values_of(found, table.HEADER, name)
+        self._cookies = values_of(found, table.COOKIE, name)
+        self._queries = values_of(found, table.QUERY, name)
 
     def make(self) -> Iterator[Route]:
         """Yield them; _Wrong says why not."""
@@ -146,8 +146,9 @@ class _Maker:
         return _Wrong(key or _said(self._found, self._name), error.message)
 
 
-def _values(found: Found, key: AnyKey, route: str) -> tuple[ValueMatch, ...]:
-    return tuple(ValueMatch(name, kind, value) for name, (kind, value) in sorted(found.named(key, route).items()))
+def values_of(found: Found, key: AnyKey, *names: str) -> tuple[ValueMatch, ...]:
+    """Return the comparisons that a key says, by what stands in its last place, with `names` in those before it."""
+    return tuple(ValueMatch(name, kind, value) for name, (kind, value) in sorted(found.named(key, *names).items()))
 
 
 def _said(found: Found, name: str) -> AnyKey:

@@ -43,6 +43,11 @@ class Phase(StrEnum):
         """Say whether nothing more will happen."""
         return self in {Phase.SUCCEEDED, Phase.ABORTED}
 
+    @property
+    def is_undecided(self) -> bool:
+        """Say whether the new version may still be promoted or taken back."""
+        return self in {Phase.SHIFTING, Phase.HOLDING, Phase.PAUSED}
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -202,7 +207,7 @@ class Rollout:
     @property
     def shown(self) -> Preview | None:
         """Return the preview that holds: none once everybody goes to the new version, or back."""
-        return self.preview if self.phase in {Phase.SHIFTING, Phase.HOLDING, Phase.PAUSED} else None
+        return self.preview if self.phase.is_undecided else None
 
     @property
     def last_judgement(self) -> Judgement | None:

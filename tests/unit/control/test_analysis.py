@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from tests.harness.declared import WEB, Book, instance
 from xds.control.analysis import LOOK, Analyst, hosts_of, why
-from xds.control.measuring import Traffic
 from xds.model.analysis import Analysis, NoData, Verdict
 from xds.model.declare import StartRollout
 from xds.model.intent import Kind
@@ -25,7 +24,7 @@ from xds.model.rollout import (
     SetWeight,
     Step,
 )
-from xds.model.traffic import Counts, Measured, Sample
+from xds.model.traffic import Counts, Sample
 
 RATE = Analysis(success_rate=9900, wait=60.0)
 PLAN = (Step(500, 10.0), Step(5000, 10.0))
@@ -54,15 +53,11 @@ class Count:
 class Counter:
     """The port of telemetry, as far as an analyst asks it; the last tally is the present one."""
 
-    seconds: float = 60.0
     tallies: list[Count] = field(default_factory=list)
 
     def tally(self, env: str, groups: Sequence[Collection[str]]) -> Count:
         self.tallies.append(Count(env, groups))
         return self.tallies[-1]
-
-    def measured(self, env: str, clusters: Sequence[str], seconds: float | None = None) -> Measured:
-        raise NotImplementedError
 
 
 class Desk:
@@ -75,8 +70,7 @@ class Desk:
         assert isinstance(started, Rollout)
         self.rollout = started
         self.analyst = Analyst(self.book.intent)
-        traffic: Traffic = self.counter
-        self.analyst.traffic = traffic
+        self.analyst.traffic = self.counter
 
     def step(self, *events: Event) -> None:
         self.rollout = self.book.step(self.rollout, *events)

@@ -213,6 +213,7 @@ def test_who_sees_a_version_before_others_and_what_it_gets_copies_of() -> None:
         ({"canary.match.header.x-canary": "~("}, "fairlead.canary.match.header.x-canary: "),
         ({"canary.match.cookie.beta": "^"}, "an empty prefix; to match any value use present"),
         ({"canary.mirror": "101"}, "not between 0 and 100 percent"),
+        ({f"canary.match.header.a{n:02}": "1" for n in range(17)}, "fairlead.canary.match.header.a00: 17 header and"),
         ({"protocol": "tcp", "canary.mirror": "5"}, "canary.mirror: a TCP service has no requests to tell apart"),
         ({"protocol": "tcp", "canary.match.header.a": "1"}, "canary.match.header.a: a TCP service has no requests"),
     ],
